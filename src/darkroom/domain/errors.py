@@ -1,0 +1,126 @@
+"""The whole error tree. Each error is named for a fact and knows nothing of HTTP.
+
+DarkroomError
+├─ NotFound               nothing by that name that this owner may see
+├─ VersionNotRunnable     the version text names nothing that can be run
+├─ InvalidInput           the request does not fit the version's schema
+├─ Unauthenticated        no key, or not a valid one
+├─ InvalidIdentifier      the text is no owner/name or owner/name:version
+├─ InvalidSetting         a setting or darkroom.yaml cannot be used
+├─ InputUnusable          a file of the input cannot be had or is no picture
+│  └─ EgressDenied        the address is one we do not speak to
+├─ WeightsUnavailable     the weights cannot be loaded here and now
+├─ RunFailed              the model raised, in words for the user
+├─ HostLost               a model process ended while it was needed
+├─ StoreBusy              the database cannot take writes now
+├─ SchemaTooNew           the database was written by a newer darkroom
+├─ DirectoryInUse         another server holds the data directory
+├─ PeerMisbehaved         bytes on a worker or host connection make no sense
+├─ FileMissing            the bytes of a stored file are gone
+└─ RunCanceled            raised inside a run that has been told to stop
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class DarkroomError(Exception):
+    """Whatever darkroom itself raises; the message is fit for a user."""
+
+
+class NotFound(DarkroomError):
+    """Nothing by that name is visible to this owner. Check the spelling and the key."""
+
+
+class VersionNotRunnable(DarkroomError):
+    """The `version` of a request names nothing that can be run. List the model's versions."""
+
+
+class Unauthenticated(DarkroomError):
+    """The request carries no key, or not a valid one. Create one with `darkroom keys create`."""
+
+    def __init__(self, *, offered: bool) -> None:
+        """Say whether a token was offered at all."""
+        super().__init__(
+            "You did not pass a valid authentication token"
+            if offered
+            else "You did not pass an authentication token"
+        )
+
+
+class InvalidIdentifier(DarkroomError):
+    """The text is neither `owner/name` nor `owner/name:version`. Correct it."""
+
+
+class InvalidSetting(DarkroomError):
+    """A setting or the operator's file cannot be used. The message says what to change."""
+
+
+class InputUnusable(DarkroomError):
+    """A file of the input cannot be fetched or is not a picture we take. Send another one."""
+
+
+class EgressDenied(InputUnusable):
+    """The address is private or otherwise refused. Allow it with DARKROOM_EGRESS_ALLOW."""
+
+
+class WeightsUnavailable(DarkroomError):
+    """The weights cannot be loaded. The message and `darkroom doctor` say what to do."""
+
+
+class RunFailed(DarkroomError):
+    """The model itself refused or raised. The message is what the prediction's `error` will say."""
+
+
+class HostLost(DarkroomError):
+    """A model process ended while runs were in it. They are tried again up to a limit."""
+
+
+class StoreBusy(DarkroomError):
+    """The database cannot take writes (disk full, locked). Free space, then retry."""
+
+
+class SchemaTooNew(DarkroomError):
+    """The database was written by a newer darkroom. Upgrade this installation."""
+
+
+class DirectoryInUse(DarkroomError):
+    """Another darkroom server holds the data directory. Stop it or choose another directory."""
+
+
+class PeerMisbehaved(DarkroomError):
+    """The other end of a worker or host connection broke the protocol. The connection is closed."""
+
+
+class FileMissing(DarkroomError):
+    """The bytes of a file are not in the file store any more."""
+
+
+class RunCanceled(DarkroomError):
+    """The run was told to stop. A runner lets it pass; the host turns it into an outcome."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvalidField:
+    """One thing wrong with a request, in the wire's own words.
+
+    Source: Replicate's 422 answers, whose wording is that of xeipuuv/gojsonschema.
+    """
+
+    type: str
+    field: str
+    description: str
+
+
+class InvalidInput(DarkroomError):
+    """The request does not fit the schema. `fields` lists every fault at once, in order."""
+
+    def __init__(self, fields: Sequence[InvalidField]) -> None:
+        """Keep *fields* and spell the message as the wire does, one line a fault."""
+        self.fields = tuple(fields)
+        super().__init__(
+            "".join(
+                f"- {one.field}: {one.description}\n" if one.field else f"- {one.description}\n"
+                for one in self.fields
+            )
+        )

@@ -1,0 +1,100 @@
+"""Identifier types, how ids are minted, and `owner/name[:version]` texts.
+
+A prediction id is 26 characters of lower-case Crockford base32 over a UUIDv7 in time order:
+16 bytes, most significant first, two zero bits of padding in the last character. Ids
+therefore sort by creation to the millisecond.
+
+Source: replicate.com's own ids have the same alphabet and length.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NewType
+
+from darkroom.domain.errors import InvalidIdentifier
+
+PredictionId = NewType("PredictionId", str)
+VersionId = NewType("VersionId", str)
+Owner = NewType("Owner", str)
+WorkerId = NewType("WorkerId", str)
+
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
+_PREDICTION_ID = re.compile(r"[a-z0-9]{26}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_VERSION = re.compile(r"[0-9a-f]{64}")
+_PAIRS = tuple(a + b for a in ALPHABET for b in ALPHABET)
+
+
+def base32(data: bytes) -> str:
+    """Spell *data* in lower-case Crockford base32, padded with zero bits to whole characters."""
+    bits = len(data) * 8
+    pairs = -(-bits // 10)
+    number = int.from_bytes(data) << (pairs * 10 - bits)
+    text = "".join(_PAIRS[(number >> shift) & 1023] for shift in range(pairs * 10 - 10, -1, -10))
+    return text[: -(-bits // 5)]
+
+
+def unbase32(text: str) -> bytes | None:
+    """Read back what `base32` wrote; None if *text* is anything else."""
+    number = 0
+    for letter in text:
+        value = _VALUES.get(letter)
+        if value is None:
+            return None
+        number = number << 5 | value
+    size, spare = divmod(len(text) * 5, 8)
+    if number & ((1 << spare) - 1):
+        return None
+    return (number >> spare).to_bytes(size)
+
+
+def mint(*, milliseconds: int, entropy: Callable[[int], bytes]) -> PredictionId:
+    """Make an id for this moment.
+
+    Args:
+        milliseconds: Unix time.
+        entropy: returns that many random bytes.
+    """
+    random = int.from_bytes(entropy(10))
+    number = milliseconds << 80 | 7 << 76 | (random >> 68) << 64 | 2 << 62 | random & (1 << 62) - 1
+    return PredictionId(base32(number.to_bytes(16)))
+
+
+def is_prediction_id(text: str) -> bool:
+    """Whether *text* could be an id; old clients hold ids in another base32 alphabet."""
+    return _PREDICTION_ID.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identifier:
+    """The text `owner/name` or `owner/name:version`, taken apart."""
+
+    owner: str
+    name: str
+    version: VersionId | None = None
+
+    @property
+    def model(self) -> str:
+        """The model's part, `owner/name`."""
+        return f"{self.owner}/{self.name}"
+
+
+def parse_identifier(text: str) -> Identifier:
+    """Take `owner/name` or `owner/name:version` apart.
+
+    Raises:
+        InvalidIdentifier: it is neither; `:latest` and short hashes are refused too.
+    """
+    path, colon, version = text.partition(":")
+    owner, slash, name = path.partition("/")
+    named = slash and _NAME.fullmatch(owner) and _NAME.fullmatch(name)
+    if not named or (colon and not _VERSION.fullmatch(version)):
+        raise InvalidIdentifier(f"{text[:200]!r} is neither owner/name nor owner/name:version")
+    return Identifier(owner=owner, name=name, version=VersionId(version) if colon else None)
+
+
+def is_version_id(text: str) -> bool:
+    """Whether *text* is 64 lower-case hex digits."""
+    return _VERSION.fullmatch(text) is not None

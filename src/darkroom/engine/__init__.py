@@ -1,0 +1,1 @@
+"""Drives diffusers pipelines. With runners/diffusers, the only room that imports torch."""

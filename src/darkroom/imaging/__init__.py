@@ -1,0 +1,1 @@
+"""Hostile pictures become pixels in a throw-away child process with limits."""

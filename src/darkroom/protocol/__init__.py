@@ -1,0 +1,1 @@
+"""What server, worker and host say to each other: messages, and the link that carries them."""

@@ -1,0 +1,280 @@
+"""Every message between server and worker, worker and host, and CLI and server.
+
+Messages are msgspec structs in msgpack, each tagged with its name. A frame is a four-byte
+big-endian length and a list of messages. No message names a database, a file path of the
+server's or a secret.
+"""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from darkroom.domain.model import JsonScalar
+
+PROTOCOL = 1
+
+Key: TypeAlias = tuple[str, int]
+"""Prediction id and attempt: what every worker's and host's message about a run quotes."""
+
+
+class Message(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
+    """Base of all messages."""
+
+
+# ── of a version and a run ──────────────────────────────────────────────────────────────────
+
+
+class FieldSpec(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """What a worker must know of one input."""
+
+    name: str
+    type: str
+    default: JsonScalar = None
+
+
+class VersionSpec(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """What a worker and a host must know of a version."""
+
+    id: str
+    model: str
+    kind: str
+    fields: Sequence[FieldSpec]
+    output: str
+    concurrency: int
+    config: dict[str, str]
+
+
+class FileRef(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """A file input kept in the file store, and where in the input it belongs."""
+
+    path: list[str | int]
+    key: str
+    content_type: str
+    size_bytes: int
+
+
+class FileFact(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """A file a worker has put into the file store."""
+
+    key: str
+    name: str
+    content_type: str
+    size_bytes: int
+    sha256: str
+
+
+# ── server to worker ────────────────────────────────────────────────────────────────────────
+
+
+class Know(Message, frozen=True):
+    """Sent before the first job of a version."""
+
+    version: VersionSpec
+
+
+class Job(Message, frozen=True):
+    """One attempt to run. `input` is the JSON text as the client sent it."""
+
+    id: str
+    attempt: int
+    version: str
+    input: str
+    files: list[FileRef]
+
+
+class Stop(Message, frozen=True):
+    """This attempt is no longer wanted: cancel it, report how it ended."""
+
+    id: str
+    attempt: int
+
+
+class Drain(Message, frozen=True):
+    """Take no more; finish or release what runs within `seconds`, then end."""
+
+    seconds: float
+
+
+class Welcome(Message, frozen=True):
+    """The server's first message; `beat_seconds` apart it wants to hear from the worker."""
+
+    protocol: int
+    beat_seconds: float
+
+
+# ── worker to server ────────────────────────────────────────────────────────────────────────
+
+
+class Hello(Message, frozen=True):
+    """A worker's first message: who it is, and how many runs of each kind it takes at once."""
+
+    protocol: int
+    worker: str
+    incarnation: int
+    token: str
+    slots: dict[str, int]
+
+
+class Beat(Message, frozen=True):
+    """Still alive; the attempts really held, and the versions that are loaded."""
+
+    held: list[Key]
+    resident: list[str]
+
+
+class Said(Message, frozen=True):
+    """More log text of a run."""
+
+    text: str
+
+
+class Gave(Message, frozen=True):
+    """Output `index` of a run: a file already stored, or a JSON text."""
+
+    index: int
+    file: FileFact | None = None
+    value: str | None = None
+
+
+class Ended(Message, frozen=True):
+    """A run's end; `outcome` is a value of `domain.prediction.Outcome`."""
+
+    outcome: str
+    error: str | None
+    metrics: str
+    run_seconds: float
+
+
+class Told(Message, frozen=True):
+    """All that an attempt has to say since its last such message."""
+
+    id: str
+    attempt: int
+    started: bool
+    events: list[Said | Gave]
+    ended: Ended | None
+
+
+# ── worker to host ──────────────────────────────────────────────────────────────────────────
+
+
+class Load(Message, frozen=True):
+    """Make this version ready: call setup(). Answered by `Loaded` or `NotLoaded`."""
+
+    version: VersionSpec
+
+
+class Unload(Message, frozen=True):
+    """Drop a version that has no run."""
+
+    version: str
+
+
+class Bytes(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
+    """A file as it came, its type sniffed from its first bytes."""
+
+    content_type: str
+    data: bytes
+
+
+class Pixels(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
+    """A decoded picture: raw RGB, 8 bits a channel, rows from the top, in a file of its own."""
+
+    path: str
+    width: int
+    height: int
+
+
+class Run(Message, frozen=True):
+    """Run a loaded version. Defaults are filled in, unknown inputs are gone."""
+
+    id: str
+    attempt: int
+    version: str
+    values: dict[str, JsonScalar]
+    files: dict[str, Bytes | Pixels]
+
+
+class Cancel(Message, frozen=True):
+    """Stop this run at the next chance; it still ends with `Over`."""
+
+    id: str
+    attempt: int
+
+
+# ── host to worker ──────────────────────────────────────────────────────────────────────────
+
+
+class Loaded(Message, frozen=True):
+    """The version's runner is set up."""
+
+    version: str
+
+
+class NotLoaded(Message, frozen=True):
+    """setup() failed; one sentence that says what to do."""
+
+    version: str
+    error: str
+
+
+class Entered(Message, frozen=True):
+    """run() has been entered."""
+
+    id: str
+    attempt: int
+
+
+class Logged(Message, frozen=True):
+    """Log text of a run, or of the setup of a version (then `id` is the version)."""
+
+    id: str
+    attempt: int
+    text: str
+
+
+class Output(Message, frozen=True):
+    """Output `index` of a run: a file's bytes under a name, or a JSON text."""
+
+    id: str
+    attempt: int
+    index: int
+    name: str
+    content_type: str
+    data: bytes
+    value: str | None
+
+
+class Over(Message, frozen=True):
+    """A run's end: succeeded, failed or canceled."""
+
+    id: str
+    attempt: int
+    outcome: str
+    error: str | None
+    metrics: str
+    run_seconds: float
+
+
+# ── CLI and server, over the control socket ─────────────────────────────────────────────────
+
+
+class Ask(Message, frozen=True):
+    """A verb of the command line for a running server, with its words as JSON text."""
+
+    verb: str
+    words: str
+
+
+class Answer(Message, frozen=True):
+    """What came of it: JSON text, or one sentence on what went wrong."""
+
+    words: str
+    problem: str | None
+
+
+ToWorker: TypeAlias = Welcome | Know | Job | Stop | Drain | Answer
+ToServer: TypeAlias = Hello | Beat | Told | Ask
+ToHost: TypeAlias = Load | Unload | Run | Cancel
+FromHost: TypeAlias = Loaded | NotLoaded | Entered | Logged | Output | Over

@@ -1,0 +1,1 @@
+"""Kinds of model. Everything here runs in the host process."""

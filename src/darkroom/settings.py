@@ -1,0 +1,178 @@
+"""Every knob an operator has: its unit, default and reason. Read once, then frozen.
+
+Order, later wins: defaults, `darkroom.yaml` (or the file DARKROOM_CONFIG names), then
+`DARKROOM_…` in the environment, then flags. `${NAME}` in the file takes a value from the
+environment.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+import yaml
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from darkroom.domain.errors import InvalidSetting
+from darkroom.domain.model import Json
+
+CONFIG_VARIABLE = "DARKROOM_CONFIG"
+CONFIG_NAME = "darkroom.yaml"
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """What an operator may set, each also as `DARKROOM_` and the name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="DARKROOM_", frozen=True, extra="forbid")
+
+    data_dir: Path = Field(
+        Path("darkroom-data"), description="Directory of the database, files, weights and sockets."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on. Loopback unless you say so.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    public_url: str | None = Field(
+        None, description="Scheme and host clients use, when a proxy stands in front."
+    )
+    bootstrap_key: SecretStr | None = Field(
+        None, description="An admin key, 16 characters or more, made or kept at every start."
+    )
+    weights: Literal["hub", "tiny"] = Field(
+        "hub", description="`hub` loads real weights; `tiny` makes random ones: pictures are noise."
+    )
+    hub_url: str = Field("https://huggingface.co", description="Where hf:// weights come from.")
+    hub_token: SecretStr | None = Field(
+        None, description="Token for gated weights on the hub (also read from HF_TOKEN)."
+    )
+    egress_allow: CommaSeparated = Field(
+        (),
+        description="Hosts, host:port or CIDRs that inputs may reach although they are private.",
+    )
+    allowed_hosts: CommaSeparated = Field(
+        (), description="Names accepted in the Host header, beside addresses and localhost."
+    )
+    pages: Literal["open", "private"] = Field(
+        "open", description="`open`: whoever knows a prediction's id may look at its page."
+    )
+    workers: int = Field(1, ge=0, le=64, description="Worker processes on this machine.")
+    echo_slots: int = Field(
+        64, ge=1, le=4096, description="Runs of darkroom/echo a worker takes at once."
+    )
+    inline_outputs: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Outputs as data: URLs in blocking answers; `auto` does it on plain http.",
+    )
+    inline_limit_bytes: int = Field(
+        10_000_000, ge=0, description="Largest sum of outputs that is inlined."
+    )
+    spool_bytes: int = Field(
+        16_384, ge=0, description="A data: URL input longer than this becomes a file."
+    )
+    echo_limit_bytes: int = Field(
+        65_536, ge=0, description="A spooled input longer than this is echoed as our own URL."
+    )
+    body_limit_bytes: int = Field(
+        24 * 2**20, ge=1024, description="Largest request body: two pictures of 10 MB inlined."
+    )
+    fetch_limit_bytes: int = Field(
+        32 * 2**20, ge=1024, description="Largest file fetched from a URL in an input."
+    )
+    max_pixels: int = Field(50_000_000, ge=64, description="Largest input picture, in pixels.")
+    resident_models: int = Field(
+        3, ge=1, description="Versions a worker keeps loaded at once; the least recently used goes."
+    )
+    run_limit_seconds: float = Field(
+        1800.0, gt=0, description="A run longer than this is ended as failed."
+    )
+    cancel_grace_seconds: float = Field(
+        10.0, gt=0, description="A model that ignores a cancel this long is killed."
+    )
+    drain_seconds: float = Field(
+        30.0, ge=0, le=50, description="How long a stopping server lets runs finish."
+    )
+    worker_silence_seconds: float = Field(
+        10.0, gt=2, description="A worker not heard of this long is given up."
+    )
+    fsync_files: bool = Field(
+        default=False, description="Flush every file to disk before a run counts as ended."
+    )
+    models: Mapping[str, Mapping[str, object]] = Field(
+        default_factory=dict[str, Mapping[str, object]],
+        description="Models of your own, by owner/name; see darkroom.example.yaml.",
+    )
+
+    @field_validator("egress_allow", "allowed_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("bootstrap_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 16:
+            raise ValueError("must be 16 characters or longer")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, then the environment, then the operator's file."""
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _file())
+
+
+def load(flags: Mapping[str, Json]) -> Settings:
+    """Read the settings of this process: *flags*, its environment and its working directory.
+
+    Args:
+        flags: what the command line set, by setting name.
+
+    Raises:
+        InvalidSetting: names the setting and what is wrong with it.
+    """
+    try:
+        return Settings(**cast("dict[str, Any]", dict(flags)))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise InvalidSetting(f"{name}: {first['msg']}") from error
+
+
+def _file() -> dict[str, Json]:
+    named = os.environ.get(CONFIG_VARIABLE)
+    path = Path(named or CONFIG_NAME)
+    if not named and not path.exists():
+        return {}
+    try:
+        loaded = cast("Json", yaml.safe_load(_REFERENCE.sub(_value, path.read_text("utf-8"))))
+    except OSError as error:
+        raise InvalidSetting(f"{path}: cannot be read ({error.strerror})") from error
+    except yaml.YAMLError as error:
+        raise InvalidSetting(f"{path}: is not YAML: {error}") from error
+    if not isinstance(loaded, Mapping | None):
+        raise InvalidSetting(f"{path}: must be a mapping of settings")
+    return dict(loaded or {})
+
+
+def _value(match: re.Match[str]) -> str:
+    name = match.group(1)
+    if name not in os.environ:
+        raise InvalidSetting(f"{CONFIG_NAME} names ${{{name}}}, which is not in the environment")
+    return os.environ[name]

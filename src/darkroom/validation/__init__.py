@@ -1,0 +1,1 @@
+"""Compiled input validators, and their faults in the words of the wire."""

@@ -1,0 +1,1 @@
+"""Makes the weights of a version lie in a local folder."""
