@@ -1,13 +1,13 @@
 """The seams: what one room may expect of another. No vendor, no SQL and no HTTP in here."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from darkroom.domain.events import Event, Report
 from darkroom.domain.ids import Owner, PredictionId, VersionId, WorkerId
-from darkroom.domain.model import JsonScalar
+from darkroom.domain.model import Json, JsonScalar, Version
 from darkroom.domain.prediction import (
     InputFile,
     JsonText,
@@ -43,6 +43,7 @@ class Acceptance:
     input_files: Sequence[InputFile] = ()
     webhook: str | None = None
     webhook_events: Sequence[str] = ()
+    cancel_after_ms: int | None = None
     holder: Holder | None = None
 
 
@@ -68,30 +69,31 @@ class Page:
 
 
 class PredictionStore(Protocol):
-    """Durable predictions. Every change is on disk when its coroutine returns.
+    """Durable predictions. Every change is on disk when what its method returns is awaited.
 
-    A writer that quotes a superseded attempt changes nothing and gets None.
+    Changes take effect in the order of the calls, whether awaited or not. A writer that quotes a
+    superseded attempt changes nothing and gets None.
     """
 
-    async def accept(self, new: Acceptance) -> Prediction:
+    def accept(self, new: Acceptance) -> Awaitable[Prediction]:
         """Add a prediction (T1), claimed (T2) if it names a holder."""
         ...
 
-    async def claim(
+    def claim(
         self, versions: Sequence[VersionId], holder: Holder, most: int
-    ) -> Sequence[Prediction]:
+    ) -> Awaitable[Sequence[Prediction]]:
         """Give *holder* up to *most* of the oldest unclaimed predictions of these versions (T2)."""
         ...
 
-    async def report(self, report: Report) -> Prediction | None:
+    def report(self, report: Report) -> Awaitable[Prediction | None]:
         """Record what an attempt tells (T3, T4, T5). None: it was superseded or had ended."""
         ...
 
-    async def lose(self, lost: Lost) -> Prediction | None:
+    def lose(self, lost: Lost) -> Awaitable[Prediction | None]:
         """End an attempt without a result (T6): run again, or fail when attempts are used up."""
         ...
 
-    async def cancel(self, prediction: PredictionId, owner: Owner | None) -> Prediction | None:
+    def cancel(self, prediction: PredictionId, owner: Owner | None) -> Awaitable[Prediction | None]:
         """Cancel (T7); the unchanged prediction if it has ended, None if *owner* has no such."""
         ...
 
@@ -99,8 +101,8 @@ class PredictionStore(Protocol):
         """One prediction with its log."""
         ...
 
-    async def page(self, owner: Owner | None, page: Page) -> Sequence[Prediction]:
-        """One page of *owner*'s predictions, newest first; None lists everyone's."""
+    async def page(self, owner: Owner, page: Page) -> Sequence[Prediction]:
+        """One page of *owner*'s predictions, newest first."""
         ...
 
     async def events(self, prediction: PredictionId, after: int) -> Sequence[Event]:
@@ -122,6 +124,14 @@ class Attempts(Protocol):
 
     async def live(self) -> Sequence[LiveAttempt]:
         """All attempts that have not ended."""
+        ...
+
+    async def waiting(self) -> Sequence[VersionId]:
+        """Versions that unclaimed predictions wait for."""
+        ...
+
+    def expire(self, most: int) -> Awaitable[Sequence[Prediction]]:
+        """End up to *most* predictions whose deadline has passed (T8)."""
         ...
 
     async def file(self, prediction: PredictionId, attempt: int, index: int) -> StoredFile | None:
@@ -169,8 +179,12 @@ class KeyStore(Protocol):
 class Blobs(Protocol):
     """Bytes by key. A key is written once; a second put of it changes nothing."""
 
-    async def put(self, key: str, data: bytes) -> None:
-        """Store *data*; the key shows either nothing or all of it."""
+    def put(self, key: str, data: bytes) -> Awaitable[None]:
+        """Store *data*; the key shows either nothing or all of it.
+
+        Raises:
+            FilesUnavailable: it could not be stored.
+        """
         ...
 
     async def get(self, key: str) -> bytes:
@@ -178,6 +192,7 @@ class Blobs(Protocol):
 
         Raises:
             FileMissing: there are none.
+            FilesUnavailable: they could not be read.
         """
         ...
 
@@ -261,6 +276,31 @@ class WeightsSource(Protocol):
 # ── models ──────────────────────────────────────────────────────────────────────────────────
 
 
+class InputValidator(Protocol):
+    """Holds create bodies against the schema of a version, in the words of the wire."""
+
+    def check(self, version: Version, body: Json, *, with_version: bool) -> None:
+        """Check a whole create body.
+
+        Args:
+            version: what the body wants to run.
+            body: as it was decoded, of any JSON type.
+            with_version: whether the body names the version; otherwise it must not.
+
+        Raises:
+            InvalidInput: with every fault at once, those beside `input` first.
+        """
+        ...
+
+    def check_envelope(self, body: Json) -> None:
+        """Check a body that names no version as a string, whatever it wants to run.
+
+        Raises:
+            InvalidInput: always for such a body; `input` is looked at from outside only.
+        """
+        ...
+
+
 class RunContext(Protocol):
     """What a runner sees of one run. Every method may be called from any thread."""
 
@@ -271,7 +311,7 @@ class RunContext(Protocol):
 
     @property
     def files(self) -> Mapping[str, Bytes | Pixels]:
-        """File inputs: pixels if the runner's class asks for them, else bytes."""
+        """File inputs: pixels if the version asks for them, else bytes."""
         ...
 
     @property
@@ -295,6 +335,14 @@ class RunContext(Protocol):
         """Set a number shown under the prediction's `metrics`."""
         ...
 
+    async def pause(self, seconds: float) -> None:
+        """Sleep, on the host's own loop only.
+
+        Raises:
+            RunCanceled: as soon as the run is told to stop.
+        """
+        ...
+
 
 class Runner(Protocol):
     """One kind of model, made ready for one version; lives in the host process.
@@ -302,9 +350,6 @@ class Runner(Protocol):
     Its coroutines share the host's event loop: whatever blocks or computes belongs in a thread
     of the runner's own. A constructor takes nothing.
     """
-
-    wants_pixels: bool
-    """Whether file inputs are decoded to pixels beside the worker before they get here."""
 
     async def setup(self, version: VersionSpec, log: Callable[[str], None]) -> None:
         """Load. An exception's text becomes the error of every prediction that waits for it.

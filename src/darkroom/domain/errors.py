@@ -15,8 +15,11 @@ DarkroomError
 ├─ StoreBusy              the database cannot take writes now
 ├─ SchemaTooNew           the database was written by a newer darkroom
 ├─ DirectoryInUse         another server holds the data directory
+├─ NoServer               nobody answers where a server should be
+├─ Refused                a server answered the command line with an error
 ├─ PeerMisbehaved         bytes on a worker or host connection make no sense
 ├─ FileMissing            the bytes of a stored file are gone
+├─ FilesUnavailable       the file store takes or gives nothing now
 └─ RunCanceled            raised inside a run that has been told to stop
 """
 
@@ -65,7 +68,15 @@ class EgressDenied(InputUnusable):
 
 
 class WeightsUnavailable(DarkroomError):
-    """The weights cannot be loaded. The message and `darkroom doctor` say what to do."""
+    """The weights cannot be loaded. The message and `darkroom doctor` say what to do.
+
+    `status` is the HTTP status a download met, 0 if it met none.
+    """
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        """Keep the sentence, and the status for whoever can say more about it."""
+        super().__init__(message)
+        self.status = status
 
 
 class RunFailed(DarkroomError):
@@ -88,12 +99,29 @@ class DirectoryInUse(DarkroomError):
     """Another darkroom server holds the data directory. Stop it or choose another directory."""
 
 
+class NoServer(DarkroomError):
+    """Nobody answers where a server should be. Start `darkroom serve` or correct DARKROOM_URL."""
+
+
+class Refused(DarkroomError):
+    """A server answered the command line with an error; `status` is its HTTP status, 0 for none."""
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        """Keep the server's sentence and status."""
+        super().__init__(message)
+        self.status = status
+
+
 class PeerMisbehaved(DarkroomError):
     """The other end of a worker or host connection broke the protocol. The connection is closed."""
 
 
 class FileMissing(DarkroomError):
     """The bytes of a file are not in the file store any more."""
+
+
+class FilesUnavailable(DarkroomError):
+    """The file store takes or gives no bytes (disk full, no permission). Make room, then retry."""
 
 
 class RunCanceled(DarkroomError):

@@ -25,7 +25,11 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A stored fact of one prediction; `n` counts 1, 2, 3 … without a gap."""
+    """A stored fact of one prediction; `n` counts 1, 2, 3 … without a gap.
+
+    `data` of logs and errors is their text, that of done a JSON object as on the wire, that of
+    an output a JSON object: `value`, or `attempt`, `index` and `name` of a file.
+    """
 
     n: int
     kind: EventKind

@@ -53,6 +53,7 @@ class Version:
         id: 64 lower-case hex digits.
         kind: the registered name of its runner.
         concurrency: how many runs one host may have of it at once.
+        pixels: whether file inputs are pictures, decoded before they reach the runner.
         config: what the runner needs beyond the inputs; flat, the runner's own keys.
     """
 
@@ -63,6 +64,7 @@ class Version:
     output: OutputKind
     created_at: Milliseconds
     concurrency: int = 1
+    pixels: bool = False
     config: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property

@@ -15,6 +15,7 @@ from darkroom.domain.errors import PeerMisbehaved
 HEADER_BYTES = 4
 MAX_FRAME_BYTES = 96 * 2**20  # one output file of 64 MiB and what travels beside it
 PAUSE_BYTES = 8 * 2**20
+BULK_BYTES = 8 * 2**20  # with more file data than this a frame leaves at once
 
 
 In = TypeVar("In")
@@ -48,6 +49,7 @@ class Link(asyncio.Protocol, Generic[In]):
         self._limit = limit_bytes
         self._buffer = bytearray()
         self._waiting: list[object] = []
+        self._bulk = 0
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self._room = asyncio.Event()
@@ -59,11 +61,19 @@ class Link(asyncio.Protocol, Generic[In]):
         """Whether messages can still be sent."""
         return self._transport is not None and not self._transport.is_closing()
 
-    def send(self, message: object) -> None:
-        """Queue *message*; it leaves with all others of this turn. Dropped once closed."""
+    def send(self, message: object, *, bulk_bytes: int = 0) -> None:
+        """Queue *message*; it leaves with all others of this turn. Dropped once closed.
+
+        Args:
+            message: any message the peer takes.
+            bulk_bytes: how much file data it carries, so that a frame never grows too long.
+        """
         if not self._waiting:
             self._loop.call_soon(self._flush)
         self._waiting.append(message)
+        self._bulk += bulk_bytes
+        if self._bulk > BULK_BYTES:
+            self._flush()
 
     async def drained(self) -> None:
         """Wait until the peer keeps up; large senders call this between messages."""
@@ -77,6 +87,7 @@ class Link(asyncio.Protocol, Generic[In]):
 
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
+        self._bulk = 0
         if waiting and self._transport is not None and not self._transport.is_closing():
             frame = bytearray(HEADER_BYTES)
             self._encoder.encode_into(waiting, frame, HEADER_BYTES)

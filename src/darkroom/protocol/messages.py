@@ -42,6 +42,7 @@ class VersionSpec(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     fields: Sequence[FieldSpec]
     output: str
     concurrency: int
+    pixels: bool
     config: dict[str, str]
 
 
@@ -121,6 +122,10 @@ class Beat(Message, frozen=True):
 
     held: list[Key]
     resident: list[str]
+
+
+class Draining(Message, frozen=True):
+    """The worker has been told to end: it finishes what it holds and takes no more."""
 
 
 class Said(Message, frozen=True):
@@ -275,6 +280,6 @@ class Answer(Message, frozen=True):
 
 
 ToWorker: TypeAlias = Welcome | Know | Job | Stop | Drain | Answer
-ToServer: TypeAlias = Hello | Beat | Told | Ask
+ToServer: TypeAlias = Hello | Beat | Draining | Told | Ask
 ToHost: TypeAlias = Load | Unload | Run | Cancel
 FromHost: TypeAlias = Loaded | NotLoaded | Entered | Logged | Output | Over

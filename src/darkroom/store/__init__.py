@@ -1,1 +1,1 @@
-"""."""
+"""Durable state. SQL lives nowhere else."""

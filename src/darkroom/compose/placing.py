@@ -1,0 +1,53 @@
+"""How the server of one machine starts its workers: the command and what they may know."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import structlog
+from pydantic import SecretStr
+
+from darkroom.placers.local import LocalPlacer
+from darkroom.settings import Settings
+
+_log = structlog.get_logger()
+_PREFIX = "DARKROOM_"
+_NOT_FOR_WORKERS = frozenset({"models", "bootstrap_key"})
+
+
+def local_placer(settings: Settings, socket: Path) -> LocalPlacer:
+    """Workers as child processes that come in by *socket*."""
+
+    def command(name: str) -> Sequence[str]:
+        program = [sys.executable, "-m", "darkroom", "worker"]
+        return [*program, "--socket", str(socket), "--name", name]
+
+    return LocalPlacer(
+        command,
+        worker_environment(settings, os.environ),
+        on_exit=lambda name: _log.warning("worker.ended", worker=name),
+    )
+
+
+def worker_environment(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
+    """The server's *environment* with every setting spelled out, so that flags reach workers too.
+
+    Models and the bootstrap key stay behind: a worker is told of a model when it is to run it.
+    """
+    told = {name: value for name, value in environment.items() if not name.startswith(_PREFIX)}
+    for name in Settings.model_fields:
+        value: object = getattr(settings, name)
+        if name not in _NOT_FOR_WORKERS and value is not None:
+            told[f"{_PREFIX}{name.upper()}"] = _spelled(value)
+    return told
+
+
+def _spelled(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, Path):
+        return str(value.resolve())
+    if isinstance(value, tuple):
+        return ",".join(str(one) for one in value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # tuples of str alone
+    return str(value)

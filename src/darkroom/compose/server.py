@@ -1,0 +1,291 @@
+"""The server: every part made, joined, started, drained and ended, in that order."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Generator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import structlog
+import uvicorn
+import uvloop
+
+from darkroom.blobs.local import LocalBlobs
+from darkroom.compose.clock import SystemClock
+from darkroom.compose.control import control_path, reply
+from darkroom.compose.directory import open_store
+from darkroom.compose.logs import configure_logs
+from darkroom.compose.placing import local_placer
+from darkroom.domain.errors import InvalidSetting
+from darkroom.http.app import Application, Manner, Parts, create_app
+from darkroom.http.deadlines import PunctualProtocol
+from darkroom.http.wire import Wire
+from darkroom.http.workers import WorkerDoor
+from darkroom.placers.local import LocalPlacer
+from darkroom.ports import Blobs
+from darkroom.service.capabilities import Capabilities
+from darkroom.service.catalogue import Catalogue, load_catalogue
+from darkroom.service.dispatch import Dispatcher
+from darkroom.service.hub import Hub
+from darkroom.service.keys import Keys
+from darkroom.service.own_files import OwnFiles
+from darkroom.service.predictions import Predictions
+from darkroom.service.spool import Spool
+from darkroom.settings import Settings
+from darkroom.store.sqlite import SqliteStore
+from darkroom.validation.compiled import CompiledValidator
+
+_log = structlog.get_logger()
+_LAST_STREAMS_SECONDS = 2
+_PLACE_SECONDS = 1.0
+_MOST_CONNECTIONS = 4096
+_SECRET = "capabilities"  # noqa: S105  # a secret's name
+
+
+def main(settings: Settings) -> int:
+    """Run the server until a signal ends it; returns the process's exit code."""
+    configure_logs()
+    return uvloop.run(serve(settings))
+
+
+async def serve(settings: Settings) -> int:
+    """Make all parts, serve until told to stop, let runs finish, end all parts."""
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(settings))
+        listener = stack.enter_context(_listener(settings))
+        url = settings.public_url or _address(listener)
+        server = await _joined(stack, settings, store, url)
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        web = _web(server.app)
+        serving = asyncio.create_task(web.serve(sockets=[listener]))
+        minding = [asyncio.create_task(one) for one in (server.dispatcher.mind(), server.place())]
+        await _announce(server.keys, settings, url)
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({serving, stopping, *minding}, return_when=asyncio.FIRST_COMPLETED)
+        server.life.stopping = True
+        _log.info("server.stopping", drain_seconds=settings.drain_seconds)
+        await _end(server, settings, minding)
+        web.should_exit = True
+        await serving
+        _log.info("server.stopped")
+        return 0
+
+
+@dataclass(slots=True)
+class _Life:
+    """Whether the server is on its way out."""
+
+    stopping: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Server:
+    """The parts that live as long as the server."""
+
+    keys: Keys
+    dispatcher: Dispatcher
+    door: WorkerDoor
+    placer: LocalPlacer
+    workers: int
+    life: "_Life"
+    app: Application
+
+    async def place(self) -> None:
+        """For ever: keep as many workers as wanted."""
+        while True:
+            await self.placer.reconcile(self.workers)
+            await asyncio.sleep(_PLACE_SECONDS)
+
+
+async def _joined(
+    stack: AsyncExitStack, settings: Settings, store: SqliteStore, url: str
+) -> _Server:
+    """Make the parts and let workers in; what an earlier server left is taken up first."""
+    keys = Keys(store, SystemClock(), os.urandom)
+    await keys.load()
+    hub, catalogue = Hub(), load_catalogue(settings.models)
+    dispatcher = Dispatcher(
+        store=store,
+        attempts=store,
+        catalogue=catalogue,
+        hub=hub,
+        clock=SystemClock(),
+        silence_seconds=settings.worker_silence_seconds,
+    )
+    await dispatcher.recover()
+    door = WorkerDoor(
+        dispatcher,
+        lambda question: reply(keys, question, url=url),
+        silence_seconds=settings.worker_silence_seconds,
+    )
+    path = control_path(settings)
+    await door.open(path)
+    shared = _Shared(
+        hub=hub,
+        catalogue=catalogue,
+        keys=keys,
+        dispatcher=dispatcher,
+        blobs=_blobs(stack, settings),
+        capabilities=Capabilities(await store.secret(_SECRET)),
+    )
+    life = _Life()
+    parts = _parts(shared, store, settings, lambda: _unready(life, dispatcher, settings.workers))
+    return _Server(
+        keys=keys,
+        dispatcher=dispatcher,
+        door=door,
+        placer=local_placer(settings, path),
+        workers=settings.workers,
+        life=life,
+        app=create_app(parts, _manner(settings)),
+    )
+
+
+def _blobs(stack: AsyncExitStack, settings: Settings) -> LocalBlobs:
+    blobs = LocalBlobs(settings.data_dir / "files", fsync=settings.fsync_files)
+    stack.push_async_callback(blobs.close)
+    return blobs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shared:
+    """Parts that several others stand on."""
+
+    hub: Hub
+    catalogue: Catalogue
+    keys: Keys
+    dispatcher: Dispatcher
+    blobs: Blobs
+    capabilities: Capabilities
+
+
+def _parts(
+    shared: _Shared, store: SqliteStore, settings: Settings, ready: Callable[[], str | None]
+) -> Parts:
+    own = OwnFiles(store=store, attempts=store, capabilities=shared.capabilities)
+    spool = Spool(blobs=shared.blobs, own=own.find, over_bytes=settings.spool_bytes)
+    return Parts(
+        predictions=Predictions(
+            store=store,
+            dispatcher=shared.dispatcher,
+            hub=shared.hub,
+            spool=spool,
+            clock=SystemClock(),
+            entropy=os.urandom,
+        ),
+        catalogue=shared.catalogue,
+        validator=CompiledValidator(),
+        capabilities=shared.capabilities,
+        attempts=store,
+        blobs=shared.blobs,
+        wire=Wire(
+            capabilities=shared.capabilities,
+            catalogue=shared.catalogue,
+            blobs=shared.blobs,
+            spool=spool,
+            echo_limit_bytes=settings.echo_limit_bytes,
+            inline_limit_bytes=settings.inline_limit_bytes,
+        ),
+        keys=shared.keys,
+        ready=ready,
+    )
+
+
+def _manner(settings: Settings) -> Manner:
+    names = list(settings.allowed_hosts)
+    if settings.public_url and (host := urlsplit(settings.public_url).hostname):
+        names.append(host)
+    return Manner(
+        allowed_hosts=names,
+        public_url=settings.public_url,
+        inline_outputs=settings.inline_outputs,
+        body_limit_bytes=settings.body_limit_bytes,
+        private_pages=settings.pages == "private",
+    )
+
+
+def _unready(life: _Life, dispatcher: Dispatcher, workers: int) -> str | None:
+    if life.stopping:
+        return "The server is stopping."
+    if workers and not dispatcher.seats:
+        return "No worker is connected yet."
+    return None
+
+
+def _listener(settings: Settings) -> socket.socket:
+    """A bound socket, so that a taken port is told before anything else starts."""
+    try:
+        return socket.create_server(
+            (settings.host, settings.port), backlog=2048, family=_family(settings.host)
+        )
+    except OSError as error:
+        raise InvalidSetting(
+            f"host and port: cannot listen on {settings.host}:{settings.port} ({error.strerror}). "
+            "Choose another --port; 0 takes a free one."
+        ) from error
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  # compared, not bound
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+
+class _Web(uvicorn.Server):
+    """uvicorn without its signal handlers: this module decides when it ends."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+def _web(app: Application) -> uvicorn.Server:
+    return _Web(
+        uvicorn.Config(
+            app,
+            http=PunctualProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            proxy_headers=False,
+            timeout_keep_alive=75,
+            backlog=2048,
+            timeout_graceful_shutdown=_LAST_STREAMS_SECONDS,
+        )
+    )
+
+
+async def _announce(keys: Keys, settings: Settings, url: str) -> None:
+    """Print the address, and at the very first start a key, once."""
+    if settings.bootstrap_key is not None:
+        await keys.ensure_bootstrap(settings.bootstrap_key.get_secret_value())
+    first = await keys.first_start()
+    print(f"darkroom is listening on {url}", flush=True)  # noqa: T201
+    if first is not None:
+        print(f"Your first key, shown only now: {first}", flush=True)  # noqa: T201
+        print(f"  export REPLICATE_BASE_URL={url} REPLICATE_API_TOKEN={first}", flush=True)  # noqa: T201
+    sys.stdout.flush()
+
+
+async def _end(server: _Server, settings: Settings, minding: "list[asyncio.Task[None]]") -> None:
+    """Runs finish or are released, workers end, then nobody is let in any more."""
+    minding[1].cancel()
+    ending = asyncio.create_task(server.placer.stop(settings.drain_seconds + 5))
+    await server.dispatcher.drain(settings.drain_seconds)
+    await ending
+    minding[0].cancel()
+    await asyncio.gather(*minding, return_exceptions=True)
+    await server.door.close()

@@ -1,0 +1,122 @@
+"""Routes and middleware put together."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from darkroom.domain.errors import NotFound
+from darkroom.domain.ids import PredictionId
+from darkroom.domain.model import Json
+from darkroom.http.answers import Site, json_answer
+from darkroom.http.edge import Authenticator, Edge, Hosts
+from darkroom.http.files import FileRoutes
+from darkroom.http.models import ModelRoutes
+from darkroom.http.pages import Look, PageRoutes
+from darkroom.http.predictions import PredictionRoutes
+from darkroom.http.problems import NOT_FOUND, problem
+from darkroom.http.stream import StreamRoutes
+from darkroom.http.wire import Wire, as_dict
+from darkroom.ports import Attempts, Blobs, InputValidator
+from darkroom.service.capabilities import Capabilities
+from darkroom.service.catalogue import Catalogue
+from darkroom.service.predictions import Predictions
+
+Application: TypeAlias = ASGIApp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the routes stand on. `ready` gives a reason for not being ready, or None."""
+
+    predictions: Predictions
+    catalogue: Catalogue
+    validator: InputValidator
+    capabilities: Capabilities
+    attempts: Attempts
+    blobs: Blobs
+    wire: Wire
+    keys: Authenticator
+    ready: Callable[[], str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How the application presents itself; each is the setting of that name."""
+
+    allowed_hosts: Sequence[str]
+    public_url: str | None
+    inline_outputs: str
+    body_limit_bytes: int
+    private_pages: bool
+
+
+def create_app(parts: Parts, manner: Manner) -> Application:
+    """The whole application."""
+    return Edge(
+        Router(routes(parts, manner), redirect_slashes=False, default=_nothing),
+        keys=parts.keys,
+        hosts=Hosts(frozenset(manner.allowed_hosts)),
+        public_url=manner.public_url,
+    )
+
+
+def routes(parts: Parts, manner: Manner) -> list[BaseRoute]:
+    """Every route, those of the API under `/v1`."""
+    predictions = PredictionRoutes(
+        predictions=parts.predictions,
+        catalogue=parts.catalogue,
+        validator=parts.validator,
+        wire=parts.wire,
+        inline=manner.inline_outputs,
+        body_limit_bytes=manner.body_limit_bytes,
+    )
+    api: list[BaseRoute] = [
+        *predictions.routes(),
+        *StreamRoutes(predictions=parts.predictions, capabilities=parts.capabilities).routes(),
+        *ModelRoutes(parts.catalogue).routes(),
+    ]
+    files = FileRoutes(capabilities=parts.capabilities, attempts=parts.attempts, blobs=parts.blobs)
+    pages = PageRoutes(_look(parts), parts.catalogue.models, private=manner.private_pages)
+    health = _Health(parts.ready)
+    return [
+        Mount("/v1", Router(api, redirect_slashes=False, default=_nothing)),
+        *files.routes(),
+        *health.routes(),
+        *pages.routes(),
+    ]
+
+
+def _look(parts: Parts) -> Look:
+    async def look(id_: PredictionId, here: Site) -> Mapping[str, Json] | None:
+        found = await parts.predictions.look(id_)
+        return None if found is None else as_dict(await parts.wire.prediction(found, here))
+
+    return look
+
+
+class _Health:
+    """Alive, and ready for work."""
+
+    def __init__(self, ready: Callable[[], str | None]) -> None:
+        self._ready = ready
+
+    def routes(self) -> list[Route]:
+        return [Route("/healthz", self._alive), Route("/readyz", self._prepared)]
+
+    async def _alive(self, request: Request) -> Response:  # noqa: ARG002  # Starlette's signature
+        return json_answer({"status": "ok"})
+
+    async def _prepared(self, request: Request) -> Response:  # noqa: ARG002
+        reason = self._ready()
+        if reason is not None:
+            return problem(503, reason, title="Not ready", headers={"Retry-After": "1"})
+        return json_answer({"status": "ready"})
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001  # ASGI's signature
+    raise NotFound(NOT_FOUND)

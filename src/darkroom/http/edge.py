@@ -1,0 +1,160 @@
+"""The outermost layer: which host was asked, under which prefix, by whom; and every error's answer.
+
+The API answers at `/v1` and at `/replicate/v1`, a doubled `/v1` included, because clients and
+gateways differ in what they take for the base address.
+"""
+
+import re
+from collections.abc import Mapping, MutableMapping
+from ipaddress import ip_address
+from typing import Protocol
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from darkroom.domain.errors import DarkroomError, Unauthenticated
+from darkroom.http.answers import Caller, Site
+from darkroom.http.headers import API_HEADERS
+from darkroom.http.problems import MalformedRequest, from_error, internal, problem
+from darkroom.ports import ApiKey
+
+_log = structlog.get_logger()
+_API = re.compile(r"(?P<prefix>(?:/replicate)?/v1)(?:/v1)?(?P<path>/.*)")
+_OPEN = re.compile(r"/(?:streams/.*|files/[0-9a-z]{53})")
+_SCHEMES = ("bearer ", "token ")
+_API_HEADERS = [(name.lower().encode(), value.encode()) for name, value in API_HEADERS.items()]
+
+
+class Authenticator(Protocol):
+    """Who a token belongs to."""
+
+    def authenticate(self, token: str) -> ApiKey | None:
+        """The key of this token, or None."""
+        ...
+
+
+class Hosts:
+    """Which Host headers are answered: addresses, localhost, and names the operator gave.
+
+    A page of another site that rebinds its name to this machine is refused here.
+    """
+
+    def __init__(self, names: frozenset[str]) -> None:
+        self._names = names | {"localhost"}
+
+    def accepts(self, header: str) -> bool:
+        """Whether *header*, a host with or without a port, is one of ours."""
+        host = header.rsplit(":", 1)[0] if not header.endswith("]") else header
+        if host in self._names:
+            return True
+        try:
+            ip_address(host.strip("[]"))
+        except ValueError:
+            return False
+        return True
+
+
+class Edge:
+    """ASGI middleware around the whole application.
+
+    Args:
+        app: the routes, under `/v1` and the root.
+        keys: looks tokens up.
+        hosts: accepted Host headers.
+        public_url: scheme and host of all absolute URLs; None takes the client's own.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, keys: Authenticator, hosts: Hosts, public_url: str | None
+    ) -> None:
+        self._app = app
+        self._keys = keys
+        self._hosts = hosts
+        self._public = public_url.rstrip("/") if public_url else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answering = _Answering(send)
+        try:
+            self._enter(scope, answering)
+            await self._app(scope, receive, answering)
+        except DarkroomError as error:
+            await answering.instead(from_error(error), scope, receive)
+        except HTTPException as error:
+            answer = problem(error.status_code, error.detail, headers=error.headers)
+            await answering.instead(answer, scope, receive)
+        except Exception:  # noqa: BLE001  # the top of the application: logged, and told as a 500
+            _log.exception("request.failed", method=scope["method"], path=scope["path"])
+            await answering.instead(internal(), scope, receive)
+
+    def _enter(self, scope: MutableMapping[str, object], answering: "_Answering") -> None:
+        host, token = _asked(scope)
+        if not self._hosts.accepts(host):
+            raise MalformedRequest(
+                "This host name is not served here. The operator can allow it with "
+                "DARKROOM_ALLOWED_HOSTS or DARKROOM_PUBLIC_URL."
+            )
+        origin = self._public or f"{scope['scheme']}://{host}"
+        matched = _API.fullmatch(str(scope["path"]))
+        scope["app"] = self  # lets the router raise for a wrong method instead of answering itself
+        if matched is None:
+            scope["darkroom.site"] = Site(origin, "/v1")
+            return
+        path = matched["path"]
+        scope["path"] = f"/v1{path}"
+        scope["darkroom.site"] = Site(origin, matched["prefix"])
+        answering.api = True
+        if not _OPEN.fullmatch(path):
+            scope["darkroom.caller"] = self._caller(token)
+            scope["darkroom.token"] = token
+
+    def _caller(self, token: str | None) -> Caller:
+        key = self._keys.authenticate(token) if token else None
+        if key is None:
+            raise Unauthenticated(offered=token is not None)
+        return Caller(key.owner, key.admin)
+
+
+class _Answering:
+    """Sends one answer; adds the API's headers, and knows whether the answer has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._begun = False
+        self.api = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._begun = True
+            if self.api:
+                message["headers"] = [*message["headers"], *_API_HEADERS]
+        await self._send(message)
+
+    async def instead(self, answer: ASGIApp, scope: Scope, receive: Receive) -> None:
+        """Send *answer*, unless another has begun already: then the connection is cut."""
+        if self._begun:
+            raise ConnectionError("the answer broke off")
+        await answer(scope, receive, self)
+
+
+def _asked(scope: Mapping[str, object]) -> tuple[str, str | None]:
+    """The Host header and the token of a request."""
+    host, token = "", None
+    headers = scope["headers"]
+    assert isinstance(headers, list)  # noqa: S101  # ASGI's own promise
+    for name, value in headers:  # pyright: ignore[reportUnknownVariableType]
+        if name == b"host":
+            host = _text(value)  # pyright: ignore[reportUnknownArgumentType]
+        elif name == b"authorization":
+            text = _text(value)  # pyright: ignore[reportUnknownArgumentType]
+            if text.lower().startswith(_SCHEMES):
+                token = text.partition(" ")[2].strip() or None
+    return host, token
+
+
+def _text(value: bytes) -> str:
+    return value.decode("latin-1")

@@ -1,0 +1,82 @@
+"""The bytes of stored files, to whoever knows the address: whole or in one range."""
+
+import re
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from darkroom.domain.errors import NotFound
+from darkroom.domain.prediction import StoredFile
+from darkroom.http.headers import file_headers
+from darkroom.http.problems import NOT_FOUND, problem
+from darkroom.ports import Attempts, Blobs
+from darkroom.service.capabilities import Capabilities
+
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRoutes:
+    """The route of stored files. Unknown, expired and forged addresses all answer the same 404."""
+
+    capabilities: Capabilities
+    attempts: Attempts
+    blobs: Blobs
+
+    def routes(self) -> list[Route]:
+        """Paths from the root of the origin."""
+        return [Route("/files/{token}/{name}", self.read, methods=["GET"])]
+
+    async def read(self, request: Request) -> Response:
+        """The file, without credentials; an Authorization header does not matter."""
+        right = self.capabilities.read_file(request.path_params["token"])
+        file = (
+            await self.attempts.file(right.prediction, right.attempt, right.index)
+            if right
+            else None
+        )
+        if file is None or (file.attempt and file.name != request.path_params["name"]):
+            raise NotFound(NOT_FOUND)
+        tag = f'"{file.sha256[:32] or file.prediction}"'
+        headers = file_headers(content_type=file.content_type, name=file.name)
+        headers |= {"ETag": tag, "Accept-Ranges": "bytes"}
+        if tag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return await self._answer(request, file, tag, headers)
+
+    async def _answer(
+        self, request: Request, file: StoredFile, tag: str, headers: dict[str, str]
+    ) -> Response:
+        status, start, end = 200, 0, file.size_bytes
+        asked = request.headers.get("range")
+        if asked and request.headers.get("if-range", tag) == tag:
+            span = _span(asked, file.size_bytes)
+            if span is None:
+                unmet = {"Content-Range": f"bytes */{file.size_bytes}"}
+                return problem(416, "The range lies outside the file.", headers=unmet)
+            if span != (0, file.size_bytes) or _RANGE.fullmatch(asked):
+                status, (start, end) = 206, span
+                headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size_bytes}"
+        headers["Content-Length"] = str(end - start)
+        if request.method == "HEAD":
+            return Response(None, status, headers)
+        pieces = self.blobs.stream(file.key, start=start, end=end)
+        return StreamingResponse(pieces, status, headers)
+
+
+def _span(header: str, size: int) -> tuple[int, int] | None:
+    """The bytes a Range header asks for, end exclusive; None if the file has none of them.
+
+    Several ranges at once, or a unit we do not know, get the whole file, as RFC 9110 allows.
+    """
+    matched = _RANGE.fullmatch(header.replace(" ", ""))
+    if matched is None or matched.groups() == ("", ""):
+        return 0, size
+    first, last = matched.groups()
+    if not first:
+        return (max(size - int(last), 0), size) if int(last) and size else None
+    start = int(first)
+    end = min(int(last) + 1, size) if last else size
+    return (start, end) if start < end else None

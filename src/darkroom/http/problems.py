@@ -1,0 +1,82 @@
+"""The one table from error to status, and the wire's error bodies.
+
+Source: recorded error answers of Replicate's API; its clients match on `detail` and `status`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import msgspec
+from starlette.responses import Response
+
+from darkroom.domain.errors import (
+    DarkroomError,
+    FileMissing,
+    InvalidIdentifier,
+    InvalidInput,
+    NotFound,
+    StoreBusy,
+    Unauthenticated,
+    VersionNotRunnable,
+)
+from darkroom.http.answers import PROBLEM
+
+NOT_FOUND = "The requested resource could not be found."
+
+TABLE: Mapping[type[DarkroomError], tuple[int, str | None]] = {
+    Unauthenticated: (401, "Unauthenticated"),
+    NotFound: (404, None),
+    FileMissing: (404, None),
+    InvalidIdentifier: (404, None),
+    VersionNotRunnable: (422, "Invalid version or not permitted"),
+    InvalidInput: (422, "Input validation failed"),
+    StoreBusy: (503, "Not available"),
+}
+
+
+class MalformedRequest(DarkroomError):
+    """The request cannot be read at all. The message says what is wrong with it."""
+
+    def __init__(self, message: str, *, status: int = 400) -> None:
+        """Keep the HTTP status to answer with."""
+        super().__init__(message)
+        self.status = status
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    title: str | None = None,
+    more: Mapping[str, object] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """An error answer in the wire's form; the body ends with a newline."""
+    body: dict[str, object] = {"detail": detail, "status": status}
+    if title is not None:
+        body["title"] = title
+    body.update(more or {})
+    return Response(msgspec.json.encode(body) + b"\n", status, headers, PROBLEM)
+
+
+def from_error(error: DarkroomError) -> Response:
+    """The answer to an error that a route let pass."""
+    if isinstance(error, MalformedRequest):
+        return problem(error.status, str(error))
+    status, title = TABLE.get(type(error), (500, "Internal error"))
+    if isinstance(error, InvalidInput):
+        fields = [asdict(field) for field in error.fields]
+        return problem(status, str(error), title=title, more={"invalid_fields": fields})
+    if isinstance(error, FileMissing):
+        return problem(404, NOT_FOUND)
+    headers = {"Retry-After": "1"} if status == 503 else None
+    return problem(status, str(error), title=title, headers=headers)
+
+
+def internal() -> Response:
+    """The answer when something nobody foresaw went wrong; the log has the rest."""
+    return problem(
+        500,
+        "Something went wrong inside the server. Its log has the details.",
+        title="Internal error",
+    )

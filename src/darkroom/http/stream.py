@@ -1,0 +1,83 @@
+"""Server-sent events of a prediction, replayed from the start or from the last event seen.
+
+Every event carries an id, only four names occur, and `done` comes last: the vendor's clients
+drop events without ids and refuse other names.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from darkroom.domain.errors import NotFound
+from darkroom.domain.events import Event, EventKind
+from darkroom.domain.ids import PredictionId
+from darkroom.http.answers import Site, site
+from darkroom.http.problems import NOT_FOUND
+from darkroom.service.capabilities import Capabilities
+from darkroom.service.predictions import Predictions
+
+IDLE_SECONDS = 15.0
+_GREETING = b": hi\n\n"
+_STILL_HERE = b": still here\n\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamRoutes:
+    """The routes of streams; the token in the path is all the permission it takes."""
+
+    predictions: Predictions
+    capabilities: Capabilities
+
+    def routes(self) -> list[Route]:
+        """Paths relative to the API's mount."""
+        return [
+            Route("/streams/{token}", self.follow, methods=["GET"]),
+            Route("/files/{token}", self.follow, methods=["GET"]),
+        ]
+
+    async def follow(self, request: Request) -> Response:
+        """The events of the prediction that the token opens."""
+        id_ = self.capabilities.read_stream(request.path_params["token"])
+        if id_ is None or await self.predictions.look(id_) is None:
+            raise NotFound(NOT_FOUND)
+        return StreamingResponse(
+            self._lines(id_, _last_seen(request), site(request)),
+            media_type="text/event-stream",
+            headers={"Access-Control-Allow-Origin": "*", "X-Accel-Buffering": "no"},
+        )
+
+    async def _lines(self, id_: PredictionId, after: int, here: Site) -> AsyncIterator[bytes]:
+        yield _GREETING
+        async for event in self.predictions.follow(id_, after=after, idle_seconds=IDLE_SECONDS):
+            yield _STILL_HERE if event is None else self._spelled(id_, event, here)
+
+    def _spelled(self, id_: PredictionId, event: Event, here: Site) -> bytes:
+        data = event.data
+        if event.kind is EventKind.OUTPUT:
+            data = self._output(id_, event.data, here)
+        elif event.kind is EventKind.ERROR:
+            data = msgspec.json.encode({"detail": event.data}).decode()
+        # Only these three end a line of a stream; str.splitlines knows more.
+        lines = data.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        text = "".join(f"data: {line}\n" for line in lines)
+        return f"event: {event.kind}\nid: {event.at // 1000}:{event.n}\n{text}\n".encode()
+
+    def _output(self, id_: PredictionId, data: str, here: Site) -> str:
+        told = cast("Mapping[str, object]", msgspec.json.decode(data))
+        if "value" in told:
+            value = told["value"]
+            return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        attempt, index = cast("int", told["attempt"]), cast("int", told["index"])
+        token = self.capabilities.file(id_, attempt, index)
+        return here.root(f"/files/{token}/{told['name']}")
+
+
+def _last_seen(request: Request) -> int:
+    """The number in a `Last-Event-ID`; anything unreadable means from the start."""
+    number = request.headers.get("last-event-id", "").rpartition(":")[2]
+    return int(number) if number.isascii() and number.isdigit() else 0

@@ -1,0 +1,216 @@
+"""Replicate's JSON: every spelling of a prediction on the wire lives here.
+
+Source: Replicate's HTTP API reference and recorded exchanges of replicate/replicate-python.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import msgspec
+
+from darkroom.domain.errors import FileMissing, VersionNotRunnable
+from darkroom.domain.ids import VersionId
+from darkroom.domain.model import Json, Model, OutputKind, Version
+from darkroom.domain.prediction import (
+    InputFile,
+    OutputItem,
+    Prediction,
+    Shape,
+    Status,
+    StoredFile,
+)
+from darkroom.http.answers import Site
+from darkroom.http.times import iso
+from darkroom.ports import Blobs
+from darkroom.service import data_urls
+from darkroom.service.capabilities import Capabilities
+from darkroom.service.catalogue import Catalogue
+from darkroom.service.spool import INPUT_ATTEMPT, Spool
+
+HIDDEN = "hidden"
+_encode = msgspec.json.encode
+_metrics = msgspec.json.Decoder(dict[str, float]).decode
+NO_INPUT = msgspec.Raw(b"{}")
+NULL = msgspec.Raw(b"null")
+
+
+class Urls(msgspec.Struct, frozen=True):
+    """Where a prediction can be got, canceled, followed and looked at."""
+
+    cancel: str
+    get: str
+    stream: str
+    web: str
+
+
+class WirePrediction(msgspec.Struct, frozen=True, kw_only=True):
+    """A prediction as the API shows it; every documented key is always there."""
+
+    id: str
+    model: str
+    version: str
+    input: msgspec.Raw
+    logs: str
+    output: msgspec.Raw
+    data_removed: bool
+    error: str | None
+    status: str
+    created_at: str
+    started_at: str | None
+    completed_at: str | None
+    metrics: dict[str, float]
+    source: str
+    deadline: str | msgspec.UnsetType = msgspec.UNSET
+    webhook: str | msgspec.UnsetType = msgspec.UNSET
+    webhook_events_filter: Sequence[str] | msgspec.UnsetType = msgspec.UNSET
+    urls: Urls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """Turns predictions into what clients see.
+
+    Args:
+        echo_limit_bytes: a spooled input longer than this is shown as our own URL.
+        inline_limit_bytes: the most bytes of outputs put into one blocking answer.
+    """
+
+    capabilities: Capabilities
+    catalogue: Catalogue
+    blobs: Blobs
+    spool: Spool
+    echo_limit_bytes: int
+    inline_limit_bytes: int
+
+    async def prediction(
+        self,
+        prediction: Prediction,
+        site: Site,
+        *,
+        timed_out: bool = False,
+        inline: bool = False,
+    ) -> WirePrediction:
+        """Spell a prediction.
+
+        Args:
+            prediction: what to show.
+            site: where the client found us.
+            timed_out: this answers a wait that saw no end, so the status must read `starting`:
+                clients take any other status of a blocking answer for the final one.
+            inline: give output files as data: URLs, if they are not too long in all.
+        """
+        input_ = await self.spool.restore(
+            prediction.input,
+            prediction.input_files,
+            up_to_bytes=self.echo_limit_bytes,
+            url=lambda one: self._input_url(prediction, one, site),
+        )
+        output = await self._inlined(prediction) if inline else None
+        known = self._known(prediction.version)
+        return WirePrediction(
+            id=prediction.id,
+            model=prediction.model,
+            version=HIDDEN if known and known[0].official else prediction.version,
+            input=msgspec.Raw(input_.encode()),
+            logs=prediction.logs,
+            output=output or self._output(prediction, site),
+            data_removed=False,
+            error=prediction.error,
+            status=_shown_status(prediction.status, timed_out=timed_out),
+            created_at=iso(prediction.created_at),
+            started_at=_iso(prediction.started_at),
+            completed_at=_iso(prediction.completed_at),
+            metrics=_shown_metrics(prediction),
+            source="api",
+            deadline=msgspec.UNSET
+            if prediction.deadline_at is None
+            else iso(prediction.deadline_at),
+            webhook=prediction.webhook or msgspec.UNSET,
+            webhook_events_filter=prediction.webhook_events or msgspec.UNSET,
+            urls=self._urls(prediction, site, text=_text(known)),
+        )
+
+    def file_url(self, file: StoredFile, site: Site) -> str:
+        """Where a stored file can be read by whoever knows the address."""
+        token = self.capabilities.file(file.prediction, file.attempt, file.index)
+        return site.root(f"/files/{token}/{file.name}")
+
+    def _known(self, version: VersionId) -> tuple[Model, Version] | None:
+        try:
+            return self.catalogue.version(version)
+        except VersionNotRunnable:
+            return None  # the operator has taken it out of the catalogue since
+
+    def _urls(self, prediction: Prediction, site: Site, *, text: bool) -> Urls:
+        get = site.api(f"/predictions/{prediction.id}")
+        # Clients tell a stream of files from one of text by this path alone.
+        kind = "streams" if text else "files"
+        return Urls(
+            cancel=f"{get}/cancel",
+            get=get,
+            stream=site.root(f"/v1/{kind}/{self.capabilities.stream(prediction.id)}"),
+            web=site.root(f"/p/{prediction.id}"),
+        )
+
+    def _input_url(self, prediction: Prediction, file: InputFile, site: Site) -> str:
+        token = self.capabilities.file(prediction.id, INPUT_ATTEMPT, file.index)
+        return site.root(f"/files/{token}/input-{file.index}")
+
+    def _output(self, prediction: Prediction, site: Site) -> msgspec.Raw:
+        return _shaped(prediction, [self._item(one, site) for one in prediction.output])
+
+    def _item(self, item: OutputItem, site: Site) -> msgspec.Raw:
+        if item.file is not None:
+            return msgspec.Raw(_encode(self.file_url(item.file, site)))
+        return msgspec.Raw((item.value or "null").encode())
+
+    async def _inlined(self, prediction: Prediction) -> msgspec.Raw | None:
+        """The output with its files as data URLs; None if there is nothing to inline."""
+        files = [item.file for item in prediction.output if item.file is not None]
+        if not files or len(files) < len(prediction.output):
+            return None
+        if sum(file.size_bytes for file in files) > self.inline_limit_bytes:
+            return None
+        try:
+            texts = [
+                data_urls.encode(file.content_type, await self.blobs.get(file.key))
+                for file in files
+            ]
+        except FileMissing:
+            return None
+        return _shaped(prediction, [msgspec.Raw(_encode(text)) for text in texts])
+
+
+def _text(known: tuple[Model, Version] | None) -> bool:
+    return known is not None and known[1].output is OutputKind.TEXT
+
+
+def _shaped(prediction: Prediction, items: Sequence[msgspec.Raw]) -> msgspec.Raw:
+    if not items:
+        return NULL
+    return items[0] if prediction.shape is Shape.ONE else msgspec.Raw(_encode(items))
+
+
+def _shown_status(status: Status, *, timed_out: bool) -> str:
+    if timed_out:
+        return Status.STARTING
+    # `aborted` is newer than most clients, which would refuse it or poll for ever.
+    return Status.CANCELED if status is Status.ABORTED else status
+
+
+def _shown_metrics(prediction: Prediction) -> dict[str, float]:
+    metrics = {} if prediction.metrics == "{}" else _metrics(prediction.metrics)
+    if prediction.completed_at is not None:
+        metrics.setdefault("predict_time", 0.0)
+        metrics["total_time"] = (prediction.completed_at - prediction.created_at) / 1000
+    return metrics
+
+
+def _iso(ms: int | None) -> str | None:
+    return None if ms is None else iso(ms)
+
+
+def as_dict(shown: WirePrediction) -> Mapping[str, Json]:
+    """The same as plain values, for pages."""
+    return cast("Mapping[str, Json]", msgspec.json.decode(_encode(shown)))

@@ -1,0 +1,145 @@
+"""The workers' door: the server's half of the worker protocol, on a Unix socket.
+
+The command line comes through the same door with its questions. Whoever may open the socket
+file is the operator; nothing else proves it.
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import assert_never
+
+import structlog
+
+from darkroom.domain.errors import PeerMisbehaved
+from darkroom.protocol.link import Link
+from darkroom.protocol.messages import (
+    PROTOCOL,
+    Answer,
+    Ask,
+    Beat,
+    Draining,
+    Hello,
+    Told,
+    ToServer,
+    Welcome,
+)
+from darkroom.service.dispatch import Dispatcher
+from darkroom.service.seats import Seat
+
+_log = structlog.get_logger()
+_FRAME_BYTES = 64 * 2**20
+_BEATS_PER_SILENCE = 5
+_OWNER_ONLY = 0o600
+
+
+class WorkerDoor:
+    """Lets workers and the command line in.
+
+    Args:
+        dispatcher: seats workers.
+        reply: answers a question of the command line.
+        silence_seconds: after which a worker is given up; it is asked to beat five times as often.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        reply: Callable[[Ask], Awaitable[Answer]],
+        *,
+        silence_seconds: float,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._reply = reply
+        self._beat_seconds = silence_seconds / _BEATS_PER_SILENCE
+        self._answering: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    async def open(self, path: Path) -> None:
+        """Listen at *path*; a socket left there by a dead server is removed first."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_unix_server(self._visitor, sock=_bound(path))
+
+    async def close(self) -> None:
+        """Let nobody in any more; links that are open stay so."""
+        if self._server is not None:
+            self._server.close()
+        await asyncio.gather(*self._answering)
+
+    def _visitor(self) -> Link[ToServer]:
+        visit = _Visit(self._dispatcher, self._beat_seconds, self._ask)
+        link = Link[ToServer](
+            ToServer, received=visit.received, closed=visit.left, limit_bytes=_FRAME_BYTES
+        )
+        visit.link = link
+        return link
+
+    def _ask(self, link: Link[ToServer], question: Ask) -> None:
+        async def answer() -> None:
+            link.send(await self._reply(question))
+
+        task = asyncio.ensure_future(answer())
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
+
+
+def _bound(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    path.chmod(_OWNER_ONLY)
+    return listener
+
+
+class _Visit:
+    """One connection, from hello to its end."""
+
+    link: Link[ToServer]
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        beat_seconds: float,
+        ask: Callable[[Link[ToServer], Ask], None],
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._beat_seconds = beat_seconds
+        self._ask = ask
+        self._seat: Seat | None = None
+
+    def received(self, message: ToServer) -> None:
+        match message:
+            case Told():
+                self._dispatcher.told(self._seated(), message)
+            case Beat():
+                self._dispatcher.beat(self._seated(), message)
+            case Draining():
+                self._dispatcher.draining(self._seated())
+            case Hello():
+                self._hello(message)
+            case Ask():
+                self._ask(self.link, message)
+            case _:
+                assert_never(message)
+
+    def left(self) -> None:
+        if self.link.fault:
+            _log.warning("worker.misbehaved", fault=self.link.fault)
+        if self._seat is not None:
+            self._dispatcher.leave(self._seat)
+
+    def _hello(self, hello: Hello) -> None:
+        if hello.protocol != PROTOCOL:
+            raise PeerMisbehaved(
+                f"worker {hello.worker} speaks protocol {hello.protocol}, this server {PROTOCOL}"
+            )
+        if self._seat is not None:
+            raise PeerMisbehaved(f"worker {hello.worker} said hello twice")
+        self.link.send(Welcome(PROTOCOL, self._beat_seconds))
+        self._seat = self._dispatcher.join(hello, self.link.send, self.link.close)
+
+    def _seated(self) -> Seat:
+        if self._seat is None:
+            raise PeerMisbehaved("a worker spoke before its hello")
+        return self._seat

@@ -1,0 +1,255 @@
+"""Reading catalogue entries: the built-in files, and what an operator adds in `darkroom.yaml`."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from importlib import resources
+from typing import TypeVar
+
+import msgspec
+import yaml
+
+from darkroom.domain.errors import InvalidIdentifier, InvalidSetting
+from darkroom.domain.ids import Identifier, VersionId, parse_identifier
+from darkroom.domain.model import InputField, Model, OutputKind, Version
+from darkroom.domain.prediction import Milliseconds
+
+FAMILIES: Mapping[str, Sequence[str]] = {
+    "stable-diffusion": ("sd-img2img",),
+    "flux-kontext": ("kontext-dev",),
+    "flux2-klein": ("multi-image-kontext", "kontext-dev"),
+}
+"""Families of pipelines, and the schemas each can serve; a new model gets the first."""
+
+ECHOES = ("echo", "echo-text")
+NOT_YET = ("cog", "relay")
+_HUB = re.compile(r"hf://[\w.-]+/[\w.-]+")
+
+
+class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A built-in entry as it is written in `catalogue/`."""
+
+    owner: str
+    name: str
+    description: str
+    created_at: datetime
+    kind: str
+    output: OutputKind
+    inputs: list[InputField]
+    readme: str
+    concurrency: int
+    official: bool = False
+    pixels: bool = False
+    version: str | None = None
+    config: dict[str, str] = {}
+    license_url: str | None = None
+    paper_url: str | None = None
+    github_url: str | None = None
+
+
+class _Echo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An operator's entry for one of the echoes."""
+
+    runner: str
+    description: str | None = None
+
+
+class _Diffusers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An operator's entry for a diffusers pipeline."""
+
+    runner: str
+    family: str | None = None
+    weights: str | None = None
+    revision: str | None = None
+    loras: list[object] = []
+    description: str | None = None
+
+
+_Entry = TypeVar("_Entry", _Echo, _Diffusers)
+
+
+def built_in() -> list[Model]:
+    """The models that ship with the package, in the order of their files' names."""
+    folder = resources.files("darkroom").joinpath("catalogue")
+    files = sorted((one for one in folder.iterdir() if one.name.endswith(".yaml")), key=str)
+    return [_model(one.read_text("utf-8")) for one in files]
+
+
+def version_digest(version: Version) -> VersionId:
+    """The id of a version that has none of its own: SHA-256 of what it runs, not of its prose."""
+    inputs = [
+        (one.name, one.type, one.required, one.default, one.minimum, one.maximum, one.choices)
+        for one in version.inputs
+    ]
+    told = (version.model, version.kind, inputs, version.output, version.config)
+    return VersionId(hashlib.sha256(msgspec.json.encode(told, order="deterministic")).hexdigest())
+
+
+def operators_model(
+    path: str, entry: Mapping[str, object], built_ins: Mapping[str, Model]
+) -> Model:
+    """The model that an operator's entry declares.
+
+    One that replaces a built-in name keeps that name's inputs, output, version id and official
+    flag; a new name gets those of its family.
+
+    Args:
+        path: `owner/name`.
+        entry: as read from the operator's file.
+        built_ins: the models that ship, by path.
+
+    Raises:
+        InvalidSetting: names the entry and the key, and says what may stand there.
+    """
+    where = f"models.{path}"
+    name = _identifier(path, where)
+    runner = entry.get("runner")
+    match runner:
+        case "diffusers":
+            return _diffusers(name, _read(entry, _Diffusers, where), built_ins, where)
+        case "echo" | "echo-text":
+            return _echo(name, _read(entry, _Echo, where), built_ins, where)
+        case _ if runner in NOT_YET:
+            raise InvalidSetting(f"{where}.runner: {runner!r} is not there yet in this release")
+        case _:
+            known = ", ".join(["diffusers", *ECHOES])
+            raise InvalidSetting(f"{where}.runner: must be one of {known}, not {runner!r}")
+
+
+def _model(text: str) -> Model:
+    file = msgspec.convert(yaml.safe_load(text), _File)
+    draft = Version(
+        id=VersionId(file.version or ""),
+        model=f"{file.owner}/{file.name}",
+        kind=file.kind,
+        inputs=file.inputs,
+        output=file.output,
+        created_at=Milliseconds(int(file.created_at.timestamp()) * 1000),
+        concurrency=file.concurrency,
+        pixels=file.pixels,
+        config=file.config,
+    )
+    return Model(
+        owner=file.owner,
+        name=file.name,
+        description=file.description,
+        official=file.official,
+        latest=draft if file.version else replace(draft, id=version_digest(draft)),
+        license_url=file.license_url,
+        paper_url=file.paper_url,
+        github_url=file.github_url,
+        readme=file.readme,
+    )
+
+
+# ── an operator's entry ─────────────────────────────────────────────────────────────────────
+
+
+def _identifier(path: str, where: str) -> Identifier:
+    try:
+        name = parse_identifier(path)
+    except InvalidIdentifier as error:
+        raise InvalidSetting(f"{where}: must be written owner/name") from error
+    if name.version:
+        raise InvalidSetting(f"{where}: must be owner/name without a version")
+    return name
+
+
+def _read(entry: Mapping[str, object], into: type[_Entry], where: str) -> _Entry:
+    try:
+        return msgspec.convert(dict(entry), into)
+    except msgspec.ValidationError as error:
+        raise InvalidSetting(f"{where}: {error}") from error
+
+
+def _echo(name: Identifier, entry: _Echo, built_ins: Mapping[str, Model], where: str) -> Model:
+    template = built_ins[f"darkroom/{entry.runner}"]
+    if name.model in built_ins and name.model != template.path:
+        raise InvalidSetting(
+            f"{where}.runner: {entry.runner!r} cannot serve the inputs of {name.model}"
+        )
+    text = entry.description or template.description
+    return _renamed(template, name, description=text, readme=template.readme, config={})
+
+
+def _diffusers(
+    name: Identifier, entry: _Diffusers, built_ins: Mapping[str, Model], where: str
+) -> Model:
+    replaced = built_ins.get(name.model)
+    family = entry.family or (replaced.latest.config.get("family") if replaced else None)
+    schemas = FAMILIES.get(family or "")
+    if family is None or schemas is None:
+        known = ", ".join(FAMILIES)
+        raise InvalidSetting(f"{where}.family: must be one of {known}, not {entry.family!r}")
+    schema = replaced.latest.config.get("schema", "") if replaced else schemas[0]
+    if schema not in schemas:
+        raise InvalidSetting(f"{where}.family: {family!r} cannot serve the inputs of {name.model}")
+    if entry.loras:
+        raise InvalidSetting(f"{where}.loras: not there yet in this release; remove the key")
+    weights = _weights(entry, where) or _weights_of(family, built_ins)
+    config = {"family": family, "schema": schema, **weights}
+    description = entry.description or f"Runs {weights['weights']} as {family}."
+    template = replaced or _by_schema(schema, built_ins)
+    readme = _readme(name.model, config, template)
+    return _renamed(template, name, description=description, readme=readme, config=config)
+
+
+def _weights(entry: _Diffusers, where: str) -> dict[str, str]:
+    """The keys of the configuration that say where the weights are; empty if none does."""
+    weights = entry.weights
+    if weights is not None:
+        is_path = weights.strip() and "://" not in weights
+        if not is_path and not _HUB.fullmatch(weights):
+            raise InvalidSetting(
+                f"{where}.weights: must be hf://owner/name, a folder or a file, not {weights!r}"
+            )
+    if entry.revision is None:
+        return {} if weights is None else {"weights": weights}
+    if weights is None or not weights.startswith("hf://"):
+        raise InvalidSetting(f"{where}.revision: pins hf:// weights; there are none")
+    return {"weights": weights, "revision": entry.revision}
+
+
+def _weights_of(family: str, built_ins: Mapping[str, Model]) -> dict[str, str]:
+    of_family = (one for one in built_ins.values() if one.latest.config.get("family") == family)
+    return {"weights": next(of_family).latest.config["weights"]}
+
+
+def _by_schema(schema: str, built_ins: Mapping[str, Model]) -> Model:
+    return next(one for one in built_ins.values() if one.latest.config.get("schema") == schema)
+
+
+def _readme(path: str, config: Mapping[str, str], template: Model) -> str:
+    revision = f", revision `{config['revision']}`" if "revision" in config else ""
+    return (
+        f"# {path}\n\nThe operator of this server declared this model in `darkroom.yaml`.\n\n"
+        f"**What runs here.** `{config['weights']}`{revision}, as a {config['family']} pipeline, "
+        f"with the inputs of {template.path}. Their licence is a matter of whoever made them.\n\n"
+        "**With `DARKROOM_WEIGHTS=tiny`** the weights are random and the pictures are noise.\n"
+    )
+
+
+def _renamed(
+    template: Model,
+    name: Identifier,
+    *,
+    description: str,
+    readme: str,
+    config: Mapping[str, str],
+) -> Model:
+    """*template* under *name*; the links go, for other weights have another licence.
+
+    Only the template's own name keeps its version id and its official flag.
+    """
+    version = replace(template.latest, model=name.model, config=config)
+    own = name.model == template.path
+    return Model(
+        owner=name.owner,
+        name=name.name,
+        description=description,
+        official=own and template.official,
+        latest=version if own else replace(version, id=version_digest(version)),
+        readme=readme,
+    )

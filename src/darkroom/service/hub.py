@@ -1,0 +1,80 @@
+"""Wake-ups within one server: who waits for a prediction hears of every change of it.
+
+The rule that loses no wake-up: subscribe first, then read the row, then wait.
+"""
+
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from darkroom.domain.ids import PredictionId
+from darkroom.domain.prediction import Prediction
+
+
+class Subscription:
+    """One listener's view of one prediction; `latest` is the newest state heard of."""
+
+    def __init__(self) -> None:
+        self.latest: Prediction | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._fresh = False
+        self._fault: BaseException | None = None
+
+    def hear(self, prediction: Prediction) -> None:
+        """Take note of a change."""
+        self.latest = prediction
+        self._wake()
+
+    def fail(self, error: BaseException) -> None:
+        """Make whoever waits raise *error*."""
+        self._fault = error
+        self._wake()
+
+    def _wake(self) -> None:
+        self._fresh = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def changed(self) -> None:
+        """Wait for the next change that has not been waited for yet."""
+        if not self._fresh:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        self._fresh = False
+        if self._fault is not None:
+            raise self._fault
+
+    async def ended(self, seconds: float) -> Prediction | None:
+        """Wait until the prediction is terminal; None when *seconds* have passed before."""
+        try:
+            async with asyncio.timeout(seconds):
+                while self.latest is None or not self.latest.terminal:
+                    await self.changed()
+        except TimeoutError:
+            return None
+        return self.latest
+
+
+class Hub:
+    """Topics by prediction id, waiters by topic."""
+
+    def __init__(self) -> None:
+        self._topics: dict[PredictionId, list[Subscription]] = {}
+
+    def publish(self, prediction: Prediction) -> None:
+        """Tell every subscriber of this prediction; call it after the commit."""
+        for subscription in self._topics.get(prediction.id, ()):
+            subscription.hear(prediction)
+
+    @contextmanager
+    def subscribed(self, prediction: PredictionId) -> Generator[Subscription]:
+        """Listen until the block ends."""
+        subscription = Subscription()
+        topic = self._topics.setdefault(prediction, [])
+        topic.append(subscription)
+        try:
+            yield subscription
+        finally:
+            topic.remove(subscription)
+            if not topic:
+                self._topics.pop(prediction, None)

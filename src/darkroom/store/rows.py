@@ -1,0 +1,143 @@
+"""Rows to domain values and back."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias, cast
+
+import msgspec
+
+from darkroom.domain.events import Event, EventKind
+from darkroom.domain.ids import Owner, PredictionId, VersionId, WorkerId
+from darkroom.domain.prediction import (
+    InputFile,
+    JsonText,
+    Milliseconds,
+    OutputItem,
+    Prediction,
+    Shape,
+    Status,
+    StoredFile,
+)
+from darkroom.ports import ApiKey, Holder, LiveAttempt
+
+Value: TypeAlias = str | int | float | None
+Row: TypeAlias = tuple[Value, ...]
+Parameters: TypeAlias = Mapping[str, Value]
+
+PREDICTION_COLUMNS = (
+    "id, owner, model, version, shape, input, input_files, webhook, webhook_events, status, "
+    "attempt, claimed, created_at, started_at, completed_at, deadline_at, event_count, error, "
+    "metrics"
+)
+_PredictionRow: TypeAlias = tuple[
+    str, str, str, str, str, str, str, str | None, str, str,
+    int, int, int, int | None, int | None, int | None, int, str | None,
+    str,
+]  # fmt: skip
+_ItemRow: TypeAlias = tuple[
+    int, int, str | None, str | None, str | None, str | None, int | None, str | None
+]
+_KeyRow: TypeAlias = tuple[str, str, str, str, int, int, int | None, int | None]
+
+NO_LIST = "[]"
+_files = msgspec.json.Decoder(list[InputFile]).decode
+_names = msgspec.json.Decoder(list[str]).decode
+
+
+def json_text(value: object) -> str:
+    """Spell domain values as JSON for a column."""
+    return msgspec.json.encode(value).decode()
+
+
+def prediction(row: Row, output: Sequence[OutputItem], logs: str) -> Prediction:
+    """A prediction from its row and what other tables hold of it."""
+    (
+        id_, owner, model, version, shape, input_, input_files, webhook, webhook_events, status,
+        attempt, claimed, created_at, started_at, completed_at, deadline_at, event_count, error,
+        metrics,
+    ) = cast("_PredictionRow", row)  # fmt: skip
+    return Prediction(
+        id=PredictionId(id_),
+        owner=Owner(owner),
+        model=model,
+        version=VersionId(version),
+        input=JsonText(input_),
+        input_files=() if input_files == NO_LIST else _files(input_files),
+        shape=Shape(shape),
+        status=Status(status),
+        attempt=attempt,
+        claimed=claimed == 1,
+        created_at=Milliseconds(created_at),
+        started_at=_at(started_at),
+        completed_at=_at(completed_at),
+        output=output,
+        error=error,
+        logs=logs,
+        metrics=JsonText(metrics),
+        webhook=webhook,
+        webhook_events=() if webhook_events == NO_LIST else _names(webhook_events),
+        deadline_at=_at(deadline_at),
+        event_count=event_count,
+    )
+
+
+def output_items(id_: PredictionId, rows: Sequence[Row]) -> Sequence[OutputItem]:
+    """Outputs in order; of one index the latest attempt counts."""
+    latest: dict[int, OutputItem] = {}
+    for row in rows:
+        _attempt, index, value, *_file = cast("_ItemRow", row)
+        latest[index] = (
+            OutputItem(file=stored_file(id_, row))
+            if value is None
+            else OutputItem(value=JsonText(value))
+        )
+    return [latest[index] for index in sorted(latest)]
+
+
+def stored_file(id_: PredictionId, row: Row) -> StoredFile:
+    """A file from its item's row."""
+    attempt, index, _value, key, name, content_type, size, sha256 = cast("_ItemRow", row)
+    return StoredFile(
+        prediction=id_,
+        attempt=attempt,
+        index=index,
+        key=key or "",
+        name=name or "",
+        content_type=content_type or "",
+        size_bytes=size or 0,
+        sha256=sha256 or "",
+    )
+
+
+def event(row: Row) -> Event:
+    """An event from its row."""
+    n, kind, data, at = cast("tuple[int, str, str, int]", row)
+    return Event(n=n, kind=EventKind(kind), data=data, at=Milliseconds(at))
+
+
+def live_attempt(row: Row) -> LiveAttempt:
+    """An open attempt from its row."""
+    id_, attempt, worker, incarnation = cast("tuple[str, int, str, int]", row)
+    return LiveAttempt(
+        prediction=PredictionId(id_),
+        attempt=attempt,
+        holder=Holder(worker=WorkerId(worker), incarnation=incarnation),
+    )
+
+
+def api_key(row: Row) -> ApiKey:
+    """A key from its row."""
+    id_, owner, digest, hint, admin, created_at, expires_at, revoked_at = cast("_KeyRow", row)
+    return ApiKey(
+        id=id_,
+        owner=Owner(owner),
+        digest=digest,
+        hint=hint,
+        admin=admin == 1,
+        created_at=Milliseconds(created_at),
+        expires_at=_at(expires_at),
+        revoked_at=_at(revoked_at),
+    )
+
+
+def _at(value: int | None) -> Milliseconds | None:
+    return None if value is None else Milliseconds(value)

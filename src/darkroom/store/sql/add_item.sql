@@ -1,0 +1,4 @@
+-- Keep output :n of an attempt, or with attempt 0 a file of the input; returns nothing.
+insert into items(prediction_id, attempt, n, value, store_key, name, content_type, size_bytes, sha256)
+values (:id, :attempt, :n, :value, :store_key, :name, :content_type, :size_bytes, :sha256)
+on conflict (prediction_id, attempt, n) do nothing

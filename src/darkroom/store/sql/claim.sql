@@ -1,0 +1,5 @@
+-- Claim one waiting prediction; returns it, or no row if somebody else has it or it has ended.
+update predictions
+   set claimed = 1, attempt = attempt + 1
+ where id = :id and claimed = 0 and completed_at is null
+returning /*PREDICTION*/

@@ -1,0 +1,2 @@
+-- One prediction by its id.
+select /*PREDICTION*/ from predictions where id = :id

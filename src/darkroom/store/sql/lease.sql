@@ -1,0 +1,3 @@
+-- Open an attempt that has just been claimed; returns nothing.
+insert into attempts(prediction_id, attempt, worker, incarnation, leased_at)
+values (:id, :attempt, :worker, :incarnation, /*NOW*/)

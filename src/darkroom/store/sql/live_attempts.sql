@@ -1,0 +1,2 @@
+-- Every attempt that has not ended.
+select prediction_id, attempt, worker, incarnation from attempts where ended_at is null

@@ -1,0 +1,6 @@
+-- A page of one owner's predictions from the newest, or below :edge, downwards.
+select /*PREDICTION*/
+  from predictions
+ where owner = :owner and id < :edge and created_at >= :from_ms and created_at < :until_ms
+ order by id desc
+ limit :size

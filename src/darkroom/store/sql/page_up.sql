@@ -1,0 +1,6 @@
+-- A page of one owner's predictions above :edge, upwards.
+select /*PREDICTION*/
+  from predictions
+ where owner = :owner and id > :edge and created_at >= :from_ms and created_at < :until_ms
+ order by id
+ limit :size

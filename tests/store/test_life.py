@@ -1,0 +1,53 @@
+"""The state machine holds, and each of three planted faults is found by it."""
+
+import sqlite3
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+from tests.store.life import Life
+
+from darkroom.store.statements import SQLITE, load
+
+SOUND = settings(
+    max_examples=150,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+HUNT = settings(SOUND, max_examples=300, derandomize=True, phases=[Phase.generate], database=None)
+
+TEXTS = load(SQLITE)
+
+
+def without(name: str, *guards: str) -> dict[str, str]:
+    text = TEXTS[name]
+    for guard in guards:
+        assert guard in text, f"the mutation of {name} no longer fits its text"
+        text = text.replace(guard, "")
+    return {name: text}
+
+
+MUTANTS = {
+    "the fence is gone": {
+        **without("report", " and attempt = :attempt"),
+        **without("live", " and attempt = :attempt"),
+        **without("lose", " and attempt = :attempt"),
+    },
+    "the outbox row is forgotten": {"add_delivery": "select :id, :kind, :url"},
+    "a finish after a cancel is accepted": without("report", " and claimed = 1"),
+}
+
+
+def test_every_promise_holds_whatever_happens() -> None:
+    run_state_machine_as_test(Life, settings=SOUND)
+
+
+@pytest.mark.parametrize("fault", MUTANTS)
+def test_a_planted_fault_is_found(fault: str) -> None:
+    class Broken(Life):
+        mutations: Mapping[str, str] = MUTANTS[fault]
+
+    with pytest.raises((AssertionError, sqlite3.IntegrityError, ExceptionGroup)):
+        run_state_machine_as_test(Broken, settings=HUNT)
