@@ -1,1 +1,1 @@
-"""."""
+"""Where implementations are named: settings in, running parts out."""

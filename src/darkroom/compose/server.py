@@ -21,6 +21,7 @@ from darkroom.compose.directory import open_store
 from darkroom.compose.logs import configure_logs
 from darkroom.compose.placing import local_placer
 from darkroom.domain.errors import InvalidSetting
+from darkroom.domain.ids import Minter
 from darkroom.http.app import Application, Manner, Parts, create_app
 from darkroom.http.deadlines import PunctualProtocol
 from darkroom.http.wire import Wire
@@ -176,8 +177,7 @@ def _parts(
             dispatcher=shared.dispatcher,
             hub=shared.hub,
             spool=spool,
-            clock=SystemClock(),
-            entropy=os.urandom,
+            ids=Minter(SystemClock().wall_ms, os.urandom).mint,
         ),
         catalogue=shared.catalogue,
         validator=CompiledValidator(),

@@ -50,16 +50,30 @@ def unbase32(text: str) -> bytes | None:
     return (number >> spare).to_bytes(size)
 
 
-def mint(*, milliseconds: int, entropy: Callable[[int], bytes]) -> PredictionId:
-    """Make an id for this moment.
+class Minter:
+    """Makes prediction ids that sort in the order they were made, also within a millisecond.
 
     Args:
-        milliseconds: Unix time.
+        milliseconds: tells Unix time; may jump back, the ids do not.
         entropy: returns that many random bytes.
     """
-    random = int.from_bytes(entropy(10))
-    number = milliseconds << 80 | 7 << 76 | (random >> 68) << 64 | 2 << 62 | random & (1 << 62) - 1
-    return PredictionId(base32(number.to_bytes(16)))
+
+    def __init__(self, milliseconds: Callable[[], int], entropy: Callable[[int], bytes]) -> None:
+        self._milliseconds = milliseconds
+        self._entropy = entropy
+        self._last = 0
+
+    def mint(self) -> PredictionId:
+        """Make the next id."""
+        now = self._milliseconds()
+        if now > self._last >> 80:
+            random = int.from_bytes(self._entropy(10))
+            tail = 2 << 62 | random & (1 << 62) - 1
+            self._last = now << 80 | 7 << 76 | (random >> 68) << 64 | tail
+        else:
+            # Within one millisecond ids count upwards by a random step, as RFC 9562 allows.
+            self._last += 1 + int.from_bytes(self._entropy(4))
+        return PredictionId(base32(self._last.to_bytes(16)))
 
 
 def is_prediction_id(text: str) -> bool:

@@ -110,9 +110,6 @@ class PredictionRoutes:
     async def _document(self, request: Request) -> Mapping[str, Json]:
         data = await reading.body(request, self.body_limit_bytes)
         document = reading.json(data)
-        token = str(request.scope["darkroom.token"])
-        if token.encode() in data:
-            document = _redacted(document, token)
         if not isinstance(document, dict):
             self.validator.check_envelope(document)
             raise MalformedRequest("The request body must be a JSON object")
@@ -149,6 +146,11 @@ def _new(
     request: Request, document: Mapping[str, Json], model: Model, version: Version
 ) -> NewPrediction:
     input_ = cast("Mapping[str, Json]", document["input"])
+    text = msgspec.json.encode(input_).decode()
+    token = str(request.scope["darkroom.token"])
+    if token in text:
+        input_ = cast("Mapping[str, Json]", _redacted(input_, token))
+        text = msgspec.json.encode(input_).decode()
     legacy = document.get("webhook_completed")
     events = document.get("webhook_events_filter") or ()
     return NewPrediction(
@@ -156,7 +158,7 @@ def _new(
         model=model,
         version=version,
         input=input_,
-        input_text=JsonText(msgspec.json.encode(input_).decode()),
+        input_text=JsonText(text),
         webhook=cast("str | None", document.get("webhook") or legacy),
         webhook_events=cast("Sequence[str]", events) or (("completed",) if legacy else ()),
         cancel_after_ms=reading.cancel_after_ms(request.headers.get("cancel-after")),
@@ -164,7 +166,7 @@ def _new(
 
 
 def _redacted(value: Json, token: str) -> Json:
-    """*value* without the caller's key, which people paste into prompts and URLs."""
+    """*value* without the caller's own key, which people paste into prompts and URLs."""
     if isinstance(value, str):
         return REDACTED if token in value else value
     if isinstance(value, Mapping):

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from darkroom.domain.errors import NotFound
 from darkroom.domain.events import Event, EventKind
-from darkroom.domain.ids import Owner, PredictionId, is_prediction_id, mint
+from darkroom.domain.ids import Owner, PredictionId, is_prediction_id
 from darkroom.domain.model import Json, Model, Version
 from darkroom.domain.prediction import JsonText, Prediction
-from darkroom.ports import Acceptance, Clock, Page, PredictionStore
+from darkroom.ports import Acceptance, Page, PredictionStore
 from darkroom.service.dispatch import Dispatcher
 from darkroom.service.hub import Hub
 from darkroom.service.spool import Spool
@@ -49,15 +49,13 @@ class Predictions:
         dispatcher: Dispatcher,
         hub: Hub,
         spool: Spool,
-        clock: Clock,
-        entropy: Callable[[int], bytes],
+        ids: Callable[[], PredictionId],
     ) -> None:
         self._store = store
         self._dispatcher = dispatcher
         self._hub = hub
         self._spool = spool
-        self._clock = clock
-        self._entropy = entropy
+        self._ids = ids
 
     async def create(self, new: NewPrediction, *, wait_seconds: float | None) -> Created:
         """Accept a prediction; it is on disk before this returns.
@@ -66,7 +64,7 @@ class Predictions:
             new: what to run.
             wait_seconds: how long to wait for the end; None returns at once.
         """
-        id_ = mint(milliseconds=self._clock.wall_ms(), entropy=self._entropy)
+        id_ = self._ids()
         text, files = await self._spool.take(id_, new.owner, new.version, new.input, new.input_text)
         seat = self._dispatcher.offer(new.version)
         acceptance = Acceptance(

@@ -1,0 +1,181 @@
+"""What `darkroom doctor` looks at on this machine. It changes nothing and asks no network."""
+
+import asyncio
+import os
+import platform
+import resource
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from darkroom.compose.finding import Finding, Level
+from darkroom.domain.errors import InvalidSetting
+from darkroom.egress.allow import AllowList
+from darkroom.service.catalogue import load_catalogue
+from darkroom.settings import Settings
+from darkroom.store import library
+from darkroom.weights.source import describe
+
+OPEN_FILES = 4096
+"""A server with 2,000 streams open needs about this many descriptors."""
+
+_TORCH_SAYS = (
+    "import torch; c = torch.cuda; print(', '.join(c.get_device_name(n) for n in "
+    "range(c.device_count())) if c.is_available() else '')"
+)
+
+
+async def look(settings: Settings) -> list[Finding]:
+    """Everything, in the order a person would ask."""
+    return [
+        _python(),
+        _sqlite(),
+        _folder(settings.data_dir),
+        _disk(settings),
+        _open_files(),
+        *_packages(),
+        await _gpu(),
+        *_models(settings),
+        *_egress(settings),
+    ]
+
+
+def _python() -> Finding:
+    line = f"darkroom {version('darkroom')} on Python {platform.python_version()}, {sys.platform}"
+    return Finding(Level.OK, "darkroom", line)
+
+
+def _sqlite() -> Finding:
+    linked = library.linked()
+    text = "SQLite " + ".".join(map(str, linked))
+    if linked >= library.WAL_RESET_FIXED:
+        return Finding(Level.OK, "sqlite", text)
+    fixed = ".".join(map(str, library.WAL_RESET_FIXED))
+    return Finding(
+        Level.WARN,
+        "sqlite",
+        f"{text} has the WAL-reset bug, mended in {fixed}; the server keeps to one writing "
+        "connection, which avoids it",
+        "never open the database with another program while the server runs; "
+        f"use a Python that links SQLite {fixed} or later",
+    )
+
+
+def _folder(folder: Path) -> Finding:
+    nearest = _nearest(folder)
+    if not os.access(nearest, os.W_OK | os.X_OK) or not nearest.is_dir():
+        return Finding(
+            Level.FAIL,
+            "data",
+            f"{folder} cannot be written",
+            f"give this account the right to write in {nearest}, or set DARKROOM_DATA_DIR",
+        )
+    state = "is there" if folder.exists() else "will be made at the first start"
+    return Finding(Level.OK, "data", f"{folder.resolve()} {state}")
+
+
+def _disk(settings: Settings) -> Finding:
+    free = shutil.disk_usage(_nearest(settings.data_dir)).free
+    line = f"{free / 2**30:.1f} GiB free"
+    wanted = 2 if settings.weights == "tiny" else 20
+    if free < 2**28:
+        return Finding(Level.FAIL, "disk", line, "free some space: predictions cannot be kept")
+    if free < wanted * 2**30:
+        remedy = f"free up to {wanted} GiB, or move the data directory (DARKROOM_DATA_DIR)"
+        return Finding(Level.WARN, "disk", line, remedy)
+    return Finding(Level.OK, "disk", line)
+
+
+def _open_files() -> Finding:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= OPEN_FILES:
+        return Finding(Level.OK, "open files", f"at most {soft}")
+    return Finding(
+        Level.WARN, "open files", f"at most {soft}", f"raise it: `ulimit -n {OPEN_FILES}`"
+    )
+
+
+def _packages() -> Iterator[Finding]:
+    missing = [name for name in ("torch", "diffusers", "transformers") if not _release(name)]
+    if missing:
+        yield Finding(
+            Level.WARN,
+            "diffusers",
+            f"not installed: {', '.join(missing)}; only the echo models can run",
+            "pip install 'darkroom[diffusers]'",
+        )
+    else:
+        yield Finding(
+            Level.OK, "diffusers", f"torch {_release('torch')}, diffusers {_release('diffusers')}"
+        )
+    if find_spec("torchvision"):
+        yield Finding(
+            Level.FAIL,
+            "torchvision",
+            "is installed; a build that does not fit torch breaks every model",
+            "pip uninstall torchvision",
+        )
+
+
+async def _gpu() -> Finding:
+    if not _release("torch") or not _devices():
+        return Finding(Level.WARN, "gpu", "none found; models run on the CPU, which is slow")
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _TORCH_SAYS, stdout=asyncio.subprocess.PIPE, stderr=None
+    )
+    told, _ = await child.communicate()
+    names = told.decode().strip()
+    if names:
+        return Finding(Level.OK, "gpu", names)
+    return Finding(
+        Level.WARN,
+        "gpu",
+        "there is one, but this torch cannot use it; models run on the CPU",
+        "install the build of torch for your driver; see pytorch.org",
+    )
+
+
+def _models(settings: Settings) -> Iterator[Finding]:
+    try:
+        models = load_catalogue(settings.models).models()
+    except InvalidSetting as error:
+        yield Finding(Level.FAIL, "models", str(error), "correct darkroom.yaml")
+        return
+    for model in models:
+        config = model.latest.config
+        usable, line = describe(
+            config.get("weights"),
+            directory=settings.data_dir / "weights",
+            tiny=settings.weights == "tiny",
+            revision=config.get("revision"),
+        )
+        yield Finding(Level.OK if usable else Level.FAIL, "model", f"{model.path}: {line}")
+
+
+def _egress(settings: Settings) -> Iterator[Finding]:
+    try:
+        AllowList.parse(settings.egress_allow)
+    except InvalidSetting as error:
+        yield Finding(Level.FAIL, "egress", str(error), "correct DARKROOM_EGRESS_ALLOW")
+        return
+    allowed = ", ".join(settings.egress_allow) or "nothing private"
+    yield Finding(Level.OK, "egress", f"inputs may come from public addresses and: {allowed}")
+
+
+def _devices() -> bool:
+    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/kfd").exists()
+
+
+def _release(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _nearest(folder: Path) -> Path:
+    """*folder*, or the closest parent that exists."""
+    return next(path for path in (folder.resolve(), *folder.resolve().parents) if path.exists())

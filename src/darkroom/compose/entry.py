@@ -1,0 +1,96 @@
+"""What the command line starts. Everything heavy is imported by the function that needs it.
+
+`darkroom --help` reads this module and pays for none of its parts.
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from darkroom.domain.errors import NoServer
+from darkroom.domain.model import Json
+
+if TYPE_CHECKING:
+    from darkroom.compose.checkup import Finding
+    from darkroom.settings import Settings
+
+Flags = Mapping[str, Json]
+"""What the command line set, by setting name."""
+
+
+def settings(flags: Flags) -> "Settings":
+    """The settings of this process.
+
+    Raises:
+        InvalidSetting: names the setting and what is wrong with it.
+    """
+    from darkroom.settings import load
+
+    return load(flags)
+
+
+def serve(flags: Flags) -> int:
+    """Run the server until it is told to stop; returns the process's exit code."""
+    from darkroom.compose.server import main
+
+    return main(settings(flags))
+
+
+def worker(flags: Flags, *, socket: Path, name: str) -> int:
+    """Run one worker until its server is gone; returns the process's exit code."""
+    from darkroom.compose.worker import main
+
+    return main(settings(flags), socket=socket, name=name)
+
+
+def endpoint(flags: Flags) -> tuple[str, str]:
+    """The address of the running server of the data directory, and a token for it.
+
+    Raises:
+        NoServer: none is running.
+    """
+    from darkroom.compose.control import ask
+
+    words = asyncio.run(ask(settings(flags), "endpoint", {}))
+    told = cast("Mapping[str, str]", words)
+    return told["url"], told["token"]
+
+
+def command(flags: Flags, verb: str, words: Mapping[str, Json]) -> Json:
+    """Do *verb* through the running server, or without one on the data directory itself.
+
+    Raises:
+        Refused: the running server says why it did not.
+        DirectoryInUse: a server holds the directory but does not listen; see `control.ask`.
+    """
+    return asyncio.run(_command(settings(flags), verb, words))
+
+
+def checkup(flags: Flags) -> "list[Finding]":
+    """Everything `darkroom doctor` looks at."""
+    from darkroom.compose.checkup import look
+
+    return asyncio.run(look(settings(flags)))
+
+
+async def _command(chosen: "Settings", verb: str, words: Mapping[str, Json]) -> Json:
+    from darkroom.compose.control import ask
+
+    try:
+        return await ask(chosen, verb, words)
+    except NoServer:
+        return await _offline(chosen, verb, words)
+
+
+async def _offline(chosen: "Settings", verb: str, words: Mapping[str, Json]) -> Json:
+    from darkroom.compose.clock import SystemClock
+    from darkroom.compose.control import perform
+    from darkroom.compose.directory import open_store
+    from darkroom.service.keys import Keys
+
+    async with open_store(chosen) as store:
+        keys = Keys(store, SystemClock(), os.urandom)
+        await keys.load()
+        return await perform(keys, verb, words)

@@ -1,0 +1,103 @@
+"""One worker: its adapters made and joined, its signals, its end."""
+
+import asyncio
+import os
+import signal
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import structlog
+import uvloop
+
+from darkroom.blobs.local import LocalBlobs
+from darkroom.compose.logs import configure_logs
+from darkroom.egress.fetch import GuardedFetcher
+from darkroom.imaging.pool import DecoderPool
+from darkroom.protocol.lifeline import die_with_parent
+from darkroom.runners import registry
+from darkroom.settings import Settings
+from darkroom.weights.pull import Hub
+from darkroom.weights.source import Weights
+from darkroom.worker.client import Worker
+from darkroom.worker.folders import run_folder
+from darkroom.worker.options import Options, Tools
+from darkroom.worker.process import host_command, host_environment
+
+_SMALL_KINDS = frozenset({"echo", "echo-text"})  # weightless: many runs at once
+
+
+def main(settings: Settings, *, socket: Path, name: str) -> int:
+    """Run one worker until it is drained or its server is gone; returns the exit code."""
+    configure_logs()
+    die_with_parent()
+    incarnation = time.time_ns() // 1_000_000
+    with run_folder(settings.data_dir / "run", f"{name}-{incarnation}") as folder:
+        options = _options(settings, socket, name, incarnation, folder)
+        return uvloop.run(_serve(settings, options))
+
+
+async def _serve(settings: Settings, options: Options) -> int:
+    log = structlog.get_logger().bind(worker=options.name)
+    async with AsyncExitStack() as stack:
+        worker = Worker(options, await _tools(stack, settings))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, worker.drain)
+        try:
+            drained = await worker.run()
+        except OSError as error:
+            log.error("worker.refused", socket=str(options.socket), why=error.strerror)  # noqa: TRY400  # a fact, not a bug
+            return 1
+        log.info("worker.drained" if drained else "worker.server_gone", fault=worker.fault)
+        return 0 if drained else 1
+
+
+async def _tools(stack: AsyncExitStack, settings: Settings) -> Tools:
+    blobs = LocalBlobs(settings.data_dir / "files", fsync=settings.fsync_files)
+    stack.push_async_callback(blobs.close)
+    fetcher = await stack.enter_async_context(GuardedFetcher(allow=settings.egress_allow))
+    return Tools(
+        blobs=blobs,
+        fetcher=fetcher,
+        decoder=await stack.enter_async_context(DecoderPool(max_pixels=settings.max_pixels)),
+        weights=await _weights(stack, settings),
+    )
+
+
+async def _weights(stack: AsyncExitStack, settings: Settings) -> Weights:
+    """Weights come through a door of their own, which the operator's hub alone is added to."""
+    token = settings.hub_token.get_secret_value() if settings.hub_token else None
+    allow = [*settings.egress_allow, urlsplit(settings.hub_url).netloc]
+    return Weights(
+        hub=Hub(
+            fetcher=await stack.enter_async_context(GuardedFetcher(allow=allow)),
+            url=settings.hub_url,
+            token=token or os.environ.get("HF_TOKEN"),
+        ),
+        directory=settings.data_dir / "weights",
+        cache=settings.data_dir / "cache",
+        tiny=settings.weights == "tiny",
+    )
+
+
+def _options(
+    settings: Settings, socket: Path, name: str, incarnation: int, folder: Path
+) -> Options:
+    return Options(
+        name=name,
+        incarnation=incarnation,
+        socket=socket,
+        slots={
+            kind: settings.echo_slots if kind in _SMALL_KINDS else 1 for kind in registry.kinds()
+        },
+        run_folder=folder.resolve(),
+        host_command=host_command(),
+        host_environment=host_environment(os.environ),
+        resident_models=settings.resident_models,
+        fetch_limit_bytes=settings.fetch_limit_bytes,
+        run_limit=settings.run_limit_seconds,
+        cancel_grace=settings.cancel_grace_seconds,
+        drain=settings.drain_seconds,
+    )

@@ -1,0 +1,92 @@
+"""Hosts, prefixes, keys and errors, before any route is reached."""
+
+from pathlib import Path
+from typing import cast
+
+import pytest
+from tests.support.rig import KEY, ORIGIN, Rig
+from tests.support.rig import rig as open_rig
+
+NOTHING = {"detail": "The requested resource could not be found.", "status": 404}
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "Token", "bearer"])
+async def test_both_schemes_carry_a_key(rig: Rig, scheme: str) -> None:
+    answer = await rig.client.get("/v1/account", headers={"Authorization": f"{scheme} {KEY}"})
+
+    assert answer.json()["username"] == "admin"
+
+
+@pytest.mark.parametrize(
+    ("header", "detail"),
+    [
+        ("", "You did not pass an authentication token"),
+        ("Basic abc", "You did not pass an authentication token"),
+        ("Bearer nobody-knows-this-key", "You did not pass a valid authentication token"),
+        ("Bearer dkr_short", "You did not pass a valid authentication token"),
+    ],
+)
+async def test_without_a_valid_key_there_is_401(rig: Rig, header: str, detail: str) -> None:
+    answer = await rig.client.get("/v1/predictions", headers={"Authorization": header})
+
+    assert answer.status_code == 401
+    assert answer.json() == {"title": "Unauthenticated", "detail": detail, "status": 401}
+
+
+async def test_a_revoked_key_is_refused_at_once(rig: Rig) -> None:
+    key, secret = await rig.keys.create("ada", admin=False, expires_at=None)
+    headers = {"Authorization": f"Bearer {secret}"}
+    assert (await rig.client.get("/v1/account", headers=headers)).json()["username"] == "ada"
+    await rig.keys.revoke(key.id)
+
+    assert (await rig.client.get("/v1/account", headers=headers)).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/nope", "/v1/predictions/nope", "/nope", "/v1", "/predictions"]
+)
+async def test_unknown_paths_answer_the_generic_404(rig: Rig, path: str) -> None:
+    answer = await rig.client.get(path)
+
+    assert (answer.status_code, answer.json()) == (404, NOTHING)
+
+
+async def test_a_wrong_method_is_told_as_json(rig: Rig) -> None:
+    answer = await rig.client.delete("/v1/predictions")
+
+    assert answer.status_code == 405
+    assert answer.json()["status"] == 405
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("evil.test", 400),
+        ("localhost:8000", 200),
+        ("10.0.0.7", 200),
+        ("[::1]:8000", 200),
+        ("example.test", 200),
+    ],
+)
+async def test_only_known_hosts_are_answered(rig: Rig, host: str, status: int) -> None:
+    assert (await rig.client.get("/healthz", headers={"Host": host})).status_code == status
+
+
+async def test_urls_are_built_from_the_host_the_client_used(rig: Rig) -> None:
+    answer = await rig.client.get("/v1/models/darkroom/echo", headers={"Host": "localhost:9"})
+
+    assert answer.json()["url"].startswith("http://localhost:9/")
+
+
+async def test_the_public_url_replaces_scheme_and_host(tmp_path: Path) -> None:
+    async with open_rig(tmp_path, public_url="https://api.example.test/") as rig:
+        shown = await rig.create()
+
+    urls = cast("dict[str, str]", shown["urls"])
+    assert all(url.startswith("https://api.example.test/") for url in urls.values())
+
+
+async def test_api_answers_are_private_and_typed(rig: Rig) -> None:
+    headers = (await rig.client.get(f"{ORIGIN}/v1/account")).headers
+
+    assert (headers["cache-control"], headers["x-content-type-options"]) == ("no-store", "nosniff")

@@ -1,0 +1,186 @@
+"""A server's inside without processes: real store, real routes, and a worker played by hand."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import httpx2
+
+from darkroom.blobs.local import LocalBlobs
+from darkroom.compose.clock import SystemClock
+from darkroom.domain.ids import Minter
+from darkroom.http.app import Manner, Parts, create_app
+from darkroom.http.wire import Wire
+from darkroom.protocol.messages import (
+    PROTOCOL,
+    Ended,
+    FileFact,
+    Gave,
+    Hello,
+    Job,
+    Said,
+    Stop,
+    Told,
+)
+from darkroom.service.capabilities import Capabilities
+from darkroom.service.catalogue import load_catalogue
+from darkroom.service.dispatch import Dispatcher
+from darkroom.service.hub import Hub
+from darkroom.service.keys import Keys
+from darkroom.service.own_files import OwnFiles
+from darkroom.service.predictions import Predictions
+from darkroom.service.seats import Seat
+from darkroom.service.spool import Spool
+from darkroom.store.sqlite import SqliteStore, open_sqlite
+from darkroom.validation.compiled import CompiledValidator
+
+ORIGIN = "http://127.0.0.1:8000"
+KEY = "a-key-of-sixteen-characters"
+PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(24)
+
+
+@dataclass(slots=True)
+class HandWorker:
+    """A seat whose jobs a test looks at and answers itself."""
+
+    dispatcher: Dispatcher
+    blobs: LocalBlobs
+    sent: list[object] = field(default_factory=list[object])
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+    seat: Seat | None = None
+    closed: bool = False
+
+    def join(self, slots: Mapping[str, int] | None = None, name: str = "hand") -> None:
+        hello = Hello(PROTOCOL, name, 1, "", dict(slots or {"echo": 4, "echo-text": 4}))
+        self.seat = self.dispatcher.join(hello, self._take, self._close)
+
+    def _take(self, message: object) -> None:
+        self.sent.append(message)
+        self.came.set()
+
+    async def job(self, number: int = 0) -> Job:
+        """Job *number* from 0, as soon as it has come."""
+        while len(self.jobs) <= number:
+            self.came.clear()
+            await self.came.wait()
+        return self.jobs[number]
+
+    def _close(self) -> None:
+        self.closed = True
+
+    @property
+    def jobs(self) -> list[Job]:
+        return [one for one in self.sent if isinstance(one, Job)]
+
+    @property
+    def stops(self) -> list[Stop]:
+        return [one for one in self.sent if isinstance(one, Stop)]
+
+    def tell(
+        self, job: Job, *events: Said | Gave, ended: Ended | None = None, started: bool = True
+    ) -> None:
+        assert self.seat is not None
+        self.dispatcher.told(self.seat, Told(job.id, job.attempt, started, list(events), ended))
+
+    async def give_picture(self, job: Job, *, data: bytes = PICTURE, index: int = 0) -> Gave:
+        key = f"predictions/{job.id}/{job.attempt}/{index}"
+        await self.blobs.put(key, data)
+        return Gave(index, FileFact(key=key, name=f"out-{index}.png", content_type="image/png",
+                                    size_bytes=len(data), sha256=f"{index:064}"))  # fmt: skip
+
+    async def succeed(self, job: Job) -> None:
+        self.tell(job, await self.give_picture(job), ended=succeeded())
+
+    def leave(self) -> None:
+        assert self.seat is not None
+        self.dispatcher.leave(self.seat)
+
+
+def succeeded() -> Ended:
+    return Ended("succeeded", None, '{"image_count":1}', 0.25)
+
+
+def failed(error: str) -> Ended:
+    return Ended("failed", error, "{}", 0.1)
+
+
+@dataclass(frozen=True, slots=True)
+class Rig:
+    store: SqliteStore
+    dispatcher: Dispatcher
+    predictions: Predictions
+    keys: Keys
+    blobs: LocalBlobs
+    worker: HandWorker
+    client: httpx2.AsyncClient
+    capabilities: Capabilities
+
+    async def create(self, **extra: object) -> dict[str, object]:
+        """POST an echo prediction; returns its JSON."""
+        body = {"version": "darkroom/echo", "input": {"image": "data:image/png;base64,AAAA"}}
+        answer = await self.client.post("/v1/predictions", json={**body, **extra})
+        assert answer.status_code == 201, answer.text
+        return cast("dict[str, object]", answer.json())
+
+    async def get(self, id_: object) -> dict[str, object]:
+        answer = await self.client.get(f"/v1/predictions/{id_}")
+        assert answer.status_code == 200, answer.text
+        return cast("dict[str, object]", answer.json())
+
+    async def settled(self) -> None:
+        """Wait until every change that was asked for is committed."""
+        await self.store.expire(1)
+        await self.store.expire(1)
+
+    async def key_of(self, owner: str) -> str:
+        _key, secret = await self.keys.create(owner, admin=False, expires_at=None)
+        return secret
+
+
+@asynccontextmanager
+async def rig(folder: Path, *, inline: str = "off", public_url: str | None = None,
+              private: bool = False, body_limit: int = 2**20) -> AsyncGenerator[Rig]:  # fmt: skip
+    async with open_sqlite(folder / "darkroom.db") as store:
+        hub, clock, catalogue = Hub(), SystemClock(), load_catalogue({})
+        keys = Keys(store, clock, os.urandom)
+        await keys.ensure_bootstrap(KEY)
+        blobs = LocalBlobs(folder / "files")
+        capabilities = Capabilities(await store.secret("capabilities"))
+        dispatcher = Dispatcher(store=store, attempts=store, catalogue=catalogue, hub=hub,
+                                clock=clock, silence_seconds=10)  # fmt: skip
+        own = OwnFiles(store=store, attempts=store, capabilities=capabilities)
+        spool = Spool(blobs=blobs, own=own.find, over_bytes=16_384)
+        predictions = Predictions(store=store, dispatcher=dispatcher, hub=hub, spool=spool,
+                                  ids=Minter(clock.wall_ms, os.urandom).mint)  # fmt: skip
+        wire = Wire(capabilities=capabilities, catalogue=catalogue, blobs=blobs, spool=spool,
+                    echo_limit_bytes=65_536, inline_limit_bytes=10_000_000)  # fmt: skip
+        parts = Parts(
+            predictions=predictions,
+            catalogue=catalogue,
+            validator=CompiledValidator(),
+            capabilities=capabilities,
+            attempts=store,
+            blobs=blobs,
+            wire=wire,
+            keys=keys,
+            ready=lambda: None,
+        )
+        manner = Manner(
+            allowed_hosts=("example.test",),
+            public_url=public_url,
+            inline_outputs=inline,
+            body_limit_bytes=body_limit,
+            private_pages=private,
+        )
+        transport = httpx2.ASGITransport(app=create_app(parts, manner))
+        worker = HandWorker(dispatcher, blobs)
+        authorized = {"Authorization": f"Bearer {KEY}"}
+        async with httpx2.AsyncClient(
+            transport=transport, base_url=ORIGIN, headers=authorized
+        ) as client:
+            yield Rig(store, dispatcher, predictions, keys, blobs, worker, client, capabilities)
+        await blobs.close()
