@@ -97,6 +97,7 @@ def _options(
         host_environment=host_environment(os.environ),
         resident_models=settings.resident_models,
         fetch_limit_bytes=settings.fetch_limit_bytes,
+        setup_limit=settings.run_limit_seconds,
         run_limit=settings.run_limit_seconds,
         cancel_grace=settings.cancel_grace_seconds,
         drain=settings.drain_seconds,

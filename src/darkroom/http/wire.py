@@ -30,7 +30,7 @@ from darkroom.service.spool import INPUT_ATTEMPT, Spool
 
 HIDDEN = "hidden"
 _encode = msgspec.json.encode
-_metrics = msgspec.json.Decoder(dict[str, float]).decode
+_metrics = msgspec.json.Decoder(dict[str, int | float]).decode
 NO_INPUT = msgspec.Raw(b"{}")
 NULL = msgspec.Raw(b"null")
 
@@ -59,7 +59,7 @@ class WirePrediction(msgspec.Struct, frozen=True, kw_only=True):
     created_at: str
     started_at: str | None
     completed_at: str | None
-    metrics: dict[str, float]
+    metrics: dict[str, int | float]
     source: str
     deadline: str | msgspec.UnsetType = msgspec.UNSET
     webhook: str | msgspec.UnsetType = msgspec.UNSET
@@ -199,7 +199,7 @@ def _shown_status(status: Status, *, timed_out: bool) -> str:
     return Status.CANCELED if status is Status.ABORTED else status
 
 
-def _shown_metrics(prediction: Prediction) -> dict[str, float]:
+def _shown_metrics(prediction: Prediction) -> dict[str, int | float]:
     metrics = {} if prediction.metrics == "{}" else _metrics(prediction.metrics)
     if prediction.completed_at is not None:
         metrics.setdefault("predict_time", 0.0)

@@ -1,1 +1,1 @@
-"""."""
+"""Keeps workers alive somewhere; on this machine for now."""

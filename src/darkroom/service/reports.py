@@ -7,7 +7,7 @@ from darkroom.domain.ids import PredictionId
 from darkroom.domain.prediction import JsonText, Outcome, StoredFile
 from darkroom.protocol.messages import Ended, Gave, Told
 
-_metrics = msgspec.json.Decoder(dict[str, float]).decode
+_metrics = msgspec.json.Decoder(dict[str, int | float]).decode
 
 
 def report_of(told: Told) -> Report:

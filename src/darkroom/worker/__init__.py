@@ -1,1 +1,1 @@
-"""."""
+"""The inside engine: takes attempts from the server, feeds inputs, drives hosts, keeps files."""

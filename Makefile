@@ -1,0 +1,53 @@
+# The whole interface for a contributor. Needs Python 3.11 or later and nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo serve test test-slow lint types imports check bench fix clean
+
+help:                 ## Show this list.
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+install: $(STAMP)     ## Everything into .venv; quick when nothing changed.
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "darkroom needs Python 3.11 or later; try: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[diffusers,dev]'
+	@touch $@
+
+demo: install         ## Serve both documented requests with tiny weights. ONCE=1 ends by itself.
+	@ONCE=$(ONCE) $(BIN)/python demo/demo.py
+
+serve: install        ## Run the server on its default address.
+	$(BIN)/darkroom serve
+
+test: install         ## Quick tests: no network, no accelerator.
+	$(BIN)/python -m pytest -m "not slow and not gpu" || [ $$? -eq 5 ]
+
+test-slow: install    ## The tests that take their time.
+	$(BIN)/python -m pytest -m "slow and not gpu" || [ $$? -eq 5 ]
+
+lint: install         ## Style and formatting.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install        ## Static types, strict.
+	$(BIN)/basedpyright
+
+imports: install      ## Who may import whom.
+	$(BIN)/lint-imports
+
+check: lint types imports test  ## Everything CI runs, in CI's order.
+
+bench: install        ## Measure; writes build/bench.json. ONLY=api runs one group.
+	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
+
+fix: install          ## Rewrite whatever a tool can rewrite.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:                ## Remove what the targets above made, .venv included.
+	rm -rf .venv build dist .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage
+	find src tests bench demo -name __pycache__ -type d -prune -exec rm -rf {} +

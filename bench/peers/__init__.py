@@ -1,0 +1,1 @@
+"""The null model as the peers want it; each file runs in that peer's own environment."""

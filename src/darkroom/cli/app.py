@@ -1,0 +1,50 @@
+"""Every command, and how a failure becomes one line and an exit code."""
+
+import sys
+import traceback
+from pathlib import Path
+
+import typer
+
+from darkroom.cli.configuration import config
+from darkroom.cli.doctor import doctor
+from darkroom.cli.keys import app as keys
+from darkroom.cli.models import app as models
+from darkroom.cli.outcome import Exit, complain, exit_code
+from darkroom.cli.predictions import app as predictions
+from darkroom.cli.run import run
+from darkroom.cli.serve import serve, worker
+from darkroom.domain.errors import DarkroomError
+
+app = typer.Typer(
+    name="darkroom",
+    help="Replicate's prediction API on machines you own.",
+    epilog="Exit codes and examples: docs/cli.md.",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help starts in a tenth of the time
+    pretty_exceptions_enable=False,
+)
+app.command("serve")(serve)
+app.command("worker", hidden=True)(worker)
+app.command("run")(run)
+app.add_typer(models, name="models")
+app.add_typer(predictions, name="predictions")
+app.add_typer(keys, name="keys")
+app.command("config")(config)
+app.command("doctor")(doctor)
+
+
+def main() -> None:
+    """Run the command line of this process and end it."""
+    try:
+        app(prog_name="darkroom")
+    except DarkroomError as error:
+        complain(str(error))
+        sys.exit(exit_code(error))
+    except KeyboardInterrupt:
+        sys.exit(Exit.INTERRUPTED)
+    except Exception as error:  # noqa: BLE001  # the last door: a person gets one line
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(last.filename).name}, line {last.lineno}"
+        complain(f"unexpected {type(error).__name__}: {error} ({where}); please report this line")
+        sys.exit(Exit.FAILED)

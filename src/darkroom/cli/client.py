@@ -1,0 +1,167 @@
+"""A server as the command line sees it: the public API over HTTP, and its problems as errors."""
+
+import json
+import os
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import cast
+from urllib.parse import urlsplit
+
+import httpx2
+import msgspec
+
+from darkroom.compose import entry
+from darkroom.domain.errors import InvalidSetting, NoServer, Refused
+from darkroom.domain.model import Json
+
+URL_VARIABLE = "DARKROOM_URL"
+TOKEN_VARIABLE = "DARKROOM_TOKEN"  # noqa: S105  # the variable's name, not a token
+PATIENCE = httpx2.Timeout(30.0, connect=5.0)
+
+
+class Urls(msgspec.Struct, frozen=True):
+    """Links of a prediction, absolute."""
+
+    get: str
+    cancel: str
+    web: str | None = None
+    stream: str | None = None
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """What the server says when it refuses."""
+
+    title: str = ""
+    detail: str = ""
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """The parts of a prediction's JSON that the command line reads."""
+
+    id: str
+    model: str
+    status: str
+    urls: Urls
+    output: object = None
+    error: str | None = None
+    created_at: str = ""
+
+
+class Api:
+    """One server.
+
+    Args:
+        base: its API, such as `http://127.0.0.1:8000/v1`.
+        http: carries the requests.
+        token: sent to this server and to no other.
+    """
+
+    def __init__(self, base: str, http: httpx2.Client, token: str | None) -> None:
+        self._base = base
+        self._http = http
+        self._token = token
+
+    def get(self, path: str) -> Json:
+        """GET a path of the API or an absolute link it gave.
+
+        Raises:
+            NoServer: nobody answers.
+            Refused: the server answered with a problem.
+        """
+        return self._call("GET", path, None)
+
+    def post(self, path: str, body: Json = None) -> Json:
+        """POST; as `get` otherwise."""
+        return self._call("POST", path, body)
+
+    def pages(self, path: str) -> Iterator[Mapping[str, Json]]:
+        """Every item of a list, page by page as they are asked for."""
+        link: str | None = path
+        while link:
+            page = cast("Mapping[str, Json]", self.get(link))
+            yield from cast("Sequence[Mapping[str, Json]]", page["results"])
+            link = cast("str | None", page.get("next"))
+
+    def ready(self) -> str:
+        """The server's address once its /readyz says yes; raises as `get` does."""
+        parts = urlsplit(self._base)
+        address = f"{parts.scheme}://{parts.netloc}"
+        with self.open(f"{address}/readyz", {}):
+            return address
+
+    @contextmanager
+    def open(self, link: str, headers: Mapping[str, str]) -> Generator[httpx2.Response]:
+        """GET an absolute link and read it as it comes.
+
+        Raises:
+            NoServer: nobody answers, or the connection breaks.
+            Refused: the server answered with a problem.
+        """
+        with self._translated(), self._http.stream("GET", link, headers=headers) as response:
+            if response.is_error:
+                response.read()
+                raise _refused(response)
+            yield response
+
+    def _call(self, method: str, path: str, body: Json) -> Json:
+        link = path if "://" in path else self._base + path
+        headers = self._credentials(link)
+        with self._translated():
+            response = self._http.request(
+                method, link, headers=headers, json=body if body is not None else None
+            )
+        if response.is_error:
+            raise _refused(response)
+        return cast("Json", json.loads(response.content))
+
+    def _credentials(self, link: str) -> dict[str, str]:
+        ours = urlsplit(link)[:2] == urlsplit(self._base)[:2]
+        return {"Authorization": f"Bearer {self._token}"} if self._token and ours else {}
+
+    @contextmanager
+    def _translated(self) -> Generator[None]:
+        try:
+            yield
+        except httpx2.TransportError as error:
+            raise NoServer(
+                f"{self._base} does not answer ({error or type(error).__name__}); start "
+                f"`darkroom serve` or correct {URL_VARIABLE}"
+            ) from error
+        except httpx2.InvalidURL as error:
+            raise InvalidSetting(f"{URL_VARIABLE}: {error}") from error
+
+
+@contextmanager
+def connected(flags: entry.Flags) -> Generator[Api]:
+    """The server that DARKROOM_URL names, or else the one that runs in the data directory.
+
+    Raises:
+        NoServer: there is none.
+    """
+    token = os.environ.get(TOKEN_VARIABLE)
+    url = os.environ.get(URL_VARIABLE)
+    if url is None:
+        url, own = entry.endpoint(flags)
+        token = token or own
+    with httpx2.Client(trust_env=False, timeout=PATIENCE) as http:
+        yield Api(_api(url), http, token)
+
+
+def _api(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise InvalidSetting(f"{URL_VARIABLE}: {url!r} is not an http(s) address")
+    plain = url.rstrip("/")
+    return plain if plain.endswith("/v1") else f"{plain}/v1"
+
+
+def _refused(response: httpx2.Response) -> Refused:
+    status = response.status_code
+    try:
+        problem = msgspec.json.decode(response.content, type=Problem)
+    except msgspec.DecodeError:
+        problem = Problem()
+    detail = problem.detail or problem.title or f"the server answered {status}"
+    if status in (401, 403):
+        detail = f"{detail}; set {TOKEN_VARIABLE} to a key of this server"
+    return Refused(detail, status=status)

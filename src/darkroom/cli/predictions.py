@@ -1,0 +1,78 @@
+"""`darkroom predictions`: list, look at and cancel them."""
+
+from collections.abc import Mapping
+from itertools import islice
+from typing import Annotated, cast
+from urllib.parse import quote
+
+import msgspec
+import typer
+
+from darkroom.cli.client import Shown, connected
+from darkroom.cli.options import AsJson, DataDir, flags
+from darkroom.cli.outcome import print_json, print_table
+from darkroom.cli.saving import links
+from darkroom.domain.model import Json
+
+app = typer.Typer(help="List, look at and cancel predictions.", no_args_is_help=True)
+
+PredictionArgument = Annotated[str, typer.Argument(metavar="ID", help="Of the prediction.")]
+
+
+@app.command("list")
+def list_predictions(
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 25,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the predictions of your key, newest first."""
+    with connected(flags(data_dir=data_dir)) as api:
+        found = list(islice(api.pages("/predictions"), limit))
+    if as_json:
+        print_json(found)
+        return
+    shown = [msgspec.convert(one, Shown) for one in found]
+    rows = [(one.id, one.status, one.created_at, one.model) for one in shown]
+    print_table(("ID", "STATUS", "CREATED", "MODEL"), rows)
+
+
+@app.command("get")
+def get_prediction(
+    prediction: PredictionArgument, *, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
+    """Show one prediction."""
+    with connected(flags(data_dir=data_dir)) as api:
+        found = api.get(f"/predictions/{quote(prediction, safe='')}")
+    _tell(found, as_json=as_json)
+
+
+@app.command("cancel")
+def cancel_prediction(
+    prediction: PredictionArgument, *, data_dir: DataDir = None, as_json: AsJson = False
+) -> None:
+    """Cancel one prediction; one that has ended stays as it is."""
+    with connected(flags(data_dir=data_dir)) as api:
+        found = api.post(f"/predictions/{quote(prediction, safe='')}/cancel")
+    _tell(found, as_json=as_json)
+
+
+def _tell(found: Json, *, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    one = msgspec.convert(found, Shown)
+    told: Mapping[str, object] = cast("Mapping[str, object]", found)
+    lines = {
+        "id": one.id,
+        "model": one.model,
+        "status": one.status,
+        "created": one.created_at,
+        "completed": told.get("completed_at"),
+        "error": one.error,
+        "output": " ".join(links(one.output)),
+        "page": one.urls.web,
+    }
+    for name, value in lines.items():
+        if value:
+            print(f"{name:<10} {value}")

@@ -1,0 +1,139 @@
+"""The network below every outgoing request: it dials only addresses it has judged itself.
+
+A name is resolved once, every answer is judged, and the judged literal is dialled, so that a
+name which changes its answer between check and connection gains nothing. TLS still checks the
+name, because the layer above names it.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from ipaddress import IPv4Address, ip_address
+from typing import cast
+
+import httpcore2
+import structlog
+from ssrfguard import DEFAULT_DENIED
+
+from darkroom.domain.errors import EgressDenied
+from darkroom.egress.allow import DEFAULT_PORTS, Address, AllowList, literal
+
+DNS_SECONDS = 5.0
+CONNECT_SECONDS = 5.0
+MOST_DIALLED = 4
+_ISATAP = frozenset({0x00005EFE, 0x02005EFE})
+
+Resolver = Callable[[str], Sequence[str]]
+"""From a host name to the addresses it has now, as text; called in a thread."""
+
+
+def resolve_by_system(host: str) -> Sequence[str]:
+    """Ask the system's resolver.
+
+    Raises:
+        OSError: the name has no address.
+    """
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(one[4][0]) for one in found))
+
+
+def is_public(address: Address) -> bool:
+    """Whether anyone on the internet may be meant by *address*.
+
+    IPv6 forms that carry an IPv4 address are judged by that one. ISATAP interface identifiers
+    (RFC 5214 section 6.1) are unwrapped here, because the table does not know them.
+    """
+    if DEFAULT_DENIED.classify(address).blocked:
+        return False
+    if isinstance(address, IPv4Address) or int(address) >> 32 & 0xFFFFFFFF not in _ISATAP:
+        return True
+    return is_public(IPv4Address(int(address) & 0xFFFFFFFF))
+
+
+class GuardedBackend(httpcore2.AsyncNetworkBackend):
+    """Resolve, judge, dial; the sockets of an httpcore2 pool are opened through it.
+
+    Args:
+        allow: what may be reached beyond public addresses on ports 80 and 443.
+        resolve: blocking; runs in *threads*.
+        threads: where names are looked up; a lookup that hangs holds one of them.
+    """
+
+    def __init__(self, allow: AllowList, resolve: Resolver, threads: Executor) -> None:
+        self._allow = allow
+        self._resolve = resolve
+        self._threads = threads
+        self._network = cast("httpcore2.AsyncNetworkBackend", httpcore2.AnyIOBackend())
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109  # httpcore2's signature
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        """Open a connection to one of the judged addresses of *host*.
+
+        Raises:
+            EgressDenied: why, in words for a user and without an address.
+            httpcore2.ConnectError: the name has no address, or nobody answers there.
+        """
+        addresses = await self._judged(host, port)
+        share = (timeout or CONNECT_SECONDS) / len(addresses)
+        trouble: Exception | None = None
+        for address in addresses:
+            try:
+                return await self._network.connect_tcp(
+                    str(address), port, share, local_address, socket_options
+                )
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                trouble = error
+        raise httpcore2.ConnectError("no address of the host answers") from trouble
+
+    async def connect_unix_socket(
+        self,
+        path: str,  # noqa: ARG002  # httpcore2's signature
+        timeout: float | None = None,  # noqa: ARG002, ASYNC109
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,  # noqa: ARG002
+    ) -> httpcore2.AsyncNetworkStream:
+        """Refuse: nothing outside the machine is a path."""
+        raise EgressDenied("local sockets are not spoken to")
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, as a pool does between tries."""
+        await asyncio.sleep(seconds)
+
+    async def _judged(self, host: str, port: int) -> Sequence[Address]:
+        if not self._allow.knows_port(port):
+            raise _denied(host, port, f"port {port} is not spoken to")
+        addresses = await self._addresses(host)
+        for address in addresses:
+            if self._allow.admits(host, address, port):
+                continue
+            if port not in DEFAULT_PORTS:
+                raise _denied(host, port, f"port {port} is not spoken to")
+            if not is_public(address):
+                raise _denied(host, port, "its address is private or reserved")
+        return addresses[:MOST_DIALLED]
+
+    async def _addresses(self, host: str) -> Sequence[Address]:
+        spelled = literal(host)
+        if spelled is not None:
+            return [spelled]
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(DNS_SECONDS):
+                found = await loop.run_in_executor(self._threads, self._resolve, host)
+            addresses = [ip_address(text) for text in found]
+        except (OSError, UnicodeError, ValueError) as error:
+            raise httpcore2.ConnectError("the name cannot be resolved") from error
+        if not addresses:
+            raise httpcore2.ConnectError("the name has no address")
+        return addresses
+
+
+def _denied(host: str, port: int, reason: str) -> EgressDenied:
+    structlog.get_logger().info("egress.denied", host=host, port=port, reason=reason)
+    return EgressDenied(f"{reason}; an operator can allow it with DARKROOM_EGRESS_ALLOW")

@@ -1,0 +1,57 @@
+"""FLUX.1 Kontext: a picture changed by a prompt, or one made from a prompt alone."""
+
+from collections.abc import Callable
+
+from PIL.Image import Image
+from torch import Tensor
+from torch.nn.functional import pixel_shuffle
+
+from darkroom.engine.device import Device
+from darkroom.engine.edge import Pipeline, denoised
+from darkroom.engine.interface import Order
+from darkroom.engine.noise import generator_of
+
+_PATCH_PIXELS = 16  # a token covers 2 by 2 latents of 8 pixels
+
+
+class FluxKontext:
+    """Runs orders on one loaded pipeline, one at a time."""
+
+    def __init__(self, pipeline: Pipeline, device: Device) -> None:
+        del device
+        self._pipeline = pipeline
+
+    def steps(self, order: Order) -> int:
+        """How many steps are run."""
+        return order.steps
+
+    def denoise(self, order: Order, after_step: Callable[[int, int], None]) -> Tensor:
+        """Run all steps; tokens (count, H/16 x W/16, 64)."""
+        return denoised(
+            self._pipeline,
+            lambda done: after_step(done, order.steps),
+            prompt=order.prompt,
+            image=order.images[0] if order.images else None,
+            width=order.width,
+            height=order.height,
+            max_area=order.width * order.height,  # or it scales the size to a megapixel
+            _auto_resize=False,  # the picture has its size already
+            num_inference_steps=order.steps,
+            guidance_scale=order.guidance,
+            num_images_per_prompt=order.count,
+            generator=generator_of(order.seed),
+        )
+
+    def pixels(self, latents: Tensor, order: Order) -> Tensor:
+        """Decode one row to (1, 3, H, W), nominally in [-1, 1]."""
+        vae = self._pipeline.vae
+        grid = (order.height // _PATCH_PIXELS, order.width // _PATCH_PIXELS)
+        channels = latents.shape[2]
+        patches = latents.transpose(1, 2).reshape(1, channels, *grid)
+        spread = pixel_shuffle(patches, 2)
+        moved = spread / vae.config.scaling_factor + (vae.config.shift_factor or 0.0)
+        return vae.decode(moved, return_dict=False)[0]
+
+    def flagged(self, image: Image, pixels: Tensor) -> bool:  # noqa: ARG002  # one signature for all
+        """No checker comes with these weights."""
+        return False

@@ -1,0 +1,163 @@
+"""Whether a folder of weights is what it should be, told before anything of it is loaded.
+
+The hub's layout: `model_index.json` names one class per part, each part has a folder. Only
+classes of our own lists are let in, nothing that brings code along, and no pickled weights.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+from darkroom.domain.errors import WeightsUnavailable
+from darkroom.domain.model import Json
+from darkroom.engine.interface import Family
+
+INDEX = "model_index.json"
+_CODE_KEYS = frozenset({"auto_map", "custom_pipeline"})
+_PICKLED = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle"})
+
+_PIPELINES: Mapping[Family, frozenset[str]] = {
+    Family.STABLE_DIFFUSION: frozenset(
+        {"StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline"}
+    ),
+    Family.FLUX_KONTEXT: frozenset({"FluxKontextPipeline"}),
+    Family.FLUX2_KLEIN: frozenset({"Flux2KleinPipeline"}),
+}
+_PARTS: Mapping[Family, frozenset[str]] = {
+    Family.STABLE_DIFFUSION: frozenset(
+        {
+            "AutoencoderKL",
+            "CLIPImageProcessor",
+            "CLIPImageProcessorPil",
+            "CLIPTextModel",
+            "CLIPTokenizer",
+            "CLIPTokenizerFast",
+            "DDIMScheduler",
+            "DDPMScheduler",
+            "DEISMultistepScheduler",
+            "DPMSolverMultistepScheduler",
+            "DPMSolverSinglestepScheduler",
+            "EulerAncestralDiscreteScheduler",
+            "EulerDiscreteScheduler",
+            "HeunDiscreteScheduler",
+            "LMSDiscreteScheduler",
+            "PNDMScheduler",
+            "StableDiffusionSafetyChecker",
+            "UNet2DConditionModel",
+            "UniPCMultistepScheduler",
+        }
+    ),
+    Family.FLUX_KONTEXT: frozenset(
+        {
+            "AutoencoderKL",
+            "CLIPTextModel",
+            "CLIPTokenizer",
+            "CLIPTokenizerFast",
+            "FlowMatchEulerDiscreteScheduler",
+            "FluxTransformer2DModel",
+            "T5EncoderModel",
+            "T5Tokenizer",
+            "T5TokenizerFast",
+        }
+    ),
+    Family.FLUX2_KLEIN: frozenset(
+        {
+            "AutoencoderKLFlux2",
+            "FlowMatchEulerDiscreteScheduler",
+            "Flux2Transformer2DModel",
+            "Qwen2Tokenizer",
+            "Qwen2TokenizerFast",
+            "Qwen3ForCausalLM",
+        }
+    ),
+}
+_LIBRARIES = frozenset({"diffusers", "transformers", "stable_diffusion"})
+
+
+def check_folder(family: Family, folder: Path) -> None:
+    """Look a folder of weights over.
+
+    Raises:
+        WeightsUnavailable: it is missing, of another family, pickled, or brings code along.
+    """
+    if not folder.is_dir():
+        raise WeightsUnavailable(
+            f"There is no folder {folder}. Put the weights there in the layout of diffusers "
+            f"({INDEX} and a folder for each part), or choose other weights."
+        )
+    index = _read(folder / INDEX)
+    _check_pipeline(family, folder, index)
+    _check_code(folder)
+    for part in _parts(family, folder, index):
+        _check_part(folder / part)
+
+
+def _check_pipeline(family: Family, folder: Path, index: Mapping[str, Json]) -> None:
+    pipeline = index.get("_class_name")
+    if pipeline not in _PIPELINES[family]:
+        wanted = " or ".join(sorted(_PIPELINES[family]))
+        raise WeightsUnavailable(
+            f"{folder} holds a {pipeline}, but the family {family} needs a {wanted}. "
+            "Correct `family` or `weights`."
+        )
+
+
+def _check_code(folder: Path) -> None:
+    if script := next(folder.rglob("*.py"), None):
+        raise WeightsUnavailable(
+            f"{script} is code. Weights that bring code are never loaded; remove it or choose "
+            "weights in the plain layout of diffusers."
+        )
+    for file in (folder / INDEX, *folder.rglob("*config.json")):
+        if found := _CODE_KEYS & _read(file).keys():
+            raise WeightsUnavailable(
+                f"{file} asks for code of its own ({', '.join(sorted(found))}). Such weights "
+                "are never loaded; choose weights in the plain layout of diffusers."
+            )
+
+
+def _parts(family: Family, folder: Path, index: Mapping[str, Json]) -> Iterator[str]:
+    for name, entry in index.items():
+        if name.startswith("_") or not _is_pair(entry):
+            continue
+        library, kind = cast("Sequence[str | None]", entry)
+        if library is None and kind is None:
+            continue
+        if library not in _LIBRARIES or kind not in _PARTS[family]:
+            raise WeightsUnavailable(
+                f"{folder / INDEX} wants {library}.{kind} as `{name}`, which a pipeline of the "
+                f"family {family} does not take. Choose other weights."
+            )
+        yield name
+
+
+def _is_pair(entry: Json) -> bool:
+    return isinstance(entry, list) and len(entry) == 2
+
+
+def _check_part(part: Path) -> None:
+    suffixes = {file.suffix for file in part.iterdir()} if part.is_dir() else set[str]()
+    if not suffixes:
+        raise WeightsUnavailable(
+            f"{part} is missing or empty. Copy or download the weights once more."
+        )
+    if suffixes & _PICKLED and ".safetensors" not in suffixes:
+        raise WeightsUnavailable(
+            f"{part} holds pickled weights only, which can run code when they are read. Get or "
+            "make them as .safetensors."
+        )
+
+
+def _read(file: Path) -> Mapping[str, Json]:
+    """A JSON object; a file that holds another value has no keys."""
+    try:
+        value = cast("Json", json.loads(file.read_text("utf-8")))
+    except FileNotFoundError as error:
+        raise WeightsUnavailable(
+            f"There is no {file}. The folder must have the layout of diffusers; a single "
+            "checkpoint file must be converted first."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise WeightsUnavailable(f"{file} cannot be read: {error}. Copy it once more.") from error
+    return value if isinstance(value, Mapping) else {}

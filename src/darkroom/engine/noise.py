@@ -1,0 +1,50 @@
+"""Seeds to noise. Generators are the CPU's, so that a seed means the same on every device.
+
+torch draws the same numbers in bfloat16 and float32 up to rounding, so precision keeps them too.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Generator
+
+_SEEDS = 2**64
+
+
+def generator_of(seed: int) -> Generator:
+    """A CPU generator at *seed*; torch looks at the lowest 32 bits only."""
+    return Generator(device="cpu").manual_seed(seed % _SEEDS)
+
+
+def row_generators(start: Generator, shape: tuple[int, ...], count: int) -> Sequence[Generator]:
+    """One generator per row: the first draw of row k is what *start* would draw k-th.
+
+    Args:
+        start: left after the last row's draw.
+        shape: of one row's draw.
+        count: rows.
+    """
+    generators: list[Generator] = []
+    for _ in range(count):
+        generators.append(_copy(start))
+        torch.randn(shape, generator=start)
+    return generators
+
+
+def apart(generators: Sequence[Generator]) -> list[Generator]:
+    """Generators for the noise of later steps, after each row has drawn its first.
+
+    Row 0 goes on as it would alone. The others would repeat the draws of their neighbours and
+    get streams of their own instead.
+    """
+    return [generators[0], *(_descendant(one) for one in generators[1:])]
+
+
+def _copy(generator: Generator) -> Generator:
+    copy = Generator(device="cpu")
+    copy.set_state(generator.get_state())
+    return copy
+
+
+def _descendant(generator: Generator) -> Generator:
+    return generator_of(int(torch.randint(2**32, (1,), generator=generator)))

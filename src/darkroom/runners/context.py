@@ -1,0 +1,124 @@
+"""What a runner sees of its run, and how that reaches the worker; safe from any thread."""
+
+import asyncio
+import math
+import threading
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from darkroom.domain.errors import RunCanceled, RunFailed
+from darkroom.domain.model import JsonScalar
+from darkroom.protocol.messages import Bytes, FromHost, Logged, Output, Pixels, Run
+
+MAX_FILES = 64
+MAX_FILE_BYTES = 64 * 2**20
+
+_json = msgspec.json.Encoder()
+
+
+class Context:
+    """Satisfies `ports.RunContext` inside the host.
+
+    Args:
+        run: what the worker asked for.
+        send: hands a message to the worker, with the number of file bytes in it; called in the
+            loop's thread only.
+    """
+
+    def __init__(self, run: Run, send: Callable[[FromHost, int], None]) -> None:
+        self._run = run
+        self._send = send
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._canceled = False
+        self._pause: asyncio.Future[None] | None = None
+        self._files = 0
+        self._index = 0
+        self._metrics: dict[str, float] = {}
+
+    @property
+    def values(self) -> Mapping[str, JsonScalar]:
+        """Inputs that are not files."""
+        return self._run.values
+
+    @property
+    def files(self) -> Mapping[str, Bytes | Pixels]:
+        """Inputs that are files."""
+        return self._run.files
+
+    @property
+    def canceled(self) -> bool:
+        """Whether the run has been told to stop."""
+        return self._canceled
+
+    @property
+    def metrics(self) -> str:
+        """The numbers set so far, as a JSON object."""
+        return _json.encode(self._metrics).decode() if self._metrics else "{}"
+
+    def log(self, text: str) -> None:
+        """Send a line."""
+        line = text if text.endswith("\n") else text + "\n"
+        self._in_loop(lambda: self._send(Logged(self._run.id, self._run.attempt, line), 0))
+
+    def output_file(self, name: str, content_type: str, data: bytes) -> None:
+        """Send a file.
+
+        Raises:
+            RunFailed: it is too large, or one too many.
+        """
+        self._files += 1
+        if self._files > MAX_FILES:
+            raise RunFailed(f"the model gave more than {MAX_FILES} files, which is the limit")
+        if len(data) > MAX_FILE_BYTES:
+            limit = MAX_FILE_BYTES // 2**20
+            raise RunFailed(f"the model gave a file larger than {limit} MiB, which is the limit")
+        self._in_loop(lambda: self._publish(name, content_type, data, None))
+
+    def output_text(self, text: str) -> None:
+        """Send a string."""
+        value = _json.encode(text).decode()
+        self._in_loop(lambda: self._publish("", "", b"", value))
+
+    def metric(self, name: str, value: float) -> None:
+        """Keep a number for the end; what is not finite is dropped."""
+        if math.isfinite(value):
+            self._metrics[name] = value
+
+    async def pause(self, seconds: float) -> None:
+        """Sleep until *seconds* are over or the run is told to stop.
+
+        Raises:
+            RunCanceled: it was.
+        """
+        if not self._canceled:
+            self._pause = self._loop.create_future()
+            timer = self._loop.call_later(seconds, self._wake)
+            try:
+                await self._pause
+            finally:
+                timer.cancel()
+                self._pause = None
+        if self._canceled:
+            raise RunCanceled("told to stop")
+
+    def cancel(self) -> None:
+        """Tell the run to stop; called in the loop."""
+        self._canceled = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._pause is not None and not self._pause.done():
+            self._pause.set_result(None)
+
+    def _publish(self, name: str, content_type: str, data: bytes, value: str | None) -> None:
+        run, index = self._run, self._index
+        self._index += 1
+        self._send(Output(run.id, run.attempt, index, name, content_type, data, value), len(data))
+
+    def _in_loop(self, act: Callable[[], None]) -> None:
+        if threading.get_ident() == self._thread:
+            act()
+        else:
+            self._loop.call_soon_threadsafe(act)

@@ -1,0 +1,5 @@
+"""A diffusers pipeline behind the inputs of a hosted model. The only runner that loads torch."""
+
+from darkroom.runners.diffusers.runner import DiffusersRunner
+
+__all__ = ["DiffusersRunner"]

@@ -1,0 +1,71 @@
+"""The smallest runners: documentation, tests, smoke checks and benchmarks in one."""
+
+import re
+from collections.abc import Callable, Mapping
+
+from darkroom.domain.errors import RunFailed
+from darkroom.ports import RunContext
+from darkroom.protocol.messages import Bytes, VersionSpec
+
+_EXTENSIONS: Mapping[str, str] = {
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/gif": "gif",
+    "image/webp": "webp",
+}
+
+
+async def _pretend(context: RunContext) -> None:
+    milliseconds = context.values.get("ms")
+    if isinstance(milliseconds, int | float) and milliseconds > 0:
+        await context.pause(milliseconds / 1000)
+
+
+class EchoRunner:
+    """Gives the input picture back, byte for byte, after `ms` of pretended work."""
+
+    async def setup(self, version: VersionSpec, log: Callable[[str], None]) -> None:
+        """Nothing to load."""
+
+    async def run(self, context: RunContext) -> None:
+        """Publish `image` as one file.
+
+        Raises:
+            RunFailed: there is no picture, or it is none of the four types we know.
+        """
+        await _pretend(context)
+        image = context.files.get("image")
+        if not isinstance(image, Bytes):
+            raise RunFailed("darkroom/echo needs a picture in the input `image`")
+        extension = _EXTENSIONS.get(image.content_type)
+        if extension is None:
+            raise RunFailed("input image: this is not a JPEG, PNG, GIF or WebP picture")
+        context.output_file(f"output.{extension}", image.content_type, image.data)
+        context.metric("image_count", 1)
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+
+class EchoTextRunner:
+    """Streams the prompt word by word, `ms` apart."""
+
+    async def setup(self, version: VersionSpec, log: Callable[[str], None]) -> None:
+        """Nothing to load."""
+
+    async def run(self, context: RunContext) -> None:
+        """Publish each word with the white space before it; joined they are the prompt."""
+        prompt = context.values.get("prompt")
+        for word in split(prompt) if isinstance(prompt, str) else ():
+            await _pretend(context)
+            context.output_text(word)
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+
+def split(text: str) -> list[str]:
+    """Cut *text* into words, each with the white space before it; nothing is lost."""
+    words = re.findall(r"\s*\S+", text)
+    rest = text[sum(map(len, words)) :]
+    return [*words, rest] if rest else words

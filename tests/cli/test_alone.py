@@ -1,0 +1,89 @@
+"""The commands where no server runs: keys work, the rest says what to do."""
+
+import json
+
+import pytest
+from tests.cli.conftest import Shell
+
+
+def test_keys_are_made_listed_and_revoked_without_a_server(alone: Shell) -> None:
+    made = json.loads(
+        alone("keys", "create", "--owner", "alice", "--expires", "30d", "--json").stdout
+    )
+    assert set(made) == {"id", "key", "owner", "expires_at"}
+    listed = alone("keys", "list")
+    assert made["id"] in listed.stdout
+    assert made["key"] not in listed.stdout
+    assert alone("keys", "revoke", made["id"]).returncode == 0
+    assert "revoked" in alone("keys", "list").stdout
+
+
+def test_the_secret_alone_goes_to_stdout(alone: Shell) -> None:
+    made = alone("keys", "create", "--owner", "alice")
+    assert made.stdout.startswith("dkr_")
+    assert len(made.stdout.split()) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("keys", "create", "--owner", "a b"),
+        ("keys", "create", "--owner", "alice", "--expires", "soon"),
+        ("keys", "create"),
+        ("run", "echo"),
+        ("serve", "--weights", "heavy"),
+        ("predict",),
+    ],
+)
+def test_a_wrong_word_ends_with_2_and_no_traceback(alone: Shell, words: tuple[str, ...]) -> None:
+    done = alone(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [("models", "list"), ("run", "a/b"), ("predictions", "list")])
+def test_without_a_server_the_code_is_3_and_the_line_says_what_to_do(
+    alone: Shell, words: tuple[str, ...]
+) -> None:
+    done = alone(*words)
+    assert done.returncode == 3
+    assert "darkroom serve" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_server_that_cannot_be_reached_is_named(alone: Shell) -> None:
+    done = alone("models", "list", DARKROOM_URL="http://127.0.0.1:9")
+    assert done.returncode == 3
+    assert "http://127.0.0.1:9" in done.stderr
+
+
+def test_the_configuration_shows_sources_and_hides_secrets(alone: Shell) -> None:
+    (alone.folder / "darkroom.yaml").write_text("port: 9001\n")
+    done = alone("config", "--json", DARKROOM_BOOTSTRAP_KEY="a secret of mine, long")
+    told = json.loads(done.stdout)
+    assert told["port"] == {"value": 9001, "source": "file"}
+    assert told["weights"] == {"value": "tiny", "source": "environment"}
+    assert told["host"]["source"] == "default"
+    assert "a secret of mine" not in done.stdout
+    flagged = json.loads(alone("config", "--data-dir", "elsewhere", "--json").stdout)
+    assert flagged["data_dir"] == {"value": "elsewhere", "source": "flag"}
+
+
+def test_the_doctor_fails_when_something_will_not_work(alone: Shell) -> None:
+    well = alone("doctor", "--json")
+    assert well.returncode == 0
+    assert {"sqlite", "data", "disk", "egress", "server"} <= {
+        one["subject"] for one in json.loads(well.stdout)
+    }
+    (alone.folder / "data").write_text("a file where the directory should be")
+    bad = alone("doctor")
+    assert bad.returncode == 1
+    assert "fail  data" in bad.stdout
+    assert "->" in bad.stdout
+
+
+def test_the_doctor_names_a_wrong_entry_of_the_allow_list(alone: Shell) -> None:
+    bad = alone("doctor", DARKROOM_EGRESS_ALLOW="http://nas/")
+    assert bad.returncode == 1
+    assert "fail  egress" in bad.stdout

@@ -1,0 +1,293 @@
+"""Hostile and friendly pictures through real children."""
+
+import asyncio
+import os
+import signal
+import zlib
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from tests.imaging.pictures import (
+    BLUE,
+    GREEN,
+    RED,
+    WHITE,
+    chunk,
+    encoded,
+    png,
+    quarters,
+    swapped_profile,
+)
+
+from darkroom.domain.errors import InputUnusable
+from darkroom.imaging.pool import DecoderPool, Limits
+
+SVG = b"<svg xmlns='http://www.w3.org/2000/svg' width='64' height='64'/>"
+
+
+@pytest.fixture
+async def pool() -> AsyncGenerator[DecoderPool]:
+    async with DecoderPool(max_pixels=1_000_000, processes=1) as opened:
+        yield opened
+
+
+async def decoded(pool: DecoderPool, data: bytes, to: Path) -> Image.Image:
+    pixels = await pool.decode(data, to)
+    assert pixels.path == str(to)
+    rows = await asyncio.to_thread(to.read_bytes)
+    return Image.frombytes("RGB", (pixels.width, pixels.height), rows)
+
+
+def corners(picture: Image.Image) -> list[tuple[int, ...]]:
+    right, bottom = picture.width - 1, picture.height - 1
+    found = [picture.getpixel(at) for at in ((0, 0), (right, 0), (0, bottom), (right, bottom))]
+    return [tuple(one) for one in found if isinstance(one, tuple)]
+
+
+def is_near(found: list[tuple[int, ...]], wanted: list[tuple[int, ...]], by: int) -> bool:
+    pairs = zip(found, wanted, strict=True)
+    return all(abs(a - b) <= by for one, two in pairs for a, b in zip(one, two, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("form", "options", "by"),
+    [
+        ("PNG", {}, 0),
+        ("GIF", {}, 0),
+        ("WEBP", {"lossless": True}, 0),
+        ("WEBP", {"quality": 95}, 40),
+        ("JPEG", {"quality": 95, "subsampling": 0}, 4),
+        ("JPEG", {"progressive": True, "subsampling": 0}, 8),
+    ],
+)
+async def test_the_four_formats_become_rgb_rows(
+    pool: DecoderPool, tmp_path: Path, form: str, options: dict[str, object], by: int
+) -> None:
+    data = encoded(quarters(), form, **options)
+    picture = await decoded(pool, data, tmp_path / "p")
+    assert picture.size == (32, 16)
+    assert is_near(corners(picture), [RED, GREEN, BLUE, WHITE], by)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "wanted"),
+    [
+        (1, [RED, GREEN, BLUE, WHITE]),
+        (2, [GREEN, RED, WHITE, BLUE]),
+        (3, [WHITE, BLUE, GREEN, RED]),
+        (4, [BLUE, WHITE, RED, GREEN]),
+        (5, [RED, BLUE, GREEN, WHITE]),
+        (6, [BLUE, RED, WHITE, GREEN]),
+        (7, [WHITE, GREEN, BLUE, RED]),
+        (8, [GREEN, WHITE, RED, BLUE]),
+        (99, [RED, GREEN, BLUE, WHITE]),
+    ],
+)
+async def test_a_picture_is_turned_upright(
+    pool: DecoderPool, tmp_path: Path, orientation: int, wanted: list[tuple[int, ...]]
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(quarters(), "PNG", exif=exif)
+    picture = await decoded(pool, data, tmp_path / "p")
+    assert picture.size == ((16, 32) if 5 <= orientation <= 8 else (32, 16))
+    assert corners(picture) == wanted
+
+
+async def test_broken_exif_does_not_matter(pool: DecoderPool, tmp_path: Path) -> None:
+    data = encoded(quarters(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    assert (await decoded(pool, data, tmp_path / "p")).size == (32, 16)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+async def test_what_is_transparent_becomes_white(
+    pool: DecoderPool, tmp_path: Path, mode: str
+) -> None:
+    picture = Image.new("RGBA", (16, 16), (0, 0, 0, 255))
+    picture.paste((0, 0, 0, 0), (0, 0, 8, 16))
+    if mode == "P":
+        data = encoded(picture.quantize(), "PNG")
+    else:
+        data = encoded(picture.convert(mode), "PNG")
+    flat = await decoded(pool, data, tmp_path / "p")
+    assert corners(flat) == [WHITE, (0, 0, 0), WHITE, (0, 0, 0)]
+
+
+async def test_half_transparent_red_is_pink(pool: DecoderPool, tmp_path: Path) -> None:
+    data = encoded(Image.new("RGBA", (8, 8), (255, 0, 0, 128)), "WEBP", lossless=True)
+    assert corners(await decoded(pool, data, tmp_path / "p"))[0] == (255, 127, 127)
+
+
+async def test_grey_with_a_transparent_value_is_put_on_white(
+    pool: DecoderPool, tmp_path: Path
+) -> None:
+    data = encoded(Image.new("L", (8, 8), 7), "PNG", transparency=7)
+    assert corners(await decoded(pool, data, tmp_path / "p"))[0] == WHITE
+
+
+async def test_sixteen_bits_are_scaled_not_clipped(pool: DecoderPool, tmp_path: Path) -> None:
+    row = b"\0" + b"".join((value << 8).to_bytes(2) for value in range(0, 256, 16))
+    data = png(16, 8, depth=16, colour=0, rows=row * 8)
+    picture = await decoded(pool, data, tmp_path / "p")
+    assert [picture.getpixel((x, 0)) for x in range(16)] == [
+        (value, value, value) for value in range(0, 256, 16)
+    ]
+
+
+async def test_cmyk_becomes_rgb(pool: DecoderPool, tmp_path: Path) -> None:
+    data = encoded(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG", quality=95)
+    picture = await decoded(pool, data, tmp_path / "p")
+    assert is_near(corners(picture), [RED] * 4, 4)
+
+
+async def test_one_bit_becomes_black_and_white(pool: DecoderPool, tmp_path: Path) -> None:
+    data = encoded(Image.new("1", (16, 16), 1), "PNG")
+    assert corners(await decoded(pool, data, tmp_path / "p")) == [WHITE] * 4
+
+
+async def test_the_first_frame_of_an_animation_counts(pool: DecoderPool, tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (16, 16), colour) for colour in (BLUE, RED, GREEN)]
+    for form in ("GIF", "WEBP", "PNG"):
+        options = {"lossless": True} if form == "WEBP" else {}
+        data = encoded(
+            frames[0], form, save_all=True, append_images=frames[1:], duration=50, **options
+        )
+        assert corners(await decoded(pool, data, tmp_path / "p")) == [BLUE] * 4
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+async def test_colours_are_converted_to_srgb(pool: DecoderPool, tmp_path: Path, mode: str) -> None:
+    picture = Image.new("RGB", (16, 16), (200, 30, 30)).convert(mode)
+    data = encoded(picture, "PNG", icc_profile=swapped_profile())
+    assert is_near(corners(await decoded(pool, data, tmp_path / "p")), [(30, 200, 30)] * 4, 3)
+
+
+async def test_a_broken_colour_profile_is_as_good_as_none(
+    pool: DecoderPool, tmp_path: Path
+) -> None:
+    data = encoded(Image.new("RGB", (16, 16), RED), "PNG", icc_profile=b"nonsense")
+    assert corners(await decoded(pool, data, tmp_path / "p")) == [RED] * 4
+
+
+async def refusal(pool: DecoderPool, data: bytes, to: Path) -> str:
+    with pytest.raises(InputUnusable) as refused:
+        await pool.decode(data, to)
+    assert not await asyncio.to_thread(to.exists)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("form", ["BMP", "TIFF", "PPM", "PDF", "EPS", "ICO"])
+async def test_other_formats_are_refused_by_content(
+    pool: DecoderPool, tmp_path: Path, form: str
+) -> None:
+    told = await refusal(pool, encoded(quarters((64, 64)), form), tmp_path / "p.png")
+    assert told == "the file is not a JPEG, PNG, GIF or WebP picture"
+
+
+@pytest.mark.parametrize("data", [b"", b"\x89PNG", SVG, b"<html>", b"GIF", b"RIFF1234WAVE"])
+async def test_what_is_no_picture_is_refused(
+    pool: DecoderPool, tmp_path: Path, data: bytes
+) -> None:
+    assert "is not a JPEG" in await refusal(pool, data, tmp_path / "p")
+
+
+@pytest.mark.parametrize("form", ["PNG", "GIF", "JPEG", "WEBP"])
+async def test_a_picture_cut_short_is_refused(pool: DecoderPool, tmp_path: Path, form: str) -> None:
+    data = encoded(Image.effect_noise((64, 64), 90).convert("RGB"), form)
+    for part in (len(data) // 2, len(data) - 200, 40):
+        assert "the picture is cut short" in await refusal(pool, data[:part], tmp_path / "p")
+
+
+async def test_a_damaged_picture_is_refused(pool: DecoderPool, tmp_path: Path) -> None:
+    data = bytearray(encoded(Image.effect_noise((64, 64), 90), "PNG"))
+    data[200:300] = bytes(100)
+    assert "damaged" in await refusal(pool, bytes(data), tmp_path / "p")
+
+
+async def test_too_many_pixels_are_refused_from_the_header(
+    pool: DecoderPool, tmp_path: Path
+) -> None:
+    bomb = png(60_000, 60_000, depth=8, colour=2, rows=b"")
+    assert await refusal(pool, bomb, tmp_path / "p") == (
+        "the picture has 60000 x 60000 pixels; at most 1,000,000 pixels are allowed"
+    )
+    data = encoded(Image.new("L", (1001, 1000)), "JPEG")
+    assert "1001 x 1000 pixels" in await refusal(pool, data, tmp_path / "p")
+
+
+async def test_a_picture_at_the_limit_is_taken(pool: DecoderPool, tmp_path: Path) -> None:
+    data = encoded(Image.new("RGB", (1000, 1000), BLUE), "PNG")
+    assert corners(await decoded(pool, data, tmp_path / "p")) == [BLUE] * 4
+
+
+@pytest.mark.parametrize(
+    ("size", "told"), [((7, 64), "at least 8"), ((17_000, 8), "at most 16384")]
+)
+async def test_sides_have_limits(
+    pool: DecoderPool, tmp_path: Path, size: tuple[int, int], told: str
+) -> None:
+    assert told in await refusal(pool, encoded(Image.new("L", size), "PNG"), tmp_path / "p")
+
+
+async def test_a_text_bomb_is_refused(pool: DecoderPool, tmp_path: Path) -> None:
+    data = encoded(quarters(), "PNG")
+    text = b"Comment\0\0" + zlib.compress(bytes(200_000_000))
+    bomb = data[:33] + chunk(b"zTXt", text) + data[33:]
+    assert "damaged" in await refusal(pool, bomb, tmp_path / "p")
+
+
+async def test_memory_is_limited(tmp_path: Path) -> None:
+    limits = Limits(max_pixels=50_000_000, memory_bytes=150 * 2**20)
+    data = encoded(Image.new("RGB", (6000, 6000)), "PNG", compress_level=1)
+    async with DecoderPool(limits=limits, processes=1) as pool:
+        assert "memory or time" in await refusal(pool, data, tmp_path / "p")
+        small = encoded(quarters(), "PNG")
+        assert (await pool.decode(small, tmp_path / "p")).width == 32
+
+
+async def test_time_is_limited(tmp_path: Path) -> None:
+    data = encoded(Image.new("RGB", (6000, 6000)), "PNG", compress_level=1)
+    async with DecoderPool(limits=Limits(wall_seconds=0.02), processes=1) as pool:
+        assert "memory or time" in await refusal(pool, data, tmp_path / "p")
+
+
+def children() -> list[int]:
+    text = Path(f"/proc/self/task/{os.getpid()}/children").read_text("ascii")
+    return [int(word) for word in text.split()]
+
+
+async def test_a_child_that_dies_waiting_is_replaced(pool: DecoderPool, tmp_path: Path) -> None:
+    data = encoded(quarters(), "PNG")
+    await pool.decode(data, tmp_path / "p")
+    for child in children():
+        os.kill(child, signal.SIGKILL)
+    for _ in range(3):
+        assert (await pool.decode(data, tmp_path / "p")).width == 32
+
+
+async def test_no_child_outlives_the_pool(tmp_path: Path) -> None:
+    before = set(children())
+    async with DecoderPool() as pool:
+        await pool.decode(encoded(quarters(), "PNG"), tmp_path / "p")
+        assert set(children()) - before
+    assert set(children()) == before
+
+
+async def test_pictures_are_decoded_side_by_side(tmp_path: Path) -> None:
+    data = encoded(quarters(), "PNG")
+    async with DecoderPool() as pool:
+        found = await asyncio.gather(*(pool.decode(data, tmp_path / str(n)) for n in range(6)))
+    assert [one.width for one in found] == [32] * 6
+
+
+async def test_a_cancelled_decoding_leaves_nothing(pool: DecoderPool, tmp_path: Path) -> None:
+    data = encoded(Image.new("RGB", (1000, 1000)), "PNG")
+    waiting = asyncio.create_task(pool.decode(data, tmp_path / "p"))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert not (tmp_path / "p").exists()
+    assert (await pool.decode(data, tmp_path / "q")).width == 1000

@@ -1,0 +1,192 @@
+"""A real server with its worker and hosts, as processes, for tests that kill them."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Self, TypeVar, cast
+
+import httpx2
+
+KEY = "a-key-of-sixteen-characters"
+DEADLINE_SECONDS = 60.0
+_ADDRESS = re.compile(r"darkroom is listening on (http://\S+)")
+T = TypeVar("T")
+
+
+def until(found: Callable[[], T | None], what: str, seconds: float = DEADLINE_SECONDS) -> T:
+    """What *found* gives as soon as it gives anything; processes have no signal to wait on."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = found()
+        if value is not None:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"{what} did not happen within {seconds:g} s")
+
+
+class Server:
+    """`darkroom serve` on a free port; as a context manager it ends everything it started."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if "DARKROOM" not in name},
+            "DARKROOM_DATA_DIR": str(folder / "data"),
+            "DARKROOM_BOOTSTRAP_KEY": KEY,
+            "DARKROOM_WEIGHTS": "tiny",
+            "DARKROOM_PORT": "0",
+            **{f"DARKROOM_{name.upper()}": value for name, value in settings.items()},
+        }
+        self.url = ""
+        self.client = httpx2.Client(trust_env=False)
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.client.close()
+        family = self.family()
+        if self._process is not None:
+            self.kill()
+        until(lambda: True if not any(map(alive, family)) else None, "the end of all processes")
+
+    def start(self) -> None:
+        """Start, and wait until the address is told and a worker is there."""
+        log = (self.folder / "server.log").open("a")
+        with log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "darkroom", "serve"],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=self._environment,
+                cwd=self.folder,
+            )
+        assert self._process.stdout is not None
+        told = _ADDRESS.search(self._process.stdout.readline())
+        if told is None:
+            self._reaped()
+            raise AssertionError((self.folder / "server.log").read_text())
+        self.url = told[1]
+        self.client.close()
+        self.client = httpx2.Client(
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {KEY}"},
+            timeout=DEADLINE_SECONDS,
+            trust_env=False,
+        )
+        until(self._ready, "readiness")
+
+    def _ready(self) -> bool | None:
+        try:
+            return True if self.client.get("/readyz").status_code == 200 else None
+        except httpx2.TransportError:
+            return None
+
+    # predictions
+
+    def create(
+        self, version: str, input_: Mapping[str, object], **headers: str
+    ) -> dict[str, object]:
+        """Create a prediction; returns its JSON."""
+        answer = self.client.post(
+            "/v1/predictions", json={"version": version, "input": input_}, headers=headers
+        )
+        assert answer.status_code in (201, 202), answer.text
+        return cast("dict[str, object]", answer.json())
+
+    def get(self, id_: object) -> dict[str, object]:
+        """A prediction's JSON."""
+        answer = self.client.get(f"/v1/predictions/{id_}")
+        assert answer.status_code == 200, answer.text
+        return cast("dict[str, object]", answer.json())
+
+    def follow(self, shown: Mapping[str, object]) -> Generator[str]:
+        """Lines of a prediction's stream, to its end."""
+        url = cast("dict[str, str]", shown["urls"])["stream"]
+        with httpx2.stream("GET", url, timeout=DEADLINE_SECONDS, trust_env=False) as answer:
+            yield from answer.iter_lines()
+
+    def ended(self, shown: Mapping[str, object]) -> dict[str, object]:
+        """The prediction once its stream has ended."""
+        for _line in self.follow(shown):
+            pass
+        return self.get(shown["id"])
+
+    def running(self, shown: Mapping[str, object]) -> None:
+        """Wait until the first step's progress line has come."""
+        with closing(self.follow(shown)) as lines:
+            assert any("%|" in line for line in lines), "the stream ended before a step"
+
+    # processes
+
+    @property
+    def pid(self) -> int:
+        """The server's own process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def family(self) -> list[int]:
+        """The server and all below it."""
+        return [self.pid, *descendants(self.pid)] if self._process is not None else []
+
+    def process(self, words: str) -> int:
+        """The descendant whose command line contains *words*."""
+        return until(lambda: self._process_now(words), f"a process {words!r}")
+
+    def _process_now(self, words: str) -> int | None:
+        return next((pid for pid in descendants(self.pid) if words in command_line(pid)), None)
+
+    def kill(self) -> None:
+        """SIGKILL the server alone."""
+        assert self._process is not None
+        self._process.kill()
+        self._reaped()
+
+    def _reaped(self) -> int:
+        assert self._process is not None
+        code = self._process.wait(DEADLINE_SECONDS)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        return code
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal to the server and wait for its exit code."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self._reaped()
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs, a zombie being none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes below *pid*."""
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+        children = [
+            int(child) for thread in threads for child in (thread / "children").read_text().split()
+        ]
+    except OSError:
+        return []
+    return [one for child in children for one in (child, *descendants(child))]

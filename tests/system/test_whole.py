@@ -1,0 +1,215 @@
+"""One real server with real worker, hosts and pipelines: requests, failures of parts, ends."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+import replicate
+from tests.support.pictures import data_url, png
+from tests.support.processes import KEY, Server, alive, until
+
+SD = "stability-ai/stable-diffusion-img2img"
+SD_VERSION = f"{SD}:15a3689ee13b0d2616e98820eca31d4c3abcd36672df6afce5cb6feb1d66087d"
+PICTURE = data_url(png())
+LONG_RUN = {"image": PICTURE, "num_inference_steps": 200, "prompt_strength": 1.0, "seed": 1}
+HOST = "darkroom.runners.host"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("server"), cancel_grace_seconds="3") as running:
+        yield running
+
+
+def test_img2img_gives_pictures_that_a_seed_reproduces(server: Server) -> None:
+    input_ = {"image": PICTURE, "num_inference_steps": 5, "num_outputs": 2, "seed": 7}
+    first, second = (server.create(SD_VERSION, input_, Prefer="wait") for _ in range(2))
+
+    assert first["status"] == "succeeded", first
+    assert isinstance(first["output"], list)
+    assert len(first["output"]) == 2
+    assert first["output"] == second["output"]
+    assert "Using seed: 7" in str(first["logs"])
+    assert first["metrics"] is not None
+
+
+@pytest.mark.parametrize(
+    ("model", "input_"),
+    [
+        (
+            "flux-kontext-apps/multi-image-kontext-pro",
+            {"prompt": "together", "input_image_1": PICTURE, "input_image_2": PICTURE},
+        ),
+        (
+            "black-forest-labs/flux-kontext-dev",
+            {"prompt": "brighter", "input_image": PICTURE, "num_inference_steps": 4},
+        ),
+    ],
+)
+def test_the_kontext_family_gives_a_picture(
+    server: Server, model: str, input_: dict[str, object]
+) -> None:
+    answer = server.client.post(
+        f"/replicate/v1/models/{model}/predictions", json={"input": input_}
+    )
+    shown = server.ended(answer.json())
+
+    assert shown["status"] == "succeeded", shown["error"]
+    picture = server.client.get(str(shown["output"]))
+    assert picture.headers["content-type"].startswith("image/")
+
+
+def test_the_vendors_client_runs_unmodified(server: Server) -> None:
+    client = replicate.Client(base_url=server.url, api_token=KEY)
+    input_ = {"image": PICTURE, "num_inference_steps": 2}
+    pictures = client.run(SD_VERSION, input=input_)
+
+    assert [picture.read()[:4] for picture in pictures] == [b"\x89PNG"]
+    assert client.models.get(SD).latest_version is not None
+    assert client.predictions.list().results[0].status == "succeeded"
+
+
+def test_a_crash_of_the_host_runs_the_prediction_again(server: Server) -> None:
+    shown = server.create(SD_VERSION, LONG_RUN)
+    server.running(shown)
+    os.kill(diffusers_host(server), signal.SIGKILL)
+    ended = server.ended(shown)
+
+    assert ended["status"] == "succeeded", ended["error"]
+    assert "Attempt 1 was lost" in str(ended["logs"])
+
+
+def diffusers_host(server: Server) -> int:
+    """The host that has torch loaded, by the size of its memory map."""
+    return max(
+        (pid for pid in server.family() if HOST in Path(f"/proc/{pid}/cmdline").read_text()),
+        key=lambda pid: int(Path(f"/proc/{pid}/statm").read_text().split()[0]),
+    )
+
+
+def test_a_crash_of_the_worker_runs_the_prediction_again(server: Server) -> None:
+    shown = server.create(SD_VERSION, LONG_RUN)
+    server.running(shown)
+    os.kill(server.process("darkroom worker"), signal.SIGKILL)
+    ended = server.ended(shown)
+
+    assert ended["status"] == "succeeded", ended["error"]
+
+
+def test_a_cancel_stops_a_running_picture(server: Server) -> None:
+    shown = server.create(SD_VERSION, LONG_RUN)
+    server.running(shown)
+    canceled = server.client.post(f"/v1/predictions/{shown['id']}/cancel").json()
+    after = server.create(SD_VERSION, {"image": PICTURE, "num_inference_steps": 2}, Prefer="wait")
+
+    assert canceled["status"] == "canceled"
+    assert after["status"] == "succeeded"
+    assert server.get(shown["id"]) == canceled
+
+
+def test_a_hanging_host_is_killed_when_canceled_and_replaced(server: Server) -> None:
+    shown = server.create(SD_VERSION, LONG_RUN)
+    server.running(shown)
+    host = diffusers_host(server)
+    os.kill(host, signal.SIGSTOP)
+    server.client.post(f"/v1/predictions/{shown['id']}/cancel")
+    until(lambda: None if alive(host) else True, "the end of the stopped host")
+    after = server.create(SD_VERSION, {"image": PICTURE, "num_inference_steps": 2}, Prefer="wait")
+
+    assert after["status"] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("image", "sentence"),
+    [
+        ("data:image/png;base64,AAAA", "JPEG, PNG, GIF or WebP"),
+        (data_url(png()[:200]), "cut short"),
+        ("http://127.0.0.1:9/x.png", "127.0.0.1"),
+        ("http://[::1]/x.png", "::1"),
+        ("ftp://example.test/x.png", "image"),
+    ],
+)
+def test_a_bad_picture_fails_the_prediction_with_a_sentence(
+    server: Server, image: str, sentence: str
+) -> None:
+    shown = server.create(SD_VERSION, {"image": image}, Prefer="wait")
+
+    assert shown["status"] == "failed", shown
+    assert sentence in str(shown["error"])
+    assert "image" in str(shown["error"])
+
+
+def test_text_streams_word_by_word(server: Server) -> None:
+    shown = server.create("darkroom/echo-text", {"prompt": "one two three"})
+    words = [line for line in server.follow(shown) if line.startswith("data: ")]
+
+    assert words == ["data: one ", "data: two ", "data: three", "data: {}"]
+    assert server.get(shown["id"])["output"] == ["one ", "two ", "three"]
+
+
+def test_what_was_accepted_survives_a_kill_of_the_server(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+        done = server.create("darkroom/echo", {"image": PICTURE}, Prefer="wait=60")
+        before = server.get(done["id"])
+        shown = server.create(SD_VERSION, LONG_RUN)
+        server.running(shown)
+        family = server.family()
+        server.kill()
+        until(lambda: True if not any(map(alive, family)) else None, "the end of the orphans")
+        old = server.url
+        server.start()
+        ended = server.ended(server.get(shown["id"]))
+
+        assert ended["status"] == "succeeded", ended["error"]
+        assert "the server was restarted" in str(ended["logs"])
+        after = server.get(done["id"])
+        assert str(after).replace(server.url, old) == str(before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_server_leaves_no_process_and_loses_no_run(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with Server(tmp_path, drain_seconds="0.2") as server:
+        shown = server.create(SD_VERSION, LONG_RUN)
+        server.running(shown)
+        family = server.family()
+        assert server.stop(number) == 0
+        assert not any(map(alive, family))
+        server.start()
+
+        assert server.ended(server.get(shown["id"]))["status"] == "succeeded"
+
+
+def test_a_draining_server_lets_a_run_finish_and_its_client_have_the_answer(
+    tmp_path: Path,
+) -> None:
+    async def scene(server: Server) -> httpx2.Response:
+        async with httpx2.AsyncClient(
+            base_url=server.url, headers={"Authorization": f"Bearer {KEY}"}, timeout=60
+        ) as client:
+            body = {"version": "darkroom/echo", "input": {"image": PICTURE, "ms": 1500}}
+            creating = asyncio.create_task(
+                client.post("/v1/predictions", json=body, headers={"Prefer": "wait"})
+            )
+            while not (await client.get("/v1/predictions")).json()["results"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+            stopping = asyncio.create_task(asyncio.to_thread(server.stop))
+            answer = await creating
+            assert await stopping == 0
+            return answer
+
+    with Server(tmp_path) as server:
+        answer = asyncio.run(scene(server))
+
+    assert answer.json()["status"] == "succeeded"
+
+
+def test_a_second_server_on_the_same_directory_is_refused(server: Server) -> None:
+    second = Server(server.folder)
+    with pytest.raises(AssertionError, match="another darkroom server holds"):
+        second.start()

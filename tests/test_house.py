@@ -1,0 +1,154 @@
+"""What no linter states: sizes, documented names, and what each process may load."""
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from darkroom.cli.app import app
+from darkroom.cli.outcome import Exit
+from darkroom.domain import errors
+from darkroom.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+SOURCES = sorted(path for part in ("src", "tests", "demo") for path in (ROOT / part).rglob("*.py"))
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+LONGEST_FILE = 400
+LONGEST_FUNCTION = 60
+HEAVY = {"torch", "numpy", "PIL", "diffusers", "transformers"}
+HELP = """import contextlib, io
+from darkroom.cli.app import app
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    app(["--help"])"""
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+def test_no_file_has_outgrown_the_house() -> None:
+    lengths = {path: len(path.read_text("utf-8").splitlines()) for path in SOURCES}
+    assert {str(path): n for path, n in lengths.items() if n > LONGEST_FILE} == {}
+
+
+def test_no_function_has_outgrown_the_house() -> None:
+    long = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or node.lineno) - node.lineno >= LONGEST_FUNCTION
+    ]
+    assert long == []
+
+
+def test_every_setting_is_documented() -> None:
+    page = (DOCS / "configuration.md").read_text("utf-8")
+    assert [name for name in Settings.model_fields if f"| `{name}` |" not in page] == []
+
+
+def test_every_documented_setting_exists() -> None:
+    page = (DOCS / "configuration.md").read_text("utf-8")
+    named = re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE)
+    assert [name for name in named if name not in Settings.model_fields] == []
+
+
+def test_every_error_is_documented() -> None:
+    page = (DOCS / "errors.md").read_text("utf-8")
+    classes = [name for name, _ in inspect.getmembers(errors, inspect.isclass)]
+    own = [name for name in classes if getattr(errors, name).__module__ == errors.__name__]
+    assert own
+    assert [name for name in own if f"`{name}`" not in page] == []
+
+
+def test_every_command_is_documented() -> None:
+    page = (DOCS / "cli.md").read_text("utf-8")
+    commands = list(_commands())
+    assert "keys create" in commands
+    assert [name for name in commands if f"`darkroom {name}" not in page] == []
+
+
+def test_every_exit_code_is_documented() -> None:
+    page = (DOCS / "cli.md").read_text("utf-8")
+    assert [code for code in Exit if f"| {int(code)} |" not in page] == []
+
+
+def test_every_kind_of_runner_is_documented() -> None:
+    page = (DOCS / "models.md").read_text("utf-8")
+    kinds = [point.name for point in entry_points(group="darkroom.runners")]
+    assert kinds
+    assert [kind for kind in kinds if f"`{kind}`" not in page] == []
+
+
+def test_every_link_between_documents_leads_somewhere() -> None:
+    broken = [
+        f"{document.relative_to(ROOT)}: {link}"
+        for document in DOCUMENTS
+        for link in LINK.findall(document.read_text("utf-8"))
+        if "://" not in link and not (document.parent / link).exists()
+    ]
+    assert broken == []
+
+
+def test_the_host_loads_nothing_of_the_server() -> None:
+    rooms = {"http", "store", "service", "worker", "egress", "compose", "cli", "settings"}
+    loaded = _loaded("import darkroom.runners.host")
+    assert "darkroom.runners.host" in loaded
+    assert {name for name in loaded if name.startswith("darkroom.")} & {
+        f"darkroom.{room}" for room in rooms
+    } == set()
+    assert loaded & {"starlette", "uvicorn", "httpx2", "httpx", "sqlite3"} == set()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import darkroom.cli.app",
+        "import darkroom.compose.server",
+        "import darkroom.compose.worker",
+        "import darkroom.runners.host",
+    ],
+)
+def test_nothing_heavy_is_loaded_before_a_model_is(code: str) -> None:
+    loaded = _loaded(code)
+    assert code.removeprefix("import ") in loaded
+    assert loaded & HEAVY == set()
+
+
+def test_help_loads_neither_the_server_nor_its_settings() -> None:
+    loaded = _loaded(HELP)
+    assert loaded & HEAVY == set()
+    assert loaded & {"starlette", "uvicorn", "pydantic", "sqlite3", "darkroom.settings"} == set()
+
+
+def test_importing_darkroom_does_nothing() -> None:
+    assert {name for name in _loaded("import darkroom") if name.startswith("darkroom")} == {
+        "darkroom"
+    }
+
+
+def test_torchvision_is_never_installed() -> None:
+    assert find_spec("torchvision") is None
+
+
+def _loaded(code: str) -> set[str]:
+    told = subprocess.run(  # noqa: S603  # our own interpreter and words
+        [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules)"],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    return set(told.stdout.split())
+
+
+def _commands() -> Iterator[str]:
+    for command in app.registered_commands:
+        yield str(command.name)
+    for group in app.registered_groups:
+        for command in group.typer_instance.registered_commands if group.typer_instance else ():
+            yield f"{group.name} {command.name}"
