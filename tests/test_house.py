@@ -137,7 +137,7 @@ def test_torchvision_is_never_installed() -> None:
 
 
 def _loaded(code: str) -> set[str]:
-    told = subprocess.run(  # noqa: S603  # our own interpreter and words
+    told = subprocess.run(  # our own interpreter and words
         [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules)"],
         capture_output=True,
         check=True,

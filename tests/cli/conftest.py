@@ -21,7 +21,7 @@ class Shell:
     environment: dict[str, str]
 
     def __call__(self, *words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(  # noqa: S603  # our own command
+        return subprocess.run(  # our own command
             [*COMMAND, *words],
             cwd=self.folder,
             env={**self.environment, **variables},
@@ -32,7 +32,7 @@ class Shell:
         )
 
     def start(self, *words: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(  # noqa: S603  # our own command
+        return subprocess.Popen(  # our own command
             [*COMMAND, *words],
             cwd=self.folder,
             env=self.environment,

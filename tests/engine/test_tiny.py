@@ -41,7 +41,7 @@ def test_two_processes_may_make_the_same_weights(tmp_path: Path) -> None:
         "print(tiny_weights(Family.FLUX2_KLEIN, Path(sys.argv[1])))"
     )
     command = [sys.executable, "-c", script, str(tmp_path)]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]  # noqa: S603
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     told = [process.communicate()[0].strip() for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert told[0] == told[1]

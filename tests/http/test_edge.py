@@ -7,6 +7,8 @@ import pytest
 from tests.support.rig import KEY, ORIGIN, Rig
 from tests.support.rig import rig as open_rig
 
+from darkroom.http import contract
+
 NOTHING = {"detail": "The requested resource could not be found.", "status": 404}
 
 
@@ -90,3 +92,8 @@ async def test_api_answers_are_private_and_typed(rig: Rig) -> None:
     headers = (await rig.client.get(f"{ORIGIN}/v1/account")).headers
 
     assert (headers["cache-control"], headers["x-content-type-options"]) == ("no-store", "nosniff")
+
+
+async def test_the_published_description_names_exactly_the_routes_there_are(tmp_path: Path) -> None:
+    async with open_rig(tmp_path) as rig:
+        assert contract.differences(rig.routes) == []

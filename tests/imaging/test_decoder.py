@@ -25,11 +25,11 @@ picture, pixels = os.dup(0), os.dup(0)
 )
 def test_a_child_cannot_reach_further_than_its_two_files(attempt: str, fault: str) -> None:
     words = [sys.executable, "-I", "-c", BEGIN + attempt]
-    ended = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
     assert fault in ended.stderr
     assert ended.returncode == 1
 
 
 def test_the_parent_does_not_load_pillow() -> None:
     code = "import sys, darkroom.imaging.pool; sys.exit('PIL' in sys.modules)"
-    subprocess.run([sys.executable, "-I", "-c", code], check=True)  # noqa: S603
+    subprocess.run([sys.executable, "-I", "-c", code], check=True)

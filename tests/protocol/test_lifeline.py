@@ -39,7 +39,7 @@ async def test_a_child_inherits_the_descriptors_it_is_given() -> None:
 
 def test_a_parent_that_is_gone_already_is_noticed() -> None:
     code = "from darkroom.protocol.lifeline import die_with_parent; die_with_parent(1 << 22)"
-    told = subprocess.run(  # noqa: S603  # our own code
+    told = subprocess.run(  # our own code
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert f"ParentGone: process {1 << 22} has ended" in told.stderr

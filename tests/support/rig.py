@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import cast
 
 import httpx2
+from starlette.routing import BaseRoute
 
 from darkroom.blobs.local import LocalBlobs
 from darkroom.compose.clock import SystemClock
 from darkroom.domain.ids import Minter
-from darkroom.http.app import Manner, Parts, create_app
+from darkroom.http.app import Manner, Parts, create_app, routes
 from darkroom.http.wire import Wire
 from darkroom.protocol.messages import (
     PROTOCOL,
@@ -118,6 +119,7 @@ class Rig:
     worker: HandWorker
     client: httpx2.AsyncClient
     capabilities: Capabilities
+    routes: list[BaseRoute]
 
     async def create(self, **extra: object) -> dict[str, object]:
         """POST an echo prediction; returns its JSON."""
@@ -182,5 +184,6 @@ async def rig(folder: Path, *, inline: str = "off", public_url: str | None = Non
         async with httpx2.AsyncClient(
             transport=transport, base_url=ORIGIN, headers=authorized
         ) as client:
-            yield Rig(store, dispatcher, predictions, keys, blobs, worker, client, capabilities)
+            yield Rig(store, dispatcher, predictions, keys, blobs, worker, client, capabilities,
+                routes(parts, manner))  # fmt: skip
         await blobs.close()

@@ -11,6 +11,11 @@ from darkroom.engine.interface import Family
 from darkroom.runners.diffusers.inputs import FAMILIES, Schema
 
 TINY = "tiny"
+_USUAL: Mapping[Family, Schema] = {
+    Family.STABLE_DIFFUSION: Schema.SD_IMG2IMG,
+    Family.FLUX_KONTEXT: Schema.KONTEXT_DEV,
+    Family.FLUX2_KLEIN: Schema.MULTI_IMAGE_KONTEXT,
+}
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
@@ -29,13 +34,15 @@ class Setup:
 
 
 def read_setup(config: Mapping[str, str]) -> Setup:
-    """Read the keys `family`, `schema`, `weights` and `tiny_folder`.
+    """Read the keys `family`, `schema`, `weights` and, for `tiny` weights, `tiny_folder`.
+
+    Without `schema` it is the hosted model that the family stands in for.
 
     Raises:
         InvalidSetting: a key is missing or makes no sense; it names the choices.
     """
     family = _choice(config, "family", Family)
-    schema = _choice(config, "schema", Schema)
+    schema = _choice({"schema": _USUAL[family], **config}, "schema", Schema)
     if family not in FAMILIES[schema]:
         fitting = ", ".join(sorted(FAMILIES[schema]))
         raise InvalidSetting(f"The schema {schema} needs a model of the family {fitting}.")
