@@ -27,7 +27,7 @@ def test_parted_rows_repeat_nothing_and_the_first_goes_on_as_alone() -> None:
 
 
 def test_a_seed_of_any_size_and_sign_is_taken() -> None:
-    drawn = {tuple(_draw(generator_of(seed)).flatten()[:4].tolist()) for seed in (0, -1, 2**70 + 5)}
+    drawn = {float(_draw(generator_of(seed)).sum()) for seed in (0, -1, 2**70 + 5)}
     assert len(drawn) == 3
 
 

@@ -2,32 +2,26 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import structlog
 from pydantic import SecretStr
 
 from darkroom.placers.local import LocalPlacer
-from darkroom.settings import Settings
+from darkroom.settings import CONFIG_VARIABLE, Settings
 
-_log = structlog.get_logger()
 _PREFIX = "DARKROOM_"
 _NOT_FOR_WORKERS = frozenset({"models", "bootstrap_key"})
 
 
-def local_placer(settings: Settings, socket: Path) -> LocalPlacer:
-    """Workers as child processes that come in by *socket*."""
+def local_placer(settings: Settings, socket: Path, on_exit: Callable[[str], None]) -> LocalPlacer:
+    """Workers as child processes that come in by *socket*; *on_exit* hears of one that ended."""
 
     def command(name: str) -> Sequence[str]:
-        program = [sys.executable, "-m", "darkroom", "worker"]
+        program = [sys.executable, "-P", "-m", "darkroom", "worker"]
         return [*program, "--socket", str(socket), "--name", name]
 
-    return LocalPlacer(
-        command,
-        worker_environment(settings, os.environ),
-        on_exit=lambda name: _log.warning("worker.ended", worker=name),
-    )
+    return LocalPlacer(command, worker_environment(settings, os.environ), on_exit=on_exit)
 
 
 def worker_environment(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
@@ -35,7 +29,11 @@ def worker_environment(settings: Settings, environment: Mapping[str, str]) -> di
 
     Models and the bootstrap key stay behind: a worker is told of a model when it is to run it.
     """
-    told = {name: value for name, value in environment.items() if not name.startswith(_PREFIX)}
+    told = {
+        name: value
+        for name, value in environment.items()
+        if not name.startswith(_PREFIX) or name == CONFIG_VARIABLE
+    }
     for name in Settings.model_fields:
         value: object = getattr(settings, name)
         if name not in _NOT_FOR_WORKERS and value is not None:

@@ -141,7 +141,7 @@ async def _joined(
         keys=keys,
         dispatcher=dispatcher,
         door=door,
-        placer=local_placer(settings, path),
+        placer=local_placer(settings, path, dispatcher.ended),
         workers=settings.workers,
         life=life,
         app=create_app(parts, _manner(settings)),

@@ -103,6 +103,13 @@ class Dispatcher:
         for id_, attempt in list(seat.held):
             self._give_up(PredictionId(id_), attempt, outcome, reason)
 
+    def ended(self, worker: str) -> None:
+        """The process of *worker* is known to be gone, whatever its connection says."""
+        for seat in list(self._seats):
+            if seat.holder.worker == worker:
+                self.leave(seat)
+                seat.close()
+
     @property
     def seats(self) -> Sequence[Seat]:
         """The workers connected now."""

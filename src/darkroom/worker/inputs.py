@@ -12,7 +12,8 @@ from darkroom.domain.errors import FileMissing, InputUnusable
 from darkroom.domain.model import Json, JsonScalar
 from darkroom.ports import Blobs, Fetcher, PictureDecoder
 from darkroom.protocol.messages import Bytes, FieldSpec, FileRef, Job, Pixels, VersionSpec
-from darkroom.worker import data_url, magic
+from darkroom.service import data_urls
+from darkroom.worker import magic
 
 MAX_BYTES_A_RUN = 64 * 2**20
 _FILE = "file"
@@ -102,7 +103,7 @@ class Inputs:
         if isinstance(file, FileRef):
             return await self._blobs.get(file.key)
         if _is_data(file):
-            return data_url.decode(file)
+            return data_urls.decode(file)
         if file[:8].lower().startswith(("http://", "https://")):
             return await self._fetcher.fetch(file, limit_bytes=self._limit_bytes)
         raise InputUnusable("this is neither an http(s) URL nor a data: URL")
@@ -148,7 +149,7 @@ def _is_data(text: str) -> bool:
 
 def _named(name: str, url: str) -> bytes:
     try:
-        return data_url.decode(url)
+        return data_urls.decode(url)
     except InputUnusable as error:
         raise InputUnusable(f"input {name}: {error}") from error
 

@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from darkroom.domain.errors import InputUnusable
-from darkroom.worker.data_url import decode
+from darkroom.service.data_urls import decode, encode, is_data_url
 
 DATA = bytes(range(256))
 PLAIN = base64.b64encode(DATA).decode()
@@ -15,6 +15,7 @@ PLAIN = base64.b64encode(DATA).decode()
     "url",
     [
         f"data:image/png;base64,{PLAIN}",
+        f"data:application/octet-stream,{PLAIN}",
         f"DATA:image/png;charset=x;BASE64,{PLAIN}",
         f"data:;base64,{PLAIN.rstrip('=')}",
         "data:;base64," + base64.urlsafe_b64encode(DATA).decode(),
@@ -37,3 +38,8 @@ def test_plain_text_is_itself() -> None:
 def test_what_cannot_be_read_is_refused(url: str) -> None:
     with pytest.raises(InputUnusable):
         decode(url)
+
+
+def test_what_is_encoded_is_read_back() -> None:
+    assert is_data_url(encode("image/png", DATA))
+    assert decode(encode("image/png", DATA)) == DATA
