@@ -118,7 +118,8 @@ class Host:
             loop.call_soon_threadsafe(self._send, Logged(version.id, 0, line), 0)
 
         try:
-            runner = self._find(version.kind)()
+            # An import may take seconds, and cancels must still be heard meanwhile.
+            runner = (await asyncio.to_thread(self._find, version.kind))()
             await runner.setup(version, log)
         except Exception as error:  # noqa: BLE001  # model code may raise anything
             _show(error)

@@ -18,7 +18,7 @@ from darkroom.store.writer import Writer, drive
 
 _ABOVE_ALL_IDS = "~"
 _END_OF_TIME_MS = 2**62
-_BUSY_SECONDS = 5.0
+BUSY_SECONDS = 5.0
 
 
 class SqliteStore:
@@ -131,22 +131,22 @@ class SqliteStore:
 
 @asynccontextmanager
 async def open_sqlite(
-    path: Path, *, statements: Mapping[str, str] | None = None
+    path: Path, *, busy_seconds: float = BUSY_SECONDS
 ) -> AsyncGenerator[SqliteStore]:
     """Open the store in the file *path*, made and migrated if need be, until the block ends.
 
     Args:
         path: on a local disk; the directory exists.
-        statements: texts other than the packaged ones, for tests that break them on purpose.
+        busy_seconds: how long a change waits for another program that holds the write lock.
 
     Raises:
         SchemaTooNew: a newer darkroom wrote the file.
     """
-    texts = load(SQLITE) if statements is None else statements
-    connection = _connect(path)
+    texts = load(SQLITE)
+    connection = _connect(path, busy_seconds)
     try:
         migrate.upgrade(connection)
-        reader = _connect(path)
+        reader = _connect(path, busy_seconds)
         reader.execute("pragma query_only = on")
         writer = Writer(connection, texts)
         try:
@@ -158,9 +158,9 @@ async def open_sqlite(
         connection.close()
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        path, timeout=busy_seconds, isolation_level=None, check_same_thread=False
     )
     for pragma in (
         "journal_mode = wal",

@@ -1,0 +1,77 @@
+"""No wake-up is lost, whether it comes before the wait or during it."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from darkroom.domain.ids import Owner, PredictionId, VersionId
+from darkroom.domain.prediction import JsonText, Milliseconds, Prediction, Shape, Status
+from darkroom.service.hub import Hub
+
+RUNNING = Prediction(
+    id=PredictionId("p"),
+    owner=Owner("ada"),
+    model="m/n",
+    version=VersionId("v"),
+    input=JsonText("{}"),
+    input_files=(),
+    shape=Shape.ONE,
+    status=Status.PROCESSING,
+    attempt=1,
+    claimed=True,
+    created_at=Milliseconds(1),
+    started_at=Milliseconds(2),
+    completed_at=None,
+    output=(),
+    error=None,
+    logs="",
+    metrics=JsonText("{}"),
+    webhook=None,
+    webhook_events=(),
+    deadline_at=None,
+    event_count=0,
+)
+ENDED = replace(RUNNING, status=Status.SUCCEEDED, completed_at=Milliseconds(3))
+
+
+async def test_a_change_before_the_wait_is_not_lost() -> None:
+    hub = Hub()
+    with hub.subscribed(RUNNING.id) as subscription:
+        hub.publish(ENDED)
+        assert await subscription.ended(0.01) == ENDED
+
+
+async def test_a_change_during_the_wait_ends_it() -> None:
+    hub = Hub()
+    with hub.subscribed(RUNNING.id) as subscription:
+        waiting = asyncio.create_task(subscription.ended(60))
+        await asyncio.sleep(0)
+        hub.publish(RUNNING)
+        hub.publish(ENDED)
+        assert await waiting == ENDED
+
+
+async def test_a_wait_that_is_over_leaves_the_latest_state() -> None:
+    hub = Hub()
+    with hub.subscribed(RUNNING.id) as subscription:
+        hub.publish(RUNNING)
+        assert await subscription.ended(0) is None
+        assert subscription.latest == RUNNING
+
+
+async def test_a_fault_is_raised_to_whoever_waits() -> None:
+    hub = Hub()
+    with hub.subscribed(RUNNING.id) as subscription:
+        subscription.fail(RuntimeError("disk full"))
+        with pytest.raises(RuntimeError, match="disk full"):
+            await subscription.ended(60)
+
+
+async def test_nobody_hears_of_it_after_the_block() -> None:
+    hub = Hub()
+    with hub.subscribed(RUNNING.id) as subscription:
+        pass
+    hub.publish(ENDED)
+
+    assert subscription.latest is None
