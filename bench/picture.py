@@ -4,6 +4,7 @@ import base64
 import http.client
 import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -62,32 +63,33 @@ def figures(*, full: bool) -> list[Figure]:
                 goal=FULL_GOAL,
             )
         ]
-    with running(_recipe(cases)) as server:
-        return [figure for case in cases for figure in _measure(case, server)]
+    found: list[Figure] = []
+    for case in cases:
+        with running(_recipe(case)) as server:
+            found += _measure(case, server)
+    return found
 
 
 def _weights(size: str) -> Path:
     """The folder, from a child: torch stays out of the process that measures."""
     command = (sys.executable, "-m", "bench.full_size", size)
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=_quiet())
     return Path(done.stdout.splitlines()[-1])
 
 
-def _recipe(cases: Sequence[Case]) -> Recipe:
-    """Our server with random weights; the full size is an operator's model."""
-    models = {
-        case.model: {
-            "runner": "diffusers",
-            "family": "stable-diffusion",
-            "weights": str(case.weights),
-        }
-        for case in cases
-        if case.model != TINY_MODEL
-    }
+def _quiet() -> dict[str, str]:
+    return {**os.environ, "TRANSFORMERS_VERBOSITY": "error"}
+
+
+def _recipe(case: Case) -> Recipe:
+    """Our server; the full size is an operator's model, whose weights are a local folder."""
+    if case.model == TINY_MODEL:
+        return darkroom_recipe("picture")
+    own = {"runner": "diffusers", "family": "stable-diffusion", "weights": str(case.weights)}
     SCRATCH.mkdir(parents=True, exist_ok=True)
     config = (SCRATCH / "darkroom.yaml").absolute()
-    config.write_text(yaml.safe_dump({"models": models}))
-    return darkroom_recipe("picture", DARKROOM_CONFIG=str(config))
+    config.write_text(yaml.safe_dump({"models": {case.model: own}}))
+    return darkroom_recipe("picture", DARKROOM_CONFIG=str(config), DARKROOM_WEIGHTS="hub")
 
 
 def _measure(case: Case, server: Running) -> list[Figure]:
@@ -196,7 +198,7 @@ def _read(answer: bytes) -> Mapping[str, object]:
 def _direct(weights: Path, order: Order) -> Generator["_Direct"]:
     command = (sys.executable, "-m", "bench.direct", str(weights), json.dumps(asdict(order)))
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=_quiet()
     ) as process:
         try:
             yield _Direct(process, Path(order.image).with_name("direct.png"))

@@ -32,7 +32,11 @@ class Holder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
-    """A new prediction, its input already checked. `holder` claims attempt 1 in the same breath."""
+    """A new prediction, its input already checked.
+
+    `holder` claims attempt 1 in the same breath. `patient` lets the commit wait a millisecond, for
+    a caller who waits for a later change of the same prediction anyway.
+    """
 
     id: PredictionId
     owner: Owner
@@ -45,6 +49,7 @@ class Acceptance:
     webhook_events: Sequence[str] = ()
     cancel_after_ms: int | None = None
     holder: Holder | None = None
+    patient: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from darkroom.domain.events import Finished, LogText, Published, Report
+from darkroom.domain.events import EventKind, Finished, LogText, Published, Report
 from darkroom.domain.ids import Owner, PredictionId, VersionId, WorkerId
 from darkroom.domain.prediction import (
     MAX_ATTEMPTS,
@@ -176,6 +176,16 @@ class Life(RuleBasedStateMachine):
             assert self.commit(transitions.cancel(id_, Owner("ada"))) is not None
         assert self.row(id_) == before
 
+    @rule(data=st.data())
+    @precondition(lambda self: any(not self.ended(id_) for id_ in self.accepted))
+    def deadline_passes(self, data: st.DataObject) -> None:
+        open_ = [id_ for id_ in self.accepted if not self.ended(id_)]
+        id_ = data.draw(st.sampled_from(open_))
+        ran = self.row(id_).started_at is not None
+        self.connection.execute("update predictions set deadline_at = 1 where id = ?", (id_,))
+        (ended,) = self.commit(transitions.expire(9))
+        assert (ended.id, ended.status) == (id_, Status.CANCELED if ran else Status.ABORTED)
+
     # ── what the dead do: zombies and answers sent twice ──
 
     @rule(data=st.data(), outcome=st.sampled_from([*ENDS, None]), outputs=st.integers(0, 2))
@@ -243,12 +253,10 @@ class Life(RuleBasedStateMachine):
     def facts(self, id_: PredictionId) -> object:
         return (
             self.row(id_),
+            drive(self.connection, self.statements, transitions.events(id_, 0)),
             self.connection.execute(
-                "select n, kind, data from events where prediction_id = ? order by n", (id_,)
-            ).fetchall(),
-            self.connection.execute(
-                "select attempt, n, value, store_key from items where prediction_id = ? "
-                "order by attempt, n",
+                "select attempt, place, value, store_key from items where prediction_id = ? "
+                "order by attempt, place",
                 (id_,),
             ).fetchall(),
         )
@@ -283,22 +291,19 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def events_count_without_gap_and_end_with_one_done(self) -> None:
         for id_ in self.accepted:
-            events = self.connection.execute(
-                "select n, kind from events where prediction_id = ? order by n", (id_,)
-            ).fetchall()
+            told = drive(self.connection, self.statements, transitions.events(id_, 0))
             count = self.row(id_).events
-            assert [n for n, _ in events] == list(range(1, count + 1)), "a gap in events"
-            done = [n for n, kind in events if kind == "done"]
+            assert [one.n for one in told] == list(range(1, count + 1)), "a gap in events"
+            done = [one.n for one in told if one.kind is EventKind.DONE]
             assert done == ([count] if self.ended(id_) else []), "done is not the one last event"
 
     @invariant()
     def an_output_is_streamed_once_and_every_shown_item_belongs_to_an_attempt(self) -> None:
         for id_ in self.accepted:
-            (streamed,) = self.connection.execute(
-                "select count(*) from events where prediction_id = ? and kind = 'output'", (id_,)
-            ).fetchone()
+            told = drive(self.connection, self.statements, transitions.events(id_, 0))
+            streamed = sum(one.kind is EventKind.OUTPUT for one in told)
             (shown,) = self.connection.execute(
-                "select count(distinct n) from items where prediction_id = ? and attempt > 0",
+                "select count(distinct place) from items where prediction_id = ? and attempt > 0",
                 (id_,),
             ).fetchone()
             assert streamed == shown == self.row(id_).outputs, "streamed and shown outputs differ"

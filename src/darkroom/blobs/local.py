@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,11 +11,10 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore
 
+from darkroom.blobs.lanes import Lanes
 from darkroom.domain.errors import FileMissing, FilesUnavailable
 
-LANES = 2  # threads that store; each takes all that waits, up to a batch
-BATCH_FILES = 16
-BATCH_BYTES = 2**20
+LANES = 2  # threads that write, and as many that read
 PIECE_BYTES = 256 * 1024
 
 _PART = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}"
@@ -24,8 +22,6 @@ _KEY = re.compile(rf"{_PART}(/{_PART}){{0,7}}")
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 T = TypeVar("T")
-
-_Put = tuple[str, bytes, "asyncio.Future[None]"]
 
 
 class LocalBlobs:
@@ -44,11 +40,8 @@ class LocalBlobs:
         self._folder = folder
         self._store = LocalStore(folder, mkdir=True)
         self._fsync = fsync
-        self._writers = ThreadPoolExecutor(LANES, thread_name_prefix="files-put")
-        self._readers = ThreadPoolExecutor(4, thread_name_prefix="files-get")
-        self._waiting: list[_Put] = []
-        self._idle_lanes = LANES
-        self._scheduled = False
+        self._writing = Lanes(LANES, "files-put")
+        self._reading = Lanes(LANES, "files-get")
 
     def put(self, key: str, data: bytes) -> "asyncio.Future[None]":
         """Store *data*; the first put of a key wins.
@@ -58,13 +51,7 @@ class LocalBlobs:
             ValueError: *key* is not a key (at once).
         """
         path = location(key)
-        loop = asyncio.get_running_loop()
-        stored: asyncio.Future[None] = loop.create_future()
-        self._waiting.append((path, data, stored))
-        if not self._scheduled:
-            self._scheduled = True
-            loop.call_soon(self._begin, loop)
-        return stored
+        return self._writing.run(lambda: self._write(path, data), size_bytes=len(data))
 
     async def get(self, key: str) -> bytes:
         """All bytes of *key*.
@@ -74,7 +61,9 @@ class LocalBlobs:
             FilesUnavailable: they could not be read.
         """
         path = location(key)
-        return await self._read(lambda: bytes(obstore.get(self._store, path).bytes()))
+        return await self._reading.run(
+            lambda: _read(lambda: bytes(obstore.get(self._store, path).bytes()))
+        )
 
     async def stream(self, key: str, *, start: int, end: int) -> AsyncIterator[bytes]:
         """Bytes *start* to *end*, exclusive, in pieces of at most 256 kB.
@@ -85,7 +74,8 @@ class LocalBlobs:
         """
         path = location(key)
         for at in range(start, end, PIECE_BYTES):
-            yield await self._read(_piece(self._store, path, at, min(end, at + PIECE_BYTES)))
+            piece = _piece(self._store, path, at, min(end, at + PIECE_BYTES))
+            yield await self._reading.run(piece, size_bytes=PIECE_BYTES)
 
     async def delete(self, key: str) -> None:
         """Forget *key*, if it is there.
@@ -95,46 +85,24 @@ class LocalBlobs:
         """
         path = location(key)
         try:
-            await self._read(lambda: obstore.delete(self._store, path))
+            await self._writing.run(lambda: _read(lambda: obstore.delete(self._store, path)))
         except FileMissing:
             return
 
     async def close(self) -> None:
         """Finish what was begun and end the threads."""
-        await asyncio.to_thread(self._writers.shutdown)
-        await asyncio.to_thread(self._readers.shutdown)
+        await self._writing.close()
+        await self._reading.close()
 
-    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._scheduled = False
-        while self._waiting and self._idle_lanes:
-            batch = self._batch()
-            self._idle_lanes -= 1
-            self._writers.submit(self._write, batch, loop)
-
-    def _batch(self) -> list[_Put]:
-        count = size = 0
-        for _, data, _ in self._waiting[:BATCH_FILES]:
-            size += len(data)
-            if count and size > BATCH_BYTES:
-                break
-            count += 1
-        batch, self._waiting = self._waiting[:count], self._waiting[count:]
-        return batch
-
-    def _write(self, batch: list[_Put], loop: asyncio.AbstractEventLoop) -> None:
-        faults = [self._write_one(path, data) for path, data, _ in batch]
-        loop.call_soon_threadsafe(self._written, batch, faults, loop)
-
-    def _write_one(self, path: str, data: bytes) -> Exception | None:
+    def _write(self, path: str, data: bytes) -> None:
         try:
             obstore.put(self._store, path, data, mode="create", use_multipart=False)
             if self._fsync:
                 self._flush(path)
         except AlreadyExistsError:
-            return None
+            return
         except (BaseError, OSError) as error:
-            return FilesUnavailable(f"the file store does not take files ({_why(error)})")
-        return None
+            raise FilesUnavailable(f"the file store does not take files ({_why(error)})") from error
 
     def _flush(self, path: str) -> None:
         for one in (self._folder / path, (self._folder / path).parent):
@@ -143,27 +111,6 @@ class LocalBlobs:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-
-    def _written(
-        self, batch: list[_Put], faults: list[Exception | None], loop: asyncio.AbstractEventLoop
-    ) -> None:
-        self._idle_lanes += 1
-        for (_, _, stored), fault in zip(batch, faults, strict=True):
-            if stored.done():
-                continue
-            if fault is None:
-                stored.set_result(None)
-            else:
-                stored.set_exception(fault)
-        self._begin(loop)
-
-    async def _read(self, act: Callable[[], T]) -> T:
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._readers, act)
-        except FileNotFoundError as error:
-            raise FileMissing("the file is not stored here any more") from error
-        except (BaseError, OSError) as error:
-            raise FilesUnavailable(f"the file store does not answer ({_why(error)})") from error
 
 
 def location(key: str) -> str:
@@ -180,7 +127,16 @@ def location(key: str) -> str:
 
 
 def _piece(store: LocalStore, path: str, start: int, end: int) -> Callable[[], bytes]:
-    return lambda: bytes(obstore.get_range(store, path, start=start, end=end))
+    return lambda: _read(lambda: bytes(obstore.get_range(store, path, start=start, end=end)))
+
+
+def _read(act: Callable[[], T]) -> T:
+    try:
+        return act()
+    except FileNotFoundError as error:
+        raise FileMissing("the file is not stored here any more") from error
+    except (BaseError, OSError) as error:
+        raise FilesUnavailable(f"the file store does not answer ({_why(error)})") from error
 
 
 def _why(error: Exception) -> str:

@@ -79,6 +79,7 @@ class Predictions:
             webhook_events=new.webhook_events,
             cancel_after_ms=new.cancel_after_ms,
             holder=seat.holder if seat else None,
+            patient=seat is not None and wait_seconds is not None,
         )
         if seat is None:
             return await self._queued(new.version, acceptance, wait_seconds)

@@ -24,18 +24,19 @@ Row: TypeAlias = tuple[Value, ...]
 Parameters: TypeAlias = Mapping[str, Value]
 
 PREDICTION_COLUMNS = (
-    "id, owner, model, version, shape, input, input_files, webhook, webhook_events, status, "
+    "id, owner, model, version, shape, input_files, webhook, webhook_events, status, "
     "attempt, claimed, created_at, started_at, completed_at, deadline_at, event_count, error, "
     "metrics"
 )
 _PredictionRow: TypeAlias = tuple[
-    str, str, str, str, str, str, str, str | None, str, str,
+    str, str, str, str, str, str, str | None, str, str,
     int, int, int, int | None, int | None, int | None, int, str | None,
     str,
 ]  # fmt: skip
 _ItemRow: TypeAlias = tuple[
-    int, int, str | None, str | None, str | None, str | None, int | None, str | None
-]
+    int, int, str | None, str | None, str | None, str | None, int | None, str | None,
+    int | None, int,
+]  # fmt: skip
 _KeyRow: TypeAlias = tuple[str, str, str, str, int, int, int | None, int | None]
 
 NO_LIST = "[]"
@@ -48,10 +49,10 @@ def json_text(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def prediction(row: Row, output: Sequence[OutputItem], logs: str) -> Prediction:
+def prediction(row: Row, input_: str, output: Sequence[OutputItem], logs: str) -> Prediction:
     """A prediction from its row and what other tables hold of it."""
     (
-        id_, owner, model, version, shape, input_, input_files, webhook, webhook_events, status,
+        id_, owner, model, version, shape, input_files, webhook, webhook_events, status,
         attempt, claimed, created_at, started_at, completed_at, deadline_at, event_count, error,
         metrics,
     ) = cast("_PredictionRow", row)  # fmt: skip
@@ -80,26 +81,31 @@ def prediction(row: Row, output: Sequence[OutputItem], logs: str) -> Prediction:
     )
 
 
+def event_count(row: Row) -> int:
+    """How many events a prediction has, from its row."""
+    return cast("_PredictionRow", row)[15]
+
+
 def output_items(id_: PredictionId, rows: Sequence[Row]) -> Sequence[OutputItem]:
-    """Outputs in order; of one index the latest attempt counts."""
+    """Outputs in order; of one place the latest attempt counts."""
     latest: dict[int, OutputItem] = {}
     for row in rows:
-        _attempt, index, value, *_file = cast("_ItemRow", row)
-        latest[index] = (
+        _attempt, place, value, *_file = cast("_ItemRow", row)
+        latest[place] = (
             OutputItem(file=stored_file(id_, row))
             if value is None
             else OutputItem(value=JsonText(value))
         )
-    return [latest[index] for index in sorted(latest)]
+    return [latest[place] for place in sorted(latest)]
 
 
 def stored_file(id_: PredictionId, row: Row) -> StoredFile:
     """A file from its item's row."""
-    attempt, index, _value, key, name, content_type, size, sha256 = cast("_ItemRow", row)
+    attempt, place, _value, key, name, content_type, size, sha256, *_event = cast("_ItemRow", row)
     return StoredFile(
         prediction=id_,
         attempt=attempt,
-        index=index,
+        index=place,
         key=key or "",
         name=name or "",
         content_type=content_type or "",
@@ -108,10 +114,21 @@ def stored_file(id_: PredictionId, row: Row) -> StoredFile:
     )
 
 
-def event(row: Row) -> Event:
-    """An event from its row."""
-    n, kind, data, at = cast("tuple[int, str, str, int]", row)
-    return Event(n=n, kind=EventKind(kind), data=data, at=Milliseconds(at))
+def log_event(row: Row) -> Event:
+    """An event from its log line's row."""
+    n, text, at = cast("tuple[int, str, int]", row)
+    return Event(n=n, kind=EventKind.LOGS, data=text, at=Milliseconds(at))
+
+
+def output_event(row: Row) -> Event | None:
+    """An event from its item's row; None for an output that had been shown before."""
+    attempt, place, value, _key, name, *_file, n, at = cast("_ItemRow", row)
+    if n is None:
+        return None
+    data = f'{{"value":{value}}}'
+    if value is None:
+        data = json_text({"attempt": attempt, "index": place, "name": name})
+    return Event(n=n, kind=EventKind.OUTPUT, data=data, at=Milliseconds(at))
 
 
 def live_attempt(row: Row) -> LiveAttempt:

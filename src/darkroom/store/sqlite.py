@@ -38,7 +38,7 @@ class SqliteStore:
 
     def accept(self, new: Acceptance) -> Awaitable[Prediction]:
         """T1, and T2 if a holder is named."""
-        return self._writer.write(lambda: transitions.accept(new))
+        return self._writer.write(lambda: transitions.accept(new), patient=new.patient)
 
     def claim(
         self, versions: Sequence[VersionId], holder: Holder, most: int
@@ -85,7 +85,7 @@ class SqliteStore:
 
     async def events(self, prediction: PredictionId, after: int) -> Sequence[Event]:
         """Events after number *after*."""
-        return [rows.event(row) for row in self._read("events", {"id": prediction, "after": after})]
+        return drive(self._reader, self._statements, transitions.events(prediction, after))
 
     # attempts and files
 
@@ -99,7 +99,7 @@ class SqliteStore:
 
     async def file(self, prediction: PredictionId, attempt: int, index: int) -> StoredFile | None:
         """A stored output or input."""
-        found = self._read("item", {"id": prediction, "attempt": attempt, "n": index})
+        found = self._read("item", {"id": prediction, "attempt": attempt, "place": index})
         return rows.stored_file(prediction, found[0]) if found else None
 
     # keys and secrets
@@ -168,6 +168,7 @@ def _connect(path: Path, busy_seconds: float) -> sqlite3.Connection:
         "foreign_keys = on",
         "trusted_schema = off",
         "journal_size_limit = 67108864",
+        "wal_autocheckpoint = 8192",
     ):
         connection.execute(f"pragma {pragma}")
     return connection

@@ -8,7 +8,15 @@ into one transaction. The numbers T1 to T8 are those of docs/state-machine.md.
 from collections.abc import Generator, Sequence
 from typing import TypeAlias, TypeVar, cast
 
-from darkroom.domain.events import NO_METRICS, EventKind, Finished, LogText, Published, Report
+from darkroom.domain.events import (
+    NO_METRICS,
+    Event,
+    EventKind,
+    Finished,
+    LogText,
+    Published,
+    Report,
+)
 from darkroom.domain.ids import Owner, PredictionId, VersionId
 from darkroom.domain.prediction import (
     MAX_ATTEMPTS,
@@ -55,7 +63,6 @@ def accept(new: Acceptance) -> Transition[Prediction]:
             "model": new.model,
             "version": new.version,
             "shape": new.shape,
-            "input": new.input,
             "input_files": rows.json_text(new.input_files) if new.input_files else rows.NO_LIST,
             "webhook": new.webhook,
             "webhook_events": rows.json_text(new.webhook_events),
@@ -63,6 +70,7 @@ def accept(new: Acceptance) -> Transition[Prediction]:
             "cancel_after_ms": new.cancel_after_ms,
         },
     )
+    yield "add_input", {"id": new.id, "input": new.input}
     for file in new.input_files:
         if file.spooled:
             yield "add_item", _spooled(new.id, file)
@@ -130,7 +138,8 @@ def _spooled(id_: PredictionId, file: InputFile) -> Parameters:
     return {
         "id": id_,
         "attempt": 0,
-        "n": file.index,
+        "place": file.index,
+        "n": None,
         "value": None,
         "store_key": file.key,
         "name": f"input-{file.index}",
@@ -147,11 +156,9 @@ def report(told: Report) -> Transition[Prediction | None]:
     """T3, T4 and T5 in one guarded update; a superseded attempt changes nothing but its own row."""
     finished = told.finished
     ending = ENDINGS.get(finished.outcome) if finished else None
-    published = yield from _published_before(told)
-    fresh = [
-        event for event in told.events if isinstance(event, LogText) or event.index >= published
-    ]
-    closing = _closing(ending, finished.error if finished else None)
+    shown = yield from _shown_before(told)
+    numbered = [one for one in told.events if isinstance(one, LogText) or one.index >= shown]
+    closing = _closing_count(ending)
     updated = yield (
         "report",
         {
@@ -161,7 +168,7 @@ def report(told: Report) -> Transition[Prediction | None]:
             "status": ending,
             "error": finished.error if finished and ending is not Status.SUCCEEDED else None,
             "metrics": finished.metrics if finished else None,
-            "events": len(fresh) + len(closing),
+            "events": len(numbered) + closing,
             "outputs": max(
                 (one.index + 1 for one in told.events if isinstance(one, Published)), default=0
             ),
@@ -171,79 +178,64 @@ def report(told: Report) -> Transition[Prediction | None]:
         yield "end_attempt", _end(told.prediction, told.attempt, finished)
     if not updated:
         return None
-    yield from _keep_outputs(told)
-    prediction = rows.prediction(updated[0], (), "")
-    first = prediction.event_count - len(fresh) - len(closing) + 1
-    spelled = [_spelled(one, told.attempt) for one in fresh]
-    yield from _add_events(told.prediction, first, spelled + closing)
+    first = rows.event_count(updated[0]) - len(numbered) - closing + 1
+    numbers = {id(one): n for n, one in enumerate(numbered, first)}
+    for one in told.events:
+        yield _kept(told, one, numbers.get(id(one)))
     if ending:
-        yield from _outbox(prediction)
+        yield from _outbox(updated[0])
     if first == 1:
-        return rows.prediction(updated[0], _told_output(told), _told_log(told))
+        return (yield from _as_told(updated[0], told))
     return (yield from complete(updated[0]))
 
 
-def _told_output(told: Report) -> Sequence[OutputItem]:
-    """The whole output, where this report is the first that says anything."""
-    published = [one for one in told.events if isinstance(one, Published)]
-    return [OutputItem(value=one.value, file=one.file) for one in published]
-
-
-def _told_log(told: Report) -> str:
-    return "".join(one.text for one in told.events if isinstance(one, LogText))
-
-
-def _published_before(told: Report) -> Transition[int]:
-    """How many outputs earlier attempts have shown; their indexes are not streamed again."""
+def _shown_before(told: Report) -> Transition[int]:
+    """How many outputs earlier attempts have shown; their places are not streamed again."""
     if told.attempt == 1 or not any(isinstance(one, Published) for one in told.events):
         return 0
     live = yield "live", {"id": told.prediction, "attempt": told.attempt}
     return cast("int", live[0][2]) if live else 0
 
 
-def _keep_outputs(told: Report) -> Transition[None]:
-    for one in told.events:
-        if isinstance(one, Published):
-            file = one.file
-            yield (
-                "add_item",
-                {
-                    "id": told.prediction,
-                    "attempt": told.attempt,
-                    "n": one.index,
-                    "value": one.value,
-                    "store_key": file.key if file else None,
-                    "name": file.name if file else None,
-                    "content_type": file.content_type if file else None,
-                    "size_bytes": file.size_bytes if file else None,
-                    "sha256": file.sha256 if file else None,
-                },
-            )
-
-
-def _spelled(event: LogText | Published, attempt: int) -> tuple[EventKind, str]:
-    """An event's kind and data; that of an output is what `domain.events.Event` says."""
+def _kept(told: Report, event: LogText | Published, n: int | None) -> Call:
+    """How one event is kept, under its number."""
     if isinstance(event, LogText):
-        return EventKind.LOGS, event.text
-    if event.file is None:
-        return EventKind.OUTPUT, f'{{"value":{event.value}}}'
-    shown = {"attempt": attempt, "index": event.index, "name": event.file.name}
-    return EventKind.OUTPUT, rows.json_text(shown)
+        return "add_log", {"id": told.prediction, "n": n, "text": event.text}
+    file = event.file
+    return (
+        "add_item",
+        {
+            "id": told.prediction,
+            "attempt": told.attempt,
+            "place": event.index,
+            "n": n,
+            "value": event.value,
+            "store_key": file.key if file else None,
+            "name": file.name if file else None,
+            "content_type": file.content_type if file else None,
+            "size_bytes": file.size_bytes if file else None,
+            "sha256": file.sha256 if file else None,
+        },
+    )
 
 
-def _closing(ending: Status | None, error: str | None) -> list[tuple[EventKind, str]]:
-    """The events that end a stream: an error if there is one to tell, then always done."""
+def _as_told(row: Row, told: Report) -> Transition[Prediction]:
+    """The prediction where this report is the first that says anything: nothing else to read."""
+    found = yield "input", {"id": told.prediction}
+    outputs = [one for one in told.events if isinstance(one, Published)]
+    return rows.prediction(
+        row,
+        str(found[0][0]),
+        [OutputItem(value=one.value, file=one.file) for one in outputs],
+        "".join(one.text for one in told.events if isinstance(one, LogText)),
+    )
+
+
+def _closing_count(ending: Status | None) -> int:
+    """How many events end a stream: an error if there is one to tell, then always done."""
     if ending is None:
-        return []
-    done = (EventKind.DONE, _DONE[ending])
-    return [(EventKind.ERROR, error or ""), done] if ending is Status.FAILED else [done]
-
-
-def _add_events(
-    id_: PredictionId, first: int, events: Sequence[tuple[EventKind, str]]
-) -> Transition[None]:
-    for n, (kind, data) in enumerate(events, first):
-        yield "add_event", {"id": id_, "n": n, "kind": kind, "data": data}
+        return 0
+    return 2 if ending is Status.FAILED else 1
 
 
 def _end(id_: PredictionId, attempt: int, finished: Finished) -> Parameters:
@@ -256,14 +248,11 @@ def _end(id_: PredictionId, attempt: int, finished: Finished) -> Parameters:
     }
 
 
-def _outbox(prediction: Prediction) -> Transition[None]:
+def _outbox(row: Row) -> Transition[None]:
     """The terminal webhook, in the transaction that made the state terminal."""
-    wanted = not prediction.webhook_events or COMPLETED in prediction.webhook_events
-    if prediction.webhook and wanted:
-        yield (
-            "add_delivery",
-            {"id": prediction.id, "kind": COMPLETED, "url": prediction.webhook},
-        )
+    ended = rows.prediction(row, "", (), "")
+    if ended.webhook and (not ended.webhook_events or COMPLETED in ended.webhook_events):
+        yield "add_delivery", {"id": ended.id, "kind": COMPLETED, "url": ended.webhook}
 
 
 # ── T6: an attempt is lost ──────────────────────────────────────────────────────────────────
@@ -285,25 +274,24 @@ def lose(lost: Lost) -> Transition[Prediction | None]:
         if final
         else None
     )
-    line = "" if final else " The prediction runs again."
-    events = [(EventKind.LOGS, f"Attempt {lost.attempt} was lost: {lost.reason}{line}\n")]
-    events += _closing(Status.FAILED if final else None, error)
+    again = "" if final else " The prediction runs again."
+    line = f"Attempt {lost.attempt} was lost: {lost.reason}{again}\n"
+    status = Status.FAILED if final else None
     updated = yield (
         "lose",
         {
             "id": lost.prediction,
             "attempt": lost.attempt,
             "counts": counts,
-            "status": Status.FAILED if final else None,
+            "status": status,
             "error": error,
-            "events": len(events),
+            "events": 1 + _closing_count(status),
         },
     )
-    prediction = rows.prediction(updated[0], (), "")
-    first = prediction.event_count - len(events) + 1
-    yield from _add_events(lost.prediction, first, events)
+    n = rows.event_count(updated[0]) - _closing_count(status)
+    yield "add_log", {"id": lost.prediction, "n": n, "text": line}
     if final:
-        yield from _outbox(prediction)
+        yield from _outbox(updated[0])
     return (yield from complete(updated[0]))
 
 
@@ -314,7 +302,8 @@ def cancel(id_: PredictionId, owner: Owner | None) -> Transition[Prediction | No
     """T7: final when it commits; the attempt's own row stays open until its worker reports."""
     updated = yield "cancel", {"id": id_, "owner": owner}
     if updated:
-        return (yield from _stopped(updated[0]))
+        yield from _outbox(updated[0])
+        return (yield from complete(updated[0]))
     found = yield "get", {"id": id_}
     if not found or owner not in (None, found[0][1]):
         return None
@@ -326,31 +315,49 @@ def expire(most: int) -> Transition[Sequence[Prediction]]:
     expired = yield "expire", {"most": most}
     stopped: list[Prediction] = []
     for row in expired:
-        prediction = yield from _stopped(row)
+        yield from _outbox(row)
+        prediction = yield from complete(row)
         stopped.append(prediction)
     return stopped
-
-
-def _stopped(row: Row) -> Transition[Prediction]:
-    prediction = rows.prediction(row, (), "")
-    events = [(EventKind.DONE, _DONE[prediction.status])]
-    yield from _add_events(prediction.id, prediction.event_count, events)
-    yield from _outbox(prediction)
-    return (yield from complete(row))
 
 
 # ── reading, also inside a transaction ──────────────────────────────────────────────────────
 
 
 def complete(row: Row) -> Transition[Prediction]:
-    """A prediction with its outputs and its log."""
-    bare = rows.prediction(row, (), "")
-    if not bare.event_count:
-        return bare
-    items = yield "items", {"id": bare.id}
-    pieces = yield "logs", {"id": bare.id}
-    output: Sequence[OutputItem] = rows.output_items(bare.id, items)
-    return rows.prediction(row, output, "".join(str(piece) for (piece,) in pieces))
+    """A prediction with its input, its outputs and its log."""
+    id_ = PredictionId(str(row[0]))
+    found = yield "input", {"id": id_}
+    input_ = str(found[0][0])
+    if not rows.event_count(row):
+        return rows.prediction(row, input_, (), "")
+    items = yield "items", {"id": id_}
+    lines = yield "logs", {"id": id_, "after": 0}
+    text = "".join(str(text) for _n, text, _at in lines)
+    return rows.prediction(row, input_, rows.output_items(id_, items), text)
+
+
+def events(id_: PredictionId, after: int) -> Transition[Sequence[Event]]:
+    """The events of a prediction after number *after*, in order; the ending's come last."""
+    row = yield "get", {"id": id_}
+    if not row or rows.event_count(row[0]) <= after:
+        return ()
+    lines = yield "logs", {"id": id_, "after": after}
+    items = yield "items", {"id": id_}
+    shown = [event for item in items if (event := rows.output_event(item))]
+    told = [*(rows.log_event(line) for line in lines), *shown]
+    ending = _ending(rows.prediction(row[0], "", (), ""))
+    return sorted((one for one in (*told, *ending) if one.n > after), key=lambda one: one.n)
+
+
+def _ending(ended: Prediction) -> Sequence[Event]:
+    at, last = ended.completed_at, ended.event_count
+    if at is None:
+        return ()
+    done = Event(n=last, kind=EventKind.DONE, data=_DONE[ended.status], at=at)
+    if ended.status is not Status.FAILED:
+        return (done,)
+    return Event(n=last - 1, kind=EventKind.ERROR, data=ended.error or "", at=at), done
 
 
 # ── keys and secrets ────────────────────────────────────────────────────────────────────────

@@ -6,7 +6,6 @@ create table predictions(
   model text not null,
   version text not null,
   shape text not null check (shape in ('one', 'list')),
-  input text not null,
   input_files text not null default '[]',
   webhook text,
   webhook_events text not null default '[]',
@@ -49,27 +48,37 @@ create table attempts(
 -- The database itself forbids two live attempts of one prediction.
 create unique index attempts_one_live on attempts(prediction_id) where ended_at is null;
 
-create table events(
+-- Apart from the row that changes: an input can be long, and a changed row is written anew.
+create table inputs(
+  prediction_id text primary key references predictions(id),
+  input text not null
+);
+
+-- Events are numbered per prediction: log lines and outputs carry their number n, an ending has
+-- the last ones (an error if there is one, then done), which follow from the prediction itself.
+create table log_lines(
   prediction_id text not null references predictions(id),
   n bigint not null,
-  kind text not null check (kind in ('output', 'logs', 'error', 'done')),
-  data text not null,
+  text text not null,
   at bigint not null,
   primary key (prediction_id, n)
 );
 
--- Outputs by attempt, and with attempt 0 the inputs that became files.
+-- Outputs by attempt, and with attempt 0 the inputs that became files. An output that an earlier
+-- attempt has shown already has no event number.
 create table items(
   prediction_id text not null references predictions(id),
   attempt bigint not null,
-  n bigint not null,
+  place bigint not null,
+  n bigint,
+  at bigint not null,
   value text,
   store_key text,
   name text,
   content_type text,
   size_bytes bigint,
   sha256 text,
-  primary key (prediction_id, attempt, n),
+  primary key (prediction_id, attempt, place),
   check ((value is null) <> (store_key is null))
 );
 

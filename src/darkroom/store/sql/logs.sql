@@ -1,2 +1,2 @@
--- The log of a prediction, in pieces, in order.
-select data from events where prediction_id = :id and kind = 'logs' order by n
+-- The log of a prediction after event :after, in pieces, in order.
+select n, text, at from log_lines where prediction_id = :id and n > :after order by n

@@ -1,0 +1,2 @@
+-- The input of a prediction.
+select input from inputs where prediction_id = :id
