@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test test-slow lint types imports check bench fix clean
+.PHONY: help install demo serve test test-slow coverage lint types imports check bench fix clean
 
 help:                 ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -24,10 +24,14 @@ serve: install        ## Run the server on its default address.
 	$(BIN)/darkroom serve
 
 test: install         ## Quick tests: no network, no accelerator.
-	$(BIN)/python -m pytest -m "not slow and not gpu" || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -m "not slow and not gpu"
 
 test-slow: install    ## The tests that take their time.
-	$(BIN)/python -m pytest -m "slow and not gpu" || [ $$? -eq 5 ]
+	$(BIN)/python -m pytest -m "slow and not gpu"
+
+coverage: install     ## Which lines and branches the quick tests leave out.
+	$(BIN)/coverage run -m pytest -m "not slow and not gpu"
+	$(BIN)/coverage report --show-missing --skip-covered
 
 lint: install         ## Style and formatting.
 	$(BIN)/ruff check .

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import api
-from bench.figures import Figure, table, write_json
+from bench.figures import Figure, markdown, read_json, table, write_json
 
 OUT = Path("build/bench.json")
 PARTS = ("start", "echo", "full")
@@ -14,6 +14,9 @@ PARTS = ("start", "echo", "full")
 
 def main() -> int:
     words = _words()
+    if words.markdown:
+        print(markdown(read_json(OUT)))
+        return 0
     effort = api.Effort(rounds=words.rounds, seconds=words.seconds, parts=words.parts)
     groups: dict[str, Callable[[], list[Figure]]] = {"api": lambda: api.figures(effort)}
     chosen = [words.only] if words.only else list(groups)
@@ -36,6 +39,9 @@ def _words() -> argparse.Namespace:
         default=PARTS,
         choices=("start", "echo", "picture", "full"),
         help="parts of group api; `picture` is `full` without the full-size weights",
+    )
+    parser.add_argument(
+        "--markdown", action="store_true", help=f"measure nothing; print {OUT} as a table"
     )
     return parser.parse_args()
 

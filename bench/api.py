@@ -89,6 +89,7 @@ def _latency_and_cost(name: str, load: Load, of: Middle) -> list[Figure]:
     found.append(at_most(label, ours, "ms", CPU_GOAL_MS) if judged else plain(label, ours, "ms"))
     found += [plain(f"{label}, {other}", of(other, _cpu), "ms") for other in (*PEERS, HOP)]
     for each in (OURS, *PEERS, HOP):
+        found.append(plain(f"{name}: refused, {each}", of(each, _refused), "%"))
         found.append(plain(f"{name}: memory, {each}", of(each, _memory), "MB"))
         found.append(plain(f"{name}: a file created beside it, {each}", of(each, _file), "µs"))
     return found
@@ -108,6 +109,10 @@ def _p99(sample: Sample) -> float:
 
 def _cpu(sample: Sample) -> float:
     return sample.cpu_ms
+
+
+def _refused(sample: Sample) -> float:
+    return 100 * sample.refused_share
 
 
 def _memory(sample: Sample) -> float:

@@ -1,7 +1,8 @@
-"""The pipeline without us: `python -m bench.direct FOLDER ORDER` loads it and waits.
+"""The pipeline without us: `python -m bench.direct FOLDER ORDER [alone]` loads it and waits.
 
 Each line on standard input names a file: one picture is made and written there, and the answer
-is a line with the seconds of the pipeline's call alone. ORDER is the JSON of an `Order`.
+is a line with the seconds of the pipeline's call alone. ORDER is the JSON of an `Order`;
+`alone` computes on one thread, as the server does with tiny weights.
 """
 
 import json
@@ -19,7 +20,7 @@ from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from PIL import Image
 
 from bench.order import Order
-from darkroom.engine.device import best_device
+from darkroom.engine.device import best_device, compute_alone
 from darkroom.engine.edge import Pipeline, Scheduler, built, quieten
 
 
@@ -64,6 +65,8 @@ def picture(pipeline: Pipeline, order: Order) -> Image.Image:
 
 def main() -> None:
     quieten()
+    if "alone" in sys.argv[3:]:
+        compute_alone()
     pipeline, order = load(Path(sys.argv[1])), Order(**json.loads(sys.argv[2]))
     for line in sys.stdin:
         began = time.perf_counter()

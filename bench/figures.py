@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
+import msgspec
+
 HEADINGS = ("figure", "value", "unit", "baseline", "ratio", "goal", "met")
 
 
@@ -64,6 +66,18 @@ def write_json(figures: Sequence[Figure], to: Path) -> None:
         for row in (asdict(figure) for figure in figures)
     ]
     to.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def read_json(path: Path) -> list[Figure]:
+    """What `write_json` wrote there."""
+    return msgspec.json.decode(path.read_bytes(), type=list[Figure])
+
+
+def markdown(figures: Sequence[Figure]) -> str:
+    """The figures that are held against something, as a table for a document."""
+    held = [figure for figure in figures if figure.baseline is not None or figure.goal is not None]
+    rows = [HEADINGS, tuple("---" for _ in HEADINGS), *(_cells(figure) for figure in held)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def table(figures: Sequence[Figure]) -> str:

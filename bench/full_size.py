@@ -21,8 +21,8 @@ from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_img2img impo
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from darkroom.domain.families import Family
 from darkroom.engine.edge import built, quieten, seeded
-from darkroom.engine.interface import Family
 from darkroom.engine.tiny import tiny_weights
 from darkroom.engine.tiny_tokenizers import clip_tokenizer
 

@@ -104,7 +104,7 @@ def _measure(case: Case, server: Running) -> list[Figure]:
         prompt_strength=STRENGTH,
         guidance_scale=7.5,
     )
-    with _direct(case.weights, order) as direct:
+    with _direct(case, order) as direct:
         ways = (_ThroughApi(case.model, server.port, order), direct)
         pairs = _pairs(ways, case.rounds)
     return _found(case, pairs, _difference(ways[0].picture, direct.picture))
@@ -194,11 +194,21 @@ def _read(answer: bytes) -> Mapping[str, object]:
     return prediction
 
 
+def direct_command(case: Case, order: Order) -> tuple[str, ...]:
+    """How the pipeline is started without us, with as many threads as the server gives it."""
+    alone = ("alone",) if case.model == TINY_MODEL else ()
+    words = (str(case.weights), json.dumps(asdict(order)), *alone)
+    return (sys.executable, "-m", "bench.direct", *words)
+
+
 @contextmanager
-def _direct(weights: Path, order: Order) -> Generator["_Direct"]:
-    command = (sys.executable, "-m", "bench.direct", str(weights), json.dumps(asdict(order)))
+def _direct(case: Case, order: Order) -> Generator["_Direct"]:
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=_quiet()
+        direct_command(case, order),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=_quiet(),
     ) as process:
         try:
             yield _Direct(process, Path(order.image).with_name("direct.png"))

@@ -8,29 +8,26 @@ back in build/demo, and stays up until Ctrl-C. With ONCE=1 it ends by itself.
 import http.server
 import json
 import os
+import re
 import secrets
+import select
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import httpx2
-import msgspec
 
-from darkroom.cli.client import Api, Shown
+from darkroom.cli.client import Api, Shown, read_as
 from darkroom.cli.follow import follow
 from darkroom.cli.progress import Progress
 from darkroom.cli.saving import links, save
-from darkroom.domain.errors import NoServer, Refused
 from darkroom.domain.model import Json
 
 HERE = Path(__file__).parent
@@ -38,6 +35,7 @@ SAVED = HERE.parent / "build" / "demo"
 LOG = SAVED / "server.log"
 START_SECONDS = 60
 STOP_SECONDS = 60
+ADDRESS = re.compile(rb"darkroom is listening on (http://\S+)")
 REQUESTS: Mapping[str, Mapping[str, Json]] = {
     "/predictions": {
         "version": "stability-ai/stable-diffusion-img2img:"
@@ -70,21 +68,25 @@ def main() -> int:
     signal.signal(signal.SIGTERM, end)
     shutil.rmtree(SAVED, ignore_errors=True)
     SAVED.mkdir(parents=True)
-    key = f"demo-{secrets.token_hex(12)}"
+    try:
+        return show(f"demo-{secrets.token_hex(12)}")
+    except KeyboardInterrupt:
+        return 130
+
+
+def show(key: str) -> int:
+    """Serve both requests with everything they need; *key* is the server's."""
     with (
         pictures() as offered,
-        server(key, offered) as running,
+        server(key, offered) as address,
         httpx2.Client(trust_env=False, timeout=60) as client,
     ):
-        api = Api(f"{running.address}/replicate/v1", client, key)
-        try:
-            wait_until_ready(api, running.process)
-            results = [serve_one(api, path, body, offered) for path, body in REQUESTS.items()]
-        except KeyboardInterrupt:
-            return 130
+        print(f"darkroom is listening on {address}", flush=True)
+        api = Api(f"{address}/replicate/v1", client, key)
+        results = [serve_one(api, path, body, offered) for path, body in REQUESTS.items()]
         print(f"\nThe weights are random, so the pictures are noise. They are in {SAVED}")
         if not os.environ.get("ONCE"):
-            stay(running.address, key)
+            stay(address, key)
     return 0 if all(results) else 1
 
 
@@ -92,14 +94,14 @@ def serve_one(api: Api, path: str, body: Mapping[str, Json], offered: str) -> bo
     """Send one documented request, show its progress and save its pictures."""
     text = json.dumps(body).replace("{pictures}", offered)
     print(f"\nPOST /replicate/v1{path}\n{json.dumps(json.loads(text), indent=2)}")
-    made = msgspec.convert(api.post(path, json.loads(text)), Shown)
+    made = read_as(Shown, api.post(path, json.loads(text)))
     print(f"-> {made.status}, prediction {made.id}")
     progress = Progress(sys.stdout)
     for sent in follow(api, made.urls.stream or ""):
         if sent.event == "logs":
             progress.take(sent.data)
     progress.close()
-    ended = msgspec.convert(api.get(made.urls.get), Shown)
+    ended = read_as(Shown, api.get(made.urls.get))
     print(f"-> {ended.status}" + (f": {ended.error}" if ended.error else ""))
     saved = save(api, links(ended.output), SAVED)
     for picture in saved:
@@ -116,19 +118,6 @@ def stay(address: str, key: str) -> None:
         threading.Event().wait()
     except KeyboardInterrupt:
         print("\nStopping.")
-
-
-def wait_until_ready(api: Api, process: "subprocess.Popen[bytes]") -> None:
-    """Return once the server says it is ready; end the demo if it never does."""
-    ends = time.monotonic() + START_SECONDS
-    while time.monotonic() < ends and process.poll() is None:
-        try:
-            print(f"darkroom is ready at {api.ready()}", flush=True)
-        except (NoServer, Refused):
-            time.sleep(0.05)
-        else:
-            return
-    sys.exit(f"The server did not come up. Its log:\n{LOG.read_text('utf-8')}")
 
 
 def end(signum: int, frame: object) -> None:  # noqa: ARG001  # a signal handler's signature
@@ -153,43 +142,46 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A server: where it answers, and its process."""
-
-    address: str
-    process: "subprocess.Popen[bytes]"
-
-
 @contextmanager
-def server(key: str, offered: str) -> Generator[Running]:
-    """`darkroom serve` in a temporary data directory; stopped in any case."""
-    port = free_port()
-    with tempfile.TemporaryDirectory(prefix="darkroom-demo-") as folder, LOG.open("wb") as told:
+def server(key: str, offered: str) -> Generator[str]:
+    """`darkroom serve` on a free port, in a temporary data directory; stopped in any case.
+
+    Yields its address, which it prints once it listens.
+    """
+    with tempfile.TemporaryDirectory(prefix="darkroom-demo-") as folder, LOG.open("wb") as log:
         environment = {
             **{name: v for name, v in os.environ.items() if not name.startswith("DARKROOM_")},
             "DARKROOM_DATA_DIR": folder,
-            "DARKROOM_PORT": str(port),
+            "DARKROOM_PORT": "0",
             "DARKROOM_WEIGHTS": "tiny",
             "DARKROOM_BOOTSTRAP_KEY": key,
             "DARKROOM_EGRESS_ALLOW": offered.removeprefix("http://"),
         }
-        command = [sys.executable, "-m", "darkroom", "serve"]
         # A session of its own: Ctrl-C reaches this process alone, which then stops the server.
         process = subprocess.Popen(
-            command,
+            [sys.executable, "-m", "darkroom", "serve"],
             env=environment,
             cwd=folder,
-            stdout=told,
-            stderr=told,
+            stdout=subprocess.PIPE,
+            stderr=log,
             start_new_session=True,
         )
         try:
-            yield Running(f"http://127.0.0.1:{port}", process)
+            yield told_address(process)
         finally:
             stop(process)
             if process.returncode not in (0, -signal.SIGTERM, 128 + signal.SIGTERM):
                 print(f"The server ended with {process.returncode}; its log is {LOG}")
+
+
+def told_address(process: "subprocess.Popen[bytes]") -> str:
+    """Where *process* says it listens; ends the demo if it says nothing of the kind."""
+    told = process.stdout
+    if told is not None and select.select([told], [], [], START_SECONDS)[0]:
+        found = ADDRESS.search(told.readline())
+        if found:
+            return found[1].decode()
+    sys.exit(f"The server did not come up. Its log:\n{LOG.read_text('utf-8')}")
 
 
 def stop(process: "subprocess.Popen[bytes]") -> None:
@@ -200,13 +192,8 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    if process.stdout is not None:
+        process.stdout.close()
 
 
 if __name__ == "__main__":

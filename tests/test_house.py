@@ -19,7 +19,9 @@ from darkroom.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-SOURCES = sorted(path for part in ("src", "tests", "demo") for path in (ROOT / part).rglob("*.py"))
+SOURCES = sorted(
+    path for part in ("src", "tests", "bench", "demo") for path in (ROOT / part).rglob("*.py")
+)
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
@@ -64,6 +66,23 @@ def test_every_error_is_documented() -> None:
     own = [name for name in classes if getattr(errors, name).__module__ == errors.__name__]
     assert own
     assert [name for name in own if f"`{name}`" not in page] == []
+
+
+def test_every_documented_error_exists() -> None:
+    page = (DOCS / "errors.md").read_text("utf-8")
+    named = re.findall(r"^\| `([A-Za-z]+)` \|", page, re.MULTILINE)
+    code = _code(ROOT / "src")
+    assert [name for name in named if f"class {name}(" not in code] == []
+
+
+def test_every_error_has_a_use() -> None:
+    code = _code(ROOT / "src", but=Path(str(errors.__file__)))
+    named = [name for name, _ in inspect.getmembers(errors, inspect.isclass)]
+    assert [name for name in named if not re.search(rf"\b{name}\b", code)] == []
+
+
+def test_the_package_tells_that_it_is_typed() -> None:
+    assert (ROOT / "src" / "darkroom" / "py.typed").is_file()
 
 
 def test_every_command_is_documented() -> None:
@@ -134,6 +153,10 @@ def test_importing_darkroom_does_nothing() -> None:
 
 def test_torchvision_is_never_installed() -> None:
     assert find_spec("torchvision") is None
+
+
+def _code(folder: Path, *, but: Path | None = None) -> str:
+    return "".join(path.read_text("utf-8") for path in folder.rglob("*.py") if path != but)
 
 
 def _loaded(code: str) -> set[str]:

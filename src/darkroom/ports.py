@@ -242,6 +242,7 @@ class Fetcher(Protocol):
 
         Raises:
             EgressDenied: as for `fetch`.
+            FilesUnavailable: *to* cannot be written.
             WeightsUnavailable: any other failure, with the HTTP status and what to do.
         """
         ...
@@ -298,10 +299,10 @@ class InputValidator(Protocol):
         ...
 
     def check_envelope(self, body: Json) -> None:
-        """Check a body that names no version as a string, whatever it wants to run.
+        """Check a body whose version is not known; `input` is looked at from outside only.
 
         Raises:
-            InvalidInput: always for such a body; `input` is looked at from outside only.
+            InvalidInput: with every fault at once; always where `version` is no string.
         """
         ...
 
@@ -357,11 +358,7 @@ class Runner(Protocol):
     """
 
     async def setup(self, version: VersionSpec, log: Callable[[str], None]) -> None:
-        """Load. An exception's text becomes the error of every prediction that waits for it.
-
-        Raises:
-            WeightsUnavailable: in words for the user.
-        """
+        """Load. What it raises, best a WeightsUnavailable, is told to every prediction that waits."""
         ...
 
     async def run(self, context: RunContext) -> None:
@@ -374,15 +371,15 @@ class Runner(Protocol):
         ...
 
     async def close(self) -> None:
-        """Give everything back."""
+        """Give everything back; called after a setup that failed, too."""
         ...
 
 
 class Placer(Protocol):
     """Keeps workers alive somewhere."""
 
-    async def reconcile(self, want: int) -> int:
-        """Start or restart workers until *want* run; returns how many run now."""
+    async def reconcile(self, want: int) -> None:
+        """Start or restart workers until *want* run; one that does not start is tried again."""
         ...
 
     async def stop(self, grace_seconds: float) -> None:

@@ -1,15 +1,16 @@
 """Every knob an operator has: its unit, default and reason. Read once, then frozen.
 
 Order, later wins: defaults, `darkroom.yaml` (or the file DARKROOM_CONFIG names), then
-`DARKROOM_…` in the environment, then flags. `${NAME}` in the file takes a value from the
-environment.
+`DARKROOM_…` in the environment, then flags. `${NAME}` in a text of the file takes a value from
+the environment.
 """
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
+from urllib.parse import SplitResult, urlsplit
 
 import yaml
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -19,6 +20,7 @@ from pydantic_settings import (
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from darkroom.domain.errors import InvalidSetting
@@ -42,7 +44,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on. Loopback unless you say so.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     public_url: str | None = Field(
-        None, description="Scheme and host clients use, when a proxy stands in front."
+        None, description="Scheme and host clients use, when a proxy stands in front; no path."
     )
     bootstrap_key: SecretStr | None = Field(
         None, description="An admin key, 16 characters or more, made or kept at every start."
@@ -74,6 +76,10 @@ class Settings(BaseSettings):
     )
     inline_limit_bytes: int = Field(
         10_000_000, ge=0, description="Largest sum of outputs that is inlined."
+    )
+    show_aborted: bool = Field(
+        default=False,
+        description="Show predictions past their deadline as `aborted`; older clients break on it.",
     )
     spool_bytes: int = Field(
         16_384, ge=0, description="A data: URL input longer than this becomes a file."
@@ -125,6 +131,22 @@ class Settings(BaseSettings):
             raise ValueError("must be 16 characters or longer")
         return value
 
+    @field_validator("public_url")
+    @classmethod
+    def _an_origin(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = _web_address(value)
+        if parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
+            raise ValueError("must be a scheme and a host alone, such as https://example.org")
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @field_validator("hub_url")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        _web_address(value)
+        return value.rstrip("/")
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -150,9 +172,30 @@ def load(flags: Mapping[str, Json]) -> Settings:
     try:
         return Settings(**cast("dict[str, Any]", dict(flags)))
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise InvalidSetting(f"{name}: {first['msg']}") from error
+        raise InvalidSetting(_first_fault(error)) from error
+    except SettingsError as error:  # a variable that should hold JSON and does not
+        raise InvalidSetting(str(error)) from error
+
+
+def _first_fault(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"]) or "settings"
+    if first["type"] == "extra_forbidden":
+        return f"{name}: there is no such setting"
+    return f"{name}: {first['msg'].removeprefix('Value error, ')}"
+
+
+def _web_address(value: str) -> SplitResult:
+    """The parts of an http(s) address that names a host and, if any, a port that exists.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    parts = urlsplit(value)
+    port = parts.port  # raises on a port that is no number
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise ValueError("must be an address that begins with http:// or https:// and names a host")
+    return parts
 
 
 def _file() -> dict[str, Json]:
@@ -161,18 +204,41 @@ def _file() -> dict[str, Json]:
     if not named and not path.exists():
         return {}
     try:
-        loaded = cast("Json", yaml.safe_load(_REFERENCE.sub(_value, path.read_text("utf-8"))))
+        loaded = cast("Json", yaml.safe_load(path.read_text("utf-8")))
     except OSError as error:
         raise InvalidSetting(f"{path}: cannot be read ({error.strerror})") from error
-    except yaml.YAMLError as error:
+    except UnicodeDecodeError as error:
+        raise InvalidSetting(f"{path}: is not UTF-8 text (byte {error.start})") from error
+    except (yaml.YAMLError, ValueError) as error:  # the latter from a date that does not exist
         raise InvalidSetting(f"{path}: is not YAML: {error}") from error
     if not isinstance(loaded, Mapping | None):
         raise InvalidSetting(f"{path}: must be a mapping of settings")
-    return dict(loaded or {})
+    return {name: _filled(value, path) for name, value in _named(loaded or {}, path)}
 
 
-def _value(match: re.Match[str]) -> str:
-    name = match.group(1)
-    if name not in os.environ:
-        raise InvalidSetting(f"{CONFIG_NAME} names ${{{name}}}, which is not in the environment")
-    return os.environ[name]
+def _filled(value: Json, path: Path) -> Json:
+    """*value* with every `${NAME}` in its texts replaced."""
+
+    def found(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in os.environ:
+            raise InvalidSetting(f"{path}: names ${{{name}}}, which is not in the environment")
+        return os.environ[name]
+
+    match value:
+        case str():
+            return _REFERENCE.sub(found, value)
+        case Mapping():
+            return {name: _filled(inner, path) for name, inner in _named(value, path)}
+        case list():
+            return [_filled(inner, path) for inner in value]
+        case _:
+            return value
+
+
+def _named(mapping: Mapping[str, Json], path: Path) -> Iterator[tuple[str, Json]]:
+    """The items of *mapping*, whose keys YAML may have read as numbers, dates or nothing."""
+    for name, value in mapping.items():
+        if not isinstance(cast("object", name), str):
+            raise InvalidSetting(f"{path}: the key {name!r} is not text; write it in quotes")
+        yield name, value

@@ -42,6 +42,23 @@ def test_a_wrong_word_ends_with_2_and_no_traceback(alone: Shell, words: tuple[st
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("DARKROOM_PUBLIC_URL", "example.org"),
+        ("DARKROOM_HUB_URL", "nonsense"),
+        ("DARKROOM_EGRESS_ALLOW", "http://nas/"),
+        ("DARKROOM_MODELS", '{"a/b": {"runner": "nothing"}}'),
+    ],
+)
+def test_a_server_with_a_wrong_setting_says_so_before_anything_else(
+    alone: Shell, variable: str, value: str
+) -> None:
+    done = alone("serve", "--port", "0", **{variable: value})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize("words", [("models", "list"), ("run", "a/b"), ("predictions", "list")])
 def test_without_a_server_the_code_is_3_and_the_line_says_what_to_do(
     alone: Shell, words: tuple[str, ...]

@@ -2,40 +2,20 @@
 
 import asyncio
 import stat
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.support.keys import KeysInMemory
 
 from darkroom.compose.clock import SystemClock
 from darkroom.compose.control import ask, control_path, perform, reply
 from darkroom.domain.errors import InvalidSetting, NoServer, NotFound, PeerMisbehaved, Refused
-from darkroom.ports import ApiKey
 from darkroom.protocol.link import Link
 from darkroom.protocol.messages import Ask
 from darkroom.service.keys import Keys
 from darkroom.settings import Settings, load
-
-
-class KeysInMemory:
-    """A KeyStore without a disk."""
-
-    def __init__(self) -> None:
-        self.rows: list[ApiKey] = []
-
-    async def add_key(self, key: ApiKey) -> ApiKey:
-        self.rows.append(key)
-        return key
-
-    async def keys(self) -> Sequence[ApiKey]:
-        return tuple(self.rows)
-
-    async def revoke_key(self, key_id: str) -> ApiKey | None:
-        return next((row for row in self.rows if row.id == key_id), None)
-
-    async def secret(self, name: str) -> bytes:
-        return name.encode().ljust(32)
 
 
 def make_keys() -> Keys:

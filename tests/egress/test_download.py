@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.egress.loopback import Loopback, Request, reply, serving
 
-from darkroom.domain.errors import EgressDenied, WeightsUnavailable
+from darkroom.domain.errors import EgressDenied, FilesUnavailable, WeightsUnavailable
 from darkroom.egress.fetch import GuardedFetcher
 
 BODY = bytes(range(256)) * 20_000
@@ -146,3 +146,17 @@ async def test_a_redirect_to_inside_is_denied(
     mirror.elsewhere = "http://127.0.0.2/file"
     with pytest.raises(EgressDenied):
         await get(door, server.url("/x"), tmp_path / "f")
+
+
+async def test_a_full_disk_is_no_fault_of_the_network(
+    door: GuardedFetcher, server: Loopback
+) -> None:
+    with pytest.raises(FilesUnavailable, match="No space left on device"):
+        await get(door, server.url("/file"), Path("/dev/full"))
+
+
+async def test_a_folder_that_is_not_there_is_no_fault_of_the_network(
+    door: GuardedFetcher, server: Loopback, tmp_path: Path
+) -> None:
+    with pytest.raises(FilesUnavailable, match="No such file or directory"):
+        await get(door, server.url("/file"), tmp_path / "gone" / "f")

@@ -8,7 +8,7 @@ import pytest
 from tests.egress.loopback import Loopback, Request, ignored, reply, serving
 
 from darkroom.domain.errors import EgressDenied, InputUnusable
-from darkroom.egress.fetch import GuardedFetcher
+from darkroom.egress.fetch import FETCHES_IN_ALL, GuardedFetcher
 
 
 class Site:
@@ -194,3 +194,19 @@ async def test_waiting_for_a_turn_does_not_count_as_slowness(server: Loopback) -
         *timed_out, body = await asyncio.gather(*slow, quick, return_exceptions=True)
     assert all(isinstance(one, InputUnusable) for one in timed_out)
     assert body == b"reached /file"
+
+
+async def test_who_waits_for_a_busy_host_keeps_nobody_from_another(
+    server: Loopback, site: Site
+) -> None:
+    other_site = Site()
+    async with serving(other_site) as other:
+        # By another name of its own, for permits are given by host name.
+        elsewhere = other.url("/file").replace("127.0.0.1", "localhost")
+        allow = [server.place, f"localhost:{other.port}"]
+        async with GuardedFetcher(allow=allow) as door, asyncio.TaskGroup() as group:
+            for _ in range(FETCHES_IN_ALL + 4):
+                group.create_task(door.fetch(server.url("/gated/1"), limit_bytes=100))
+            await site.full.wait()
+            assert await door.fetch(elsewhere, limit_bytes=100) == b"reached /file"
+            site.gate.set()

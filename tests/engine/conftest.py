@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from darkroom.domain.families import Family
 from darkroom.engine.device import compute_alone
-from darkroom.engine.interface import Family
 from darkroom.engine.tiny import tiny_weights
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from darkroom.domain.errors import WeightsUnavailable
+from darkroom.domain.families import Family
 from darkroom.engine.folders import check_folder
-from darkroom.engine.interface import Family
 
 SD = Family.STABLE_DIFFUSION
 

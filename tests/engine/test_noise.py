@@ -31,6 +31,11 @@ def test_a_seed_of_any_size_and_sign_is_taken() -> None:
     assert len(drawn) == 3
 
 
+def test_only_the_lowest_32_bits_of_a_seed_count() -> None:
+    assert torch.equal(_draw(generator_of(2**32 + 9)), _draw(generator_of(9)))
+    assert not torch.equal(_draw(generator_of(2**31 + 9)), _draw(generator_of(9)))
+
+
 def test_lower_precision_draws_the_same_noise() -> None:
     full = torch.randn(SHAPE, generator=generator_of(4))
     half = torch.randn(SHAPE, generator=generator_of(4), dtype=torch.bfloat16)

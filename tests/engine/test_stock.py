@@ -18,9 +18,10 @@ from safetensors.torch import (
 from torch import Tensor
 
 from darkroom.domain.errors import RunFailed, WeightsUnavailable
+from darkroom.domain.families import Family
 from darkroom.engine.device import Device
 from darkroom.engine.edge import PipelineKind, SchedulerKind, built
-from darkroom.engine.interface import Engine, Family, Order, Picture, Row, Sampler
+from darkroom.engine.interface import Engine, Order, Picture, Row, Sampler
 from darkroom.engine.loading import load_engine
 
 # The Euler schedules of diffusers hand a tensor to numpy in a way that numpy 2 will not take.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.engine.interface import Family
+from darkroom.domain.families import Family
 from darkroom.engine.tiny import tiny_weights, write_tiny
 
 
@@ -36,7 +36,7 @@ def test_nothing_half_made_is_left_behind(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_two_processes_may_make_the_same_weights(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from darkroom.engine.interface import Family;"
+        "import sys; from pathlib import Path; from darkroom.domain.families import Family;"
         "from darkroom.engine.tiny import tiny_weights;"
         "print(tiny_weights(Family.FLUX2_KLEIN, Path(sys.argv[1])))"
     )

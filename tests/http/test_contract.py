@@ -9,8 +9,11 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
+from starlette.types import Receive, Scope, Send
+from tests.http import described
 
 from darkroom.domain.model import Json
+from darkroom.domain.schema import envelope_schema
 from darkroom.http import contract
 
 Object = Mapping[str, Json]
@@ -153,7 +156,7 @@ def test_what_is_sent_is_the_document_without_spaces() -> None:
 
 
 def test_operations_are_told_where_they_are_mounted() -> None:
-    told = contract.operations()
+    told = described.operations()
     assert ("POST", "/v1/predictions") in told
     assert ("GET", "/v1/files/{token}") in told
     assert ("GET", "/files/{token}/{name}") in told
@@ -168,26 +171,66 @@ async def nothing(request: Request) -> Response:
 def routes() -> list[Route]:
     return [
         Route(path, nothing, methods=[method], name=f"{method} {path}")
-        for method, path in contract.operations()
+        for method, path in described.operations()
     ]
 
 
 def test_routes_that_are_as_described_differ_in_nothing() -> None:
-    assert contract.differences(routes()) == []
+    assert described.differences(routes()) == []
 
 
 def test_a_mounted_route_with_other_parameter_names_is_the_same_route() -> None:
     asked = ("GET", "/v1/models/{model_owner}/{model_name}")
-    others = [one for one in contract.operations() if one != asked]
+    others = [one for one in described.operations() if one != asked]
     mounted = Mount("/v1", routes=[Route("/models/{owner}/{name}", nothing)])
     served = [Route(path, nothing, methods=[method]) for method, path in others]
-    assert contract.differences([*served, mounted]) == []
+    assert described.differences([*served, mounted]) == []
 
 
 def test_a_route_that_is_not_described_and_one_that_is_missing_are_both_named() -> None:
     kept = [one for one in routes() if one.name != "POST /v1/predictions"]
     served = [*kept, Route("/v1/secret", nothing, methods=["GET"])]
-    assert contract.differences(served) == [
+    assert described.differences(served) == [
         "GET /v1/secret is served but not described",
         "POST /v1/predictions is described but not served",
     ]
+
+
+def test_a_route_for_every_method_is_told() -> None:
+    (told,) = (one for one in described.differences([*routes(), Route("/p/{id}", Every())]))
+    assert told == "ANY /p/{} is served but not described"
+
+
+class Every:
+    """An endpoint that Starlette takes for an application, so that no method is assumed."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError(scope, receive, send)
+
+
+_WORDS = frozenset({"description", "deprecated"})
+
+
+def plain(value: Json) -> Json:
+    """A schema without references and without words for people."""
+    holder = resolved(value)
+    if isinstance(holder, Mapping):
+        return {name: plain(one) for name, one in holder.items() if name not in _WORDS}
+    if isinstance(holder, Sequence) and not isinstance(holder, str):
+        return [plain(one) for one in holder]
+    return holder
+
+
+@pytest.mark.parametrize("name", ["PredictionRequest", "ModelPredictionRequest"])
+def test_the_published_body_of_a_create_is_the_one_that_is_checked(name: str) -> None:
+    checked = {**envelope_schema()}
+    checked["dependentRequired"] = checked.pop("dependencies")  # the newer draft's name
+    properties = {**obj(checked["properties"])}
+    properties["is_training"] = {}  # as good as True
+    required = cast("list[str]", checked["required"])
+    if name == "ModelPredictionRequest":
+        required = [one for one in required if one != "version"]
+        del properties["version"]
+    whole = {**checked, "properties": properties, "required": required}
+
+    assert plain(obj(obj(DOCUMENT["components"])["schemas"])[name]) == plain(whole)

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from tests.http.described import differences
 from tests.support.rig import KEY, ORIGIN, Rig
 from tests.support.rig import rig as open_rig
 
-from darkroom.http import contract
+from darkroom.http.edge import Hosts
 
 NOTHING = {"detail": "The requested resource could not be found.", "status": 404}
 
@@ -53,11 +54,33 @@ async def test_unknown_paths_answer_the_generic_404(rig: Rig, path: str) -> None
     assert (answer.status_code, answer.json()) == (404, NOTHING)
 
 
-async def test_a_wrong_method_is_told_as_json(rig: Rig) -> None:
-    answer = await rig.client.delete("/v1/predictions")
+@pytest.mark.parametrize("path", ["/v1/predictions", "/v1/models", "/healthz", "/docs"])
+async def test_a_wrong_method_is_told_as_json(rig: Rig, path: str) -> None:
+    answer = await rig.client.delete(path)
 
     assert answer.status_code == 405
     assert answer.json()["status"] == 405
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/healthz", "/docs"])
+async def test_what_can_be_read_can_be_asked_for_its_head(rig: Rig, path: str) -> None:
+    assert (await rig.client.head(path)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/models/no/such",
+        "/v1/models/darkroom/echo/versions/no",
+        "/v1/models/no/such/predictions",
+        "/v1/models?cursor=none-of-ours",
+    ],
+)
+async def test_what_does_not_exist_is_told_in_the_wires_one_sentence(rig: Rig, path: str) -> None:
+    create = path.endswith("/predictions")
+    answer = await rig.client.request("POST" if create else "GET", path, content=b'{"input": {}}')
+
+    assert (answer.status_code, answer.json()) == (404, NOTHING)
 
 
 @pytest.mark.parametrize(
@@ -68,10 +91,32 @@ async def test_a_wrong_method_is_told_as_json(rig: Rig) -> None:
         ("10.0.0.7", 200),
         ("[::1]:8000", 200),
         ("example.test", 200),
+        ("LOCALHOST:8000", 200),
+        ("localhost.", 200),
+        ("Example.Test.:80", 200),
+        ("example.test..", 400),
+        ("", 400),
+        ("::1", 400),
+        ("[10.0.0.7]", 400),
+        ("[fe80::1%<script>]", 400),
+        ("[fe80::1%25eth0]:80", 400),
+        ("localhost:99999999", 400),
+        ("localhost:", 400),
+        ("localhost:80:80", 400),
+        ("localhost/x", 400),
     ],
 )
 async def test_only_known_hosts_are_answered(rig: Rig, host: str, status: int) -> None:
     assert (await rig.client.get("/healthz", headers={"Host": host})).status_code == status
+
+
+async def test_a_host_that_was_refused_or_accepted_once_is_so_again(rig: Rig) -> None:
+    for host, status in [("localhost", 200), ("evil.test", 400)] * 2:
+        assert (await rig.client.get("/healthz", headers={"Host": host})).status_code == status
+
+
+def test_names_of_the_operator_are_compared_without_case() -> None:
+    assert Hosts(frozenset({"Pictures.Example."})).accepts("pictures.example:8000")
 
 
 async def test_urls_are_built_from_the_host_the_client_used(rig: Rig) -> None:
@@ -96,4 +141,4 @@ async def test_api_answers_are_private_and_typed(rig: Rig) -> None:
 
 async def test_the_published_description_names_exactly_the_routes_there_are(tmp_path: Path) -> None:
     async with open_rig(tmp_path) as rig:
-        assert contract.differences(rig.routes) == []
+        assert differences(rig.routes) == []

@@ -4,10 +4,10 @@ import pytest
 from tests.support.rig import PICTURE, Rig
 
 
-async def finished(rig: Rig) -> str:
+async def finished(rig: Rig, data: bytes = PICTURE) -> str:
     rig.worker.join()
     shown = await rig.create()
-    await rig.worker.succeed(rig.worker.jobs[0])
+    await rig.worker.succeed(rig.worker.jobs[0], data=data)
     await rig.settled()
     return str((await rig.get(shown["id"]))["output"])
 
@@ -37,6 +37,12 @@ async def test_a_file_needs_no_credentials(rig: Rig, authorization: str) -> None
         ("bytes=32-", 416, 0, 0),
         ("bytes=0-1,3-4", 200, 0, 32),
         ("lines=0-1", 200, 0, 32),
+        ("bytes=-", 200, 0, 32),
+        ("bytes=-0", 416, 0, 0),
+        ("bytes=-99", 206, 0, 32),
+        ("bytes=5-4", 416, 0, 0),
+        (f"bytes={'9' * 5000}-", 200, 0, 32),
+        (f"bytes=0-{'9' * 5000}", 200, 0, 32),
     ],
 )
 async def test_ranges(rig: Rig, asked: str, status: int, start: int, end: int) -> None:
@@ -49,11 +55,56 @@ async def test_ranges(rig: Rig, asked: str, status: int, start: int, end: int) -
         assert answer.headers["content-range"] == f"bytes {start}-{end - 1}/32"
 
 
-async def test_a_known_copy_is_not_sent_again(rig: Rig) -> None:
+@pytest.mark.parametrize(
+    ("asked", "status"), [("bytes=-", 200), ("bytes=0-", 416), ("bytes=-5", 416)]
+)
+async def test_an_empty_file_has_no_range(rig: Rig, asked: str, status: int) -> None:
+    answer = await rig.client.get(await finished(rig, b""), headers={"Range": asked})
+
+    assert answer.status_code == status
+    assert answer.headers.get("content-range") == (None if status == 200 else "bytes */0")
+
+
+@pytest.mark.parametrize(
+    ("known", "status"),
+    [
+        ("{tag}", 304),
+        ("W/{tag}", 304),
+        ('"other", {tag}', 304),
+        ("*", 304),
+        ('"other"', 200),
+        ('"x{tag}x"', 200),
+        ("", 200),
+    ],
+)
+async def test_a_known_copy_is_not_sent_again(rig: Rig, known: str, status: int) -> None:
     url = await finished(rig)
     tag = (await rig.client.get(url)).headers["etag"]
+    headers = {"If-None-Match": known.format(tag=tag)}
 
-    assert (await rig.client.get(url, headers={"If-None-Match": tag})).status_code == 304
+    assert (await rig.client.get(url, headers=headers)).status_code == status
+
+
+@pytest.mark.parametrize("asked", ["", "bytes=0-3"])
+async def test_a_file_whose_bytes_are_gone_is_not_found(rig: Rig, asked: str) -> None:
+    rig.worker.join()
+    shown = await rig.create()
+    (job,) = rig.worker.jobs
+    await rig.worker.succeed(job)
+    await rig.settled()
+    await rig.blobs.delete(f"predictions/{job.id}/{job.attempt}/0")
+    url = str((await rig.get(shown["id"]))["output"])
+    answer = await rig.client.get(url, headers={"Range": asked} if asked else {})
+
+    assert answer.status_code == 404
+    assert answer.json()["detail"] == "The requested resource could not be found."
+
+
+async def test_a_long_file_comes_whole(rig: Rig) -> None:
+    data = bytes(range(256)) * 3000
+    answer = await rig.client.get(await finished(rig, data))
+
+    assert (answer.status_code, answer.content == data) == (200, True)
 
 
 async def test_head_tells_the_length_alone(rig: Rig) -> None:

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
+from tests.http.described import operations
 
 from darkroom.domain.ids import PredictionId, VersionId
 from darkroom.domain.model import Json, Model, OutputKind, Version
@@ -352,7 +353,7 @@ async def test_the_front_page_names_address_key_and_models() -> None:
     echo = Model(owner="darkroom", name="echo", description="<i>", official=False, latest=version)
     text = await front([echo])
     assert f"{ORIGIN}/v1" in text
-    assert "darkroom keys create" in text
+    assert "darkroom keys create --owner NAME" in text
     assert "darkroom/echo<i>" in text
     assert "None yet" in await front([])
 
@@ -363,7 +364,7 @@ async def test_the_description_of_the_api_shows_every_operation(
     page = Reader((await browser.get("/docs")).text)
     ids = {one.get("id") for one in page.all("article")}
     told = [one for one in ids if one and not one.startswith("schema-")]
-    assert len(told) == len(contract.operations())
+    assert len(told) == len(operations())
     assert {"predictions.create", "files.open", "schema-Prediction"} <= ids
     assert "You did not pass an authentication token" in page.words
     inner = {str(one["href"])[1:] for one in page.all("a") if str(one["href"]).startswith("#")}
@@ -382,6 +383,7 @@ def test_the_request_can_be_pasted_into_a_shell() -> None:
     assert "stable-diffusion-img2img:15a3689e" in text
     assert "it'\"'\"'s $HOME `x`\\n" in text
     assert '"image": "DATA_URL_OF_YOUR_FILE"' in text
+    assert "Bearer $DARKROOM_TOKEN" in text
 
 
 def test_an_official_model_is_asked_for_by_its_name() -> None:

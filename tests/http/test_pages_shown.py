@@ -17,6 +17,7 @@ PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUg=="
         (" 4%|#  | 1/25\r 8%|##  | 2/25\rsaving\n", Progress(2, 25)),
         ("100%|##########| 25/25\n  0%|          | 0/4\n", Progress(0, 4)),
         ("48 percent | 12/25", None),
+        (f" 4%|#  | 1/25\n 8%|##  | 2/{'9' * 5000}", Progress(1, 25)),
     ],
 )
 def test_progress_is_that_of_the_last_bar(logs: str, progress: Progress | None) -> None:
@@ -34,6 +35,8 @@ def test_progress_is_that_of_the_last_bar(logs: str, progress: Progress | None) 
         (PIXEL, Media.PICTURE),
         ("data:image/svg+xml;base64,AAAA", Media.DATA),
         ("data:,hello", Media.DATA),
+        ("DATA:,hello", Media.DATA),
+        ("data: nothing follows", Media.TEXT),
         ("https://a\nb", Media.TEXT),
         ("see https://example.com", Media.TEXT),
         ("http://[", Media.LINK),
@@ -45,3 +48,11 @@ def test_what_a_string_stands_for(text: str, media: Media) -> None:
 
 def test_a_data_url_is_described_by_type_and_size() -> None:
     assert data_summary("data:image/png;base64," + "A" * 16384) == "image/png, about 12 kB"
+    assert data_summary("data:text/plain;charset=utf-8,a") == "text/plain, about 1 kB"
+    assert len(data_summary("data:" + "a" * 10_000 + ",")) < 150
+
+
+@pytest.mark.timeout(20)
+def test_a_long_string_that_only_begins_like_a_data_url_is_read_once() -> None:
+    # Looking for its comma again from every character would take minutes.
+    assert media_of("data:" + "a" * 1_000_000, origin=ORIGIN) is Media.TEXT

@@ -3,7 +3,8 @@
 import asyncio
 from typing import cast
 
-from tests.support.rig import Rig, failed, succeeded
+import pytest
+from tests.support.rig import PICTURE, Rig, failed, succeeded
 
 from darkroom.protocol.messages import Gave, Said
 
@@ -59,6 +60,30 @@ async def test_a_reader_resumes_after_the_last_event_it_saw(rig: Rig) -> None:
     assert [one["data"] for one in events] == ["a ", "b\n\n", "{}"]
     assert blocks(resumed.text) == events[1:]
     assert (await rig.get(shown["id"]))["output"] == ["a ", "b\n\n"]
+
+
+@pytest.mark.parametrize("number", ["9" * 30, "9" * 5000, "-1", "²", "one"])
+async def test_a_number_of_an_event_that_nobody_sent_means_from_the_start(
+    rig: Rig, number: str
+) -> None:
+    shown = await rig.create()
+    await rig.client.post(f"/v1/predictions/{shown['id']}/cancel")
+    headers = {b"Last-Event-ID": f"0:{number}".encode()}
+    answer = await rig.client.get(stream_url(shown), headers=headers)
+
+    assert [one["event"] for one in blocks(answer.text)] == ["done"]
+
+
+async def test_the_name_of_an_output_is_spelled_for_a_url(rig: Rig) -> None:
+    rig.worker.join()
+    shown = await rig.create()
+    await rig.worker.succeed(rig.worker.jobs[0], name="a b#ü?.png")
+    await rig.settled()
+    told = blocks((await rig.client.get(stream_url(shown))).text)[0]["data"]
+
+    assert told.endswith("/a%20b%23%C3%BC%3F.png")
+    assert told == (await rig.get(shown["id"]))["output"]
+    assert (await rig.client.get(told)).content == PICTURE
 
 
 async def test_a_waiting_reader_hears_events_as_they_come(rig: Rig) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import zlib
 from collections.abc import AsyncGenerator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,31 @@ SVG = b"<svg xmlns='http://www.w3.org/2000/svg' width='64' height='64'/>"
 async def pool() -> AsyncGenerator[DecoderPool]:
     async with DecoderPool(max_pixels=1_000_000, processes=1) as opened:
         yield opened
+
+
+@pytest.mark.parametrize("times", [0.5, 1.0, 3.0])
+def test_what_a_decoding_may_take_grows_with_the_pixels_allowed(times: float) -> None:
+    usual = Limits()
+    limits = Limits.for_pixels(int(usual.max_pixels * times))
+    assert limits.max_pixels == usual.max_pixels * times
+    more = max(1.0, times)
+    assert limits.memory_bytes == usual.memory_bytes * more
+    assert limits.cpu_seconds == usual.cpu_seconds * more
+    assert limits.wall_seconds == usual.wall_seconds * more
+
+
+@pytest.mark.slow
+async def test_a_picture_beyond_the_usual_is_decoded_where_it_is_allowed(
+    tmp_path: Path,
+) -> None:
+    large = Image.new("RGB", (15_000, 10_000), (10, 20, 30))
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    file = BytesIO()
+    large.save(file, "PNG", compress_level=1, exif=turned)
+    async with DecoderPool(max_pixels=150_000_000, processes=1) as pool:
+        pixels = await pool.decode(file.getvalue(), tmp_path / "large")
+    assert (pixels.width, pixels.height) == (10_000, 15_000)
 
 
 async def decoded(pool: DecoderPool, data: bytes, to: Path) -> Image.Image:

@@ -1,10 +1,13 @@
 """A worker gets the settings of its server through its environment."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from darkroom.compose.placing import worker_environment
+from darkroom.compose.placing import worker_command, worker_environment
 from darkroom.settings import load
 
 
@@ -32,3 +35,24 @@ def test_what_only_the_server_needs_stays_with_it() -> None:
     environment = worker_environment(chosen, {"PATH": "/bin", "DARKROOM_BOOTSTRAP_KEY": "k" * 16})
     assert environment["PATH"] == "/bin"
     assert not {"DARKROOM_BOOTSTRAP_KEY", "DARKROOM_MODELS"} & set(environment)
+
+
+def test_a_worker_is_told_whose_child_it_is() -> None:
+    told = list(worker_command(Path("s"), "local-1"))
+    assert told[told.index("--parent") + 1] == str(os.getpid())
+
+
+def test_a_worker_whose_server_has_died_meanwhile_ends_before_it_begins(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    words = ["worker", "--socket", str(tmp_path / "s"), "--name", "w", "--parent", "1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "darkroom", *words],
+        env={"PATH": os.environ["PATH"], "DARKROOM_DATA_DIR": str(data)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "process 1 has ended" in done.stderr + done.stdout
+    assert not data.exists()

@@ -10,14 +10,14 @@ from safetensors.torch import (
     load_file,  # pyright: ignore[reportUnknownVariableType]  # a bare PathLike of theirs
     save_file,  # pyright: ignore[reportUnknownVariableType]  # likewise
 )
+from tests.support.versions import make_spec
 
 from darkroom.domain.errors import RunCanceled, RunFailed, WeightsUnavailable
+from darkroom.domain.families import Family
 from darkroom.domain.model import JsonScalar
-from darkroom.engine.interface import Family
 from darkroom.engine.tiny import write_tiny
 from darkroom.protocol.messages import Bytes, Pixels, VersionSpec
 from darkroom.runners.diffusers import DiffusersRunner
-from darkroom.runners.diffusers.progress import progress_line
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -87,16 +87,7 @@ def _version(family: Family, schema: str, tiny_folder: Path, weights: str = "tin
         "weights": weights,
         "tiny_folder": str(tiny_folder),
     }
-    return VersionSpec(
-        id="0" * 64,
-        model="owner/name",
-        kind="diffusers",
-        fields=[],
-        output="files",
-        concurrency=1,
-        pixels=True,
-        config=config,
-    )
+    return make_spec(config=config)
 
 
 async def _loaded(version: VersionSpec, log: list[str] | None = None) -> DiffusersRunner:
@@ -290,19 +281,3 @@ async def test_pickled_weights_are_refused(tmp_path: Path, pickled: Path) -> Non
     version = _version(Family.FLUX_KONTEXT, "kontext-dev", tmp_path, weights=str(pickled))
     with pytest.raises(WeightsUnavailable, match="pickled"):
         await _loaded(version)
-
-
-@pytest.mark.parametrize(
-    ("done", "total", "seconds", "line"),
-    [
-        (12, 25, 3.1, " 48%|####8     | 12/25 [00:03<00:03,  3.87it/s]"),
-        (1, 4, 8.0, " 25%|##5       | 1/4 [00:08<00:24,  8.00s/it]"),
-        (500, 500, 3700.0, "100%|##########| 500/500 [1:01:40<00:00,  7.40s/it]"),
-        (1, 500, 0.0, "  0%|          | 1/500 [00:00<00:00, ?it/s]"),
-    ],
-)
-def test_progress_lines_have_the_shape_of_tqdm(
-    done: int, total: int, seconds: float, line: str
-) -> None:
-    assert progress_line(done, total, seconds) == line
-    assert PROGRESS.match(line)

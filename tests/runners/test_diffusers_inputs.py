@@ -5,9 +5,10 @@ import pytest
 from PIL import Image
 
 from darkroom.domain.errors import InvalidSetting, RunFailed
+from darkroom.domain.families import SERVED, Family, Schema
 from darkroom.domain.model import JsonScalar
-from darkroom.engine.interface import Family, Sampler
-from darkroom.runners.diffusers.inputs import FAMILIES, Inputs, Plan, Schema, plan
+from darkroom.engine.interface import Sampler
+from darkroom.runners.diffusers.inputs import Inputs, Plan, plan
 from darkroom.runners.diffusers.pictures import Encoding, Format
 from darkroom.runners.diffusers.setup import read_setup
 from darkroom.runners.diffusers.sizes import SIZES, TRAINED, nearest_trained
@@ -230,4 +231,5 @@ def test_a_configuration_that_makes_no_sense_names_the_choices(
 
 @pytest.mark.parametrize("family", Family)
 def test_a_configuration_without_a_schema_takes_one_that_fits(family: Family) -> None:
-    assert family in FAMILIES[read_setup({"family": family, "weights": "/models/own"}).schema]
+    schema = read_setup({"family": family, "weights": "/models/own"}).schema
+    assert schema in SERVED[family]

@@ -3,18 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.contexts import make_context
 
 from darkroom.domain.errors import RunFailed
-from darkroom.protocol.messages import Bytes, FromHost, Output, Pixels, Run
-from darkroom.runners.context import Context
+from darkroom.protocol.messages import Bytes, FromHost, Output
 from darkroom.runners.echo import EchoRunner, EchoTextRunner, split
-
-
-def context(sent: list[FromHost], **given: "str | int | Bytes | Pixels") -> Context:
-    values = {name: value for name, value in given.items() if isinstance(value, str | int)}
-    files = {name: value for name, value in given.items() if isinstance(value, Bytes | Pixels)}
-    run = Run("p1", 1, "v", {**values}, files)
-    return Context(run, lambda message, _: sent.append(message))
 
 
 @pytest.mark.parametrize(
@@ -28,7 +21,7 @@ def context(sent: list[FromHost], **given: "str | int | Bytes | Pixels") -> Cont
 )
 async def test_the_picture_comes_back_as_it_was(content_type: str, name: str) -> None:
     sent: list[FromHost] = []
-    here = context(sent, image=Bytes(content_type, b"bytes"), ms=1)
+    here = make_context(sent, image=Bytes(content_type, b"bytes"), ms=1)
     await EchoRunner().run(here)
     assert sent == [Output("p1", 1, 0, name, content_type, b"bytes", None)]
     assert here.metrics == '{"image_count":1}'
@@ -36,17 +29,17 @@ async def test_the_picture_comes_back_as_it_was(content_type: str, name: str) ->
 
 async def test_without_a_picture_it_says_what_it_needs() -> None:
     with pytest.raises(RunFailed, match="needs a picture in the input `image`"):
-        await EchoRunner().run(context([], prompt="a"))
+        await EchoRunner().run(make_context([], prompt="a"))
 
 
 async def test_what_is_no_picture_is_refused() -> None:
     with pytest.raises(RunFailed, match="not a JPEG, PNG, GIF or WebP"):
-        await EchoRunner().run(context([], image=Bytes("application/octet-stream", b"x")))
+        await EchoRunner().run(make_context([], image=Bytes("application/octet-stream", b"x")))
 
 
 async def test_text_without_a_prompt_is_empty() -> None:
     sent: list[FromHost] = []
-    await EchoTextRunner().run(context(sent))
+    await EchoTextRunner().run(make_context(sent))
     assert sent == []
 
 

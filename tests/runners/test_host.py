@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from tests.support.versions import make_spec
 
 from darkroom.domain.errors import PeerMisbehaved, RunCanceled
 from darkroom.ports import RunContext, Runner
@@ -64,16 +65,7 @@ class Sent:
 
 
 def version(name: str = "v") -> VersionSpec:
-    return VersionSpec(
-        id=name,
-        model="a/b",
-        kind="scripted",
-        fields=[],
-        output="text",
-        concurrency=1,
-        pixels=False,
-        config={},
-    )
+    return make_spec(id=name, kind="scripted")
 
 
 @asynccontextmanager
@@ -124,6 +116,26 @@ async def test_loads_and_unloads_happen_in_order_and_a_close_that_raises_does_no
         with pytest.raises(PeerMisbehaved, match="v, which is not loaded"):
             host.received(Run("p1", 1, "v", {}, {}))
     assert "closing hurts" in capsys.readouterr().err
+
+
+async def test_a_runner_whose_setup_fails_is_closed(capsys: pytest.CaptureFixture[str]) -> None:
+    class Half(Scripted):
+        async def setup(self, version: VersionSpec, log: Callable[[str], None]) -> None:
+            await super().setup(version, log)
+            raise MemoryError("half the weights are loaded")
+
+    runner = Half(lambda context: context.log("x"))
+    sent = Sent()
+    host = Host(lambda _: lambda: runner, sent.add)
+    loading = asyncio.create_task(host.load())
+    for name in ("v", "w"):
+        sent.messages.clear()
+        host.received(Load(version(name)))
+        told = await sent.until(NotLoaded)
+        assert told == NotLoaded(name, "MemoryError: half the weights are loaded")
+    assert runner.facts[:3] == ["setup v", "close", "setup w"]
+    assert "closing hurts" in capsys.readouterr().err
+    loading.cancel()
 
 
 async def test_a_class_that_cannot_be_found_is_told() -> None:

@@ -177,6 +177,21 @@ def test_a_revision_pins_weights_and_makes_another_version() -> None:
     assert pinned.id != load_catalogue({"acme/edit": entry}).resolve("acme/edit")[1].id
 
 
+def test_a_revision_may_stand_behind_the_address() -> None:
+    entry = {"runner": "diffusers", "family": "flux2-klein", "weights": "hf://acme/edit@v2"}
+    version = load_catalogue({"acme/edit": entry}).resolve("acme/edit")[1]
+    assert version.config["weights"] == "hf://acme/edit@v2"
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [("hf://acme/x", "pictures are noise"), ("./mine", "the same folder is loaded")],
+)
+def test_a_readme_says_what_tiny_weights_mean_for_it(weights: str, words: str) -> None:
+    entry = {"runner": "diffusers", "family": "flux2-klein", "weights": weights}
+    assert words in load_catalogue({"acme/x": entry}).resolve("acme/x")[0].readme
+
+
 def test_an_entry_in_place_of_a_built_in_keeps_inputs_version_and_flag() -> None:
     catalogue = load_catalogue({DEV: {"runner": "diffusers", "family": "flux2-klein"}})
     model, version = catalogue.resolve(DEV)
@@ -216,6 +231,15 @@ GOOD = {"runner": "diffusers", "family": "stable-diffusion", "weights": "hf://ac
         ("acme/x", {**GOOD, "weights": ""}, "models.acme/x.weights: must be"),
         ("acme/x", {**GOOD, "weights": "hf://acme"}, "models.acme/x.weights: must be"),
         ("acme/x", {**GOOD, "weights": "https://acme/x"}, "models.acme/x.weights: must be"),
+        ("acme/x", {**GOOD, "weights": "hf://a..b/c"}, "models.acme/x.weights: must be"),
+        ("acme/x", {**GOOD, "weights": "hf://a/b@../c"}, "models.acme/x.weights: must be"),
+        ("acme/x", {**GOOD, "weights": "x.safetensors"}, "models.acme/x.weights: .* single file"),
+        ("acme/x", {**GOOD, "revision": "-v"}, "models.acme/x.revision: must be a branch"),
+        (
+            "acme/x",
+            {**GOOD, "weights": "hf://a/b@v1", "revision": "v2"},
+            "models.acme/x.revision: .*one already",
+        ),
         ("acme/x", {**GOOD, "weights": "./x", "revision": "v1"}, "models.acme/x.revision"),
         ("acme/x", {**GOOD, "loras": [{"weights": "y"}]}, "models.acme/x.loras: not there yet"),
         (DEV, GOOD, f"models.{DEV}.family: 'stable-diffusion' cannot serve"),

@@ -62,8 +62,10 @@ async def test_a_wait_that_is_over_leaves_the_latest_state() -> None:
 
 async def test_a_fault_is_raised_to_whoever_waits() -> None:
     hub = Hub()
+    done: asyncio.Future[Prediction] = asyncio.get_running_loop().create_future()
+    done.set_exception(RuntimeError("disk full"))
     with hub.subscribed(RUNNING.id) as subscription:
-        subscription.fail(RuntimeError("disk full"))
+        subscription.fail_with(done)
         with pytest.raises(RuntimeError, match="disk full"):
             await subscription.ended(60)
 

@@ -1,16 +1,15 @@
 """Keys are found by digest, expire, are revoked, and never kept in the clear."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.keys import KeysInMemory
 
 from darkroom.domain.errors import InvalidSetting
 from darkroom.domain.prediction import Milliseconds
-from darkroom.ports import ApiKey
 from darkroom.service.keys import Keys, digest, well_formed
 
 T0 = 1_800_000_000_000
@@ -29,30 +28,6 @@ class Clock:
         return self.now / 1000
 
 
-class KeysInMemory:
-    """A KeyStore without a disk."""
-
-    def __init__(self) -> None:
-        self.rows: list[ApiKey] = []
-
-    async def add_key(self, key: ApiKey) -> ApiKey:
-        self.rows.append(key)
-        return key
-
-    async def keys(self) -> Sequence[ApiKey]:
-        return tuple(self.rows)
-
-    async def revoke_key(self, key_id: str) -> ApiKey | None:
-        for n, row in enumerate(self.rows):
-            if row.id == key_id:
-                self.rows[n] = replace(row, revoked_at=row.revoked_at or Milliseconds(T0))
-                return self.rows[n]
-        return None
-
-    async def secret(self, name: str) -> bytes:
-        return name.encode().ljust(32)
-
-
 class Counted:
     """Different bytes at every call, the same in every run."""
 
@@ -64,7 +39,7 @@ class Counted:
 
 
 def make_keys() -> tuple[Keys, KeysInMemory, Clock]:
-    store, clock = KeysInMemory(), Clock()
+    store, clock = KeysInMemory(T0), Clock()
     return Keys(store, clock, Counted()), store, clock
 
 

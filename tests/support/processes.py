@@ -2,32 +2,38 @@
 
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Self, TypeVar, cast
+from typing import Self, cast
 
 import httpx2
 
 KEY = "a-key-of-sixteen-characters"
 DEADLINE_SECONDS = 60.0
 _ADDRESS = re.compile(r"darkroom is listening on (http://\S+)")
-T = TypeVar("T")
 
 
-def until(found: Callable[[], T | None], what: str, seconds: float = DEADLINE_SECONDS) -> T:
-    """What *found* gives as soon as it gives anything; processes have no signal to wait on."""
+def wait_until_gone(pids: Iterable[int], seconds: float = DEADLINE_SECONDS) -> None:
+    """Return once each of *pids* has ended, a zombie having done so."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        value = found()
-        if value is not None:
-            return value
-        time.sleep(0.02)
-    raise AssertionError(f"{what} did not happen within {seconds:g} s")
+    for pid in pids:
+        try:
+            end = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        try:
+            left = max(0.0, deadline - time.monotonic())
+            assert select.select([end], [], [], left)[0], (
+                f"{pid} is still there: {command_line(pid)}"
+            )
+        finally:
+            os.close(end)
 
 
 class Server:
@@ -35,7 +41,7 @@ class Server:
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
-        self._environment = {
+        self.environment = {
             **{name: value for name, value in os.environ.items() if "DARKROOM" not in name},
             "DARKROOM_DATA_DIR": str(folder / "data"),
             "DARKROOM_BOOTSTRAP_KEY": KEY,
@@ -56,10 +62,10 @@ class Server:
         family = self.family()
         if self._process is not None:
             self.kill()
-        until(lambda: True if not any(map(alive, family)) else None, "the end of all processes")
+        wait_until_gone(family)
 
     def start(self) -> None:
-        """Start, and wait until the address is told and a worker is there."""
+        """Start, and wait for the address; runs asked for from then on wait for a worker."""
         log = (self.folder / "server.log").open("a")
         with log:
             self._process = subprocess.Popen(
@@ -67,7 +73,7 @@ class Server:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env=self._environment,
+                env=self.environment,
                 cwd=self.folder,
             )
         assert self._process.stdout is not None
@@ -83,13 +89,6 @@ class Server:
             timeout=DEADLINE_SECONDS,
             trust_env=False,
         )
-        until(self._ready, "readiness")
-
-    def _ready(self) -> bool | None:
-        try:
-            return True if self.client.get("/readyz").status_code == 200 else None
-        except httpx2.TransportError:
-            return None
 
     # predictions
 
@@ -140,10 +139,9 @@ class Server:
 
     def process(self, words: str) -> int:
         """The descendant whose command line contains *words*."""
-        return until(lambda: self._process_now(words), f"a process {words!r}")
-
-    def _process_now(self, words: str) -> int | None:
-        return next((pid for pid in descendants(self.pid) if words in command_line(pid)), None)
+        found = [pid for pid in descendants(self.pid) if words in command_line(pid)]
+        assert found, f"no process {words!r}"
+        return found[0]
 
     def kill(self) -> None:
         """SIGKILL the server alone."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sqlite3
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -70,6 +71,12 @@ class HandWorker:
             await self.came.wait()
         return self.jobs[number]
 
+    async def taken(self) -> None:
+        """Wait until a slot is taken, before the job itself comes."""
+        assert self.seat is not None
+        while not self.seat.held:  # noqa: ASYNC110  # nothing is signaled at that moment
+            await asyncio.sleep(0)
+
     def _close(self) -> None:
         self.closed = True
 
@@ -87,14 +94,17 @@ class HandWorker:
         assert self.seat is not None
         self.dispatcher.told(self.seat, Told(job.id, job.attempt, started, list(events), ended))
 
-    async def give_picture(self, job: Job, *, data: bytes = PICTURE, index: int = 0) -> Gave:
+    async def give_picture(self, job: Job, *, data: bytes = PICTURE, index: int = 0,
+                           name: str | None = None) -> Gave:  # fmt: skip
         key = f"predictions/{job.id}/{job.attempt}/{index}"
         await self.blobs.put(key, data)
-        return Gave(index, FileFact(key=key, name=f"out-{index}.png", content_type="image/png",
+        return Gave(index, FileFact(key=key, name=name or f"out-{index}.png",
+                                    content_type="image/png",
                                     size_bytes=len(data), sha256=f"{index:064}"))  # fmt: skip
 
-    async def succeed(self, job: Job) -> None:
-        self.tell(job, await self.give_picture(job), ended=succeeded())
+    async def succeed(self, job: Job, *, data: bytes = PICTURE, name: str | None = None) -> None:
+        picture = await self.give_picture(job, data=data, name=name)
+        self.tell(job, picture, ended=succeeded())
 
     def leave(self) -> None:
         assert self.seat is not None
@@ -109,6 +119,22 @@ def failed(error: str) -> Ended:
     return Ended("failed", error, "{}", 0.1)
 
 
+class HandClock:
+    """Real wall time; monotonic time goes where a test puts it."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def forward(self, seconds: float) -> None:
+        self._ahead += seconds
+
+    def wall_ms(self) -> int:
+        return SystemClock().wall_ms()
+
+    def monotonic(self) -> float:
+        return SystemClock().monotonic() + self._ahead
+
+
 @dataclass(frozen=True, slots=True)
 class Rig:
     store: SqliteStore
@@ -120,6 +146,8 @@ class Rig:
     client: httpx2.AsyncClient
     capabilities: Capabilities
     routes: list[BaseRoute]
+    clock: "HandClock"
+    folder: Path
 
     async def create(self, **extra: object) -> dict[str, object]:
         """POST an echo prediction; returns its JSON."""
@@ -134,9 +162,31 @@ class Rig:
         return cast("dict[str, object]", answer.json())
 
     async def settled(self) -> None:
-        """Wait until every change that was asked for is committed."""
-        await self.store.expire(1)
-        await self.store.expire(1)
+        """Wait until everything that workers have told is committed."""
+        await self.dispatcher.settled()
+
+    async def listed(self) -> list[dict[str, object]]:
+        """The first page of predictions."""
+        answer = await self.client.get("/v1/predictions")
+        return cast("list[dict[str, object]]", answer.json()["results"])
+
+    async def create_with(self, headers: Mapping[str, str]) -> dict[str, object]:
+        """POST an echo prediction with more headers; returns its JSON."""
+        body = {"version": "darkroom/echo", "input": {"image": "data:,x"}}
+        answer = await self.client.post("/v1/predictions", json=body, headers=headers)
+        assert answer.status_code == 201, answer.text
+        return cast("dict[str, object]", answer.json())
+
+    async def pass_deadlines(self) -> None:
+        """Let every deadline lie in the past, as the database's own clock sees it."""
+        connection = sqlite3.connect(self.folder / "darkroom.db", isolation_level=None)
+        connection.execute("update predictions set deadline_at = 1 where deadline_at is not null")
+        connection.close()
+
+    def another_dispatcher(self) -> Dispatcher:
+        """What a server started anew on the same store would have."""
+        return Dispatcher(store=self.store, attempts=self.store, catalogue=load_catalogue({}),
+                          hub=Hub(), clock=self.clock, silence_seconds=10)  # fmt: skip
 
     async def key_of(self, owner: str) -> str:
         _key, secret = await self.keys.create(owner, admin=False, expires_at=None)
@@ -145,9 +195,10 @@ class Rig:
 
 @asynccontextmanager
 async def rig(folder: Path, *, inline: str = "off", public_url: str | None = None,
-              private: bool = False, body_limit: int = 2**20) -> AsyncGenerator[Rig]:  # fmt: skip
-    async with open_sqlite(folder / "darkroom.db") as store:
-        hub, clock, catalogue = Hub(), SystemClock(), load_catalogue({})
+              private: bool = False, body_limit: int = 2**20,
+              store_class: type[SqliteStore] = SqliteStore) -> AsyncGenerator[Rig]:  # fmt: skip
+    async with open_sqlite(folder / "darkroom.db", store_class=store_class) as store:
+        hub, clock, catalogue = Hub(), HandClock(), load_catalogue({})
         keys = Keys(store, clock, os.urandom)
         await keys.ensure_bootstrap(KEY)
         blobs = LocalBlobs(folder / "files")
@@ -185,5 +236,5 @@ async def rig(folder: Path, *, inline: str = "off", public_url: str | None = Non
             transport=transport, base_url=ORIGIN, headers=authorized
         ) as client:
             yield Rig(store, dispatcher, predictions, keys, blobs, worker, client, capabilities,
-                routes(parts, manner))  # fmt: skip
+                routes(parts, manner), clock, folder)  # fmt: skip
         await blobs.close()

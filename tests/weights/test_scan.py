@@ -7,7 +7,6 @@ import pytest
 from tests.weights.hub import index, tensors
 
 from darkroom.domain.errors import WeightsUnavailable
-from darkroom.weights.address import HubAddress, parse_weights
 from darkroom.weights.listing import RemoteFile, needed
 from darkroom.weights.scan import scan
 
@@ -77,28 +76,6 @@ def test_an_unreadable_index_is_refused(folder: Path, text: bytes) -> None:
     (folder / "model_index.json").write_bytes(text)
     with pytest.raises(WeightsUnavailable, match=r"model_index\.json"):
         scan(folder)
-
-
-@pytest.mark.parametrize(
-    ("text", "revision", "address"),
-    [
-        ("hf://a/b", None, HubAddress("a/b", "main")),
-        ("hf://a/b@v1.0", "other", HubAddress("a/b", "v1.0")),
-        ("hf://a/b", "refs/pr/3", HubAddress("a/b", "refs/pr/3")),
-        ("./weights", None, Path("weights")),
-    ],
-)
-def test_addresses_are_read(text: str, revision: str | None, address: HubAddress | Path) -> None:
-    assert parse_weights(text, revision) == address
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["hf://", "hf://a", "hf://a/b/c", "hf://../b", "hf://a/..", "hf://a/b@../x", "hf://a--b/c"],
-)
-def test_an_address_that_would_leave_its_folder_is_refused(text: str) -> None:
-    with pytest.raises(WeightsUnavailable, match="cannot be read"):
-        parse_weights(text)
 
 
 def chosen(*paths: str) -> list[str]:

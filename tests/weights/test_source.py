@@ -9,16 +9,18 @@ from pathlib import Path
 
 import pytest
 from tests.egress.loopback import Loopback, serving
+from tests.support.versions import make_spec
 from tests.weights.hub import COMMIT, NEEDED, REPO, FakeHub, index, tensors
 
 from darkroom.domain.errors import WeightsUnavailable
 from darkroom.egress.fetch import GuardedFetcher
 from darkroom.protocol.messages import VersionSpec
 from darkroom.weights.pull import Hub
-from darkroom.weights.source import Weights, describe
+from darkroom.weights.source import Weights
+from darkroom.weights.standing import GATED, Means, Stand, Standing, standing
 
 TIME = r"(\d+:)?\d\d:\d\d"
-BAR = re.compile(rf"[ \d]{{3}}%\|#*\d? *\| \d+/\d+ MB \[{TIME}<({TIME}|\?), (\d+(\.\d)?|\?)MB/s\]")
+BAR = re.compile(rf"[ \d]{{3}}%\|#*\d? *\| \d+/\d+ MB \[{TIME}<({TIME}|\?), ( *\d+\.\d\d|\?)MB/s\]")
 
 
 @dataclass
@@ -48,6 +50,10 @@ class Bench:
         version = await (source or self.at()).provide(spec(), self.lines.append)
         return Path(version.config["weights"])
 
+    def stand(self, weights: str, *, tiny: bool = False, token: bool = False) -> Standing:
+        means = Means(directory=self.directory, tiny=tiny, hub_url="https://hub.test/", token=token)
+        return standing({"weights": weights}, means)
+
     async def refusal(self, source: Weights | None = None) -> str:
         with pytest.raises(WeightsUnavailable) as refused:
             await self.pull(source)
@@ -56,16 +62,7 @@ class Bench:
 
 def spec(weights: str | None = f"hf://{REPO}") -> VersionSpec:
     config = {"family": "stable-diffusion"} | ({"weights": weights} if weights else {})
-    return VersionSpec(
-        id="0" * 64,
-        model="acme/portraits",
-        kind="diffusers",
-        fields=[],
-        output="files",
-        concurrency=1,
-        pixels=True,
-        config=config,
-    )
+    return make_spec(config=config)
 
 
 @pytest.fixture
@@ -229,10 +226,7 @@ async def test_pickled_weights_are_refused(bench: Bench) -> None:
 async def test_a_pickle_with_another_name_is_refused(bench: Bench) -> None:
     bench.hub.files["unet/diffusion_pytorch_model.safetensors"] = b"PK\x03\x04" * 500
     assert "is not a safetensors file" in await bench.refusal()
-    assert describe(f"hf://{REPO}", directory=bench.directory, tiny=False) == (
-        True,
-        "not downloaded yet (pull happens at the first prediction)",
-    )
+    assert bench.stand(f"hf://{REPO}").stand is Stand.ABSENT
 
 
 async def test_half_precision_alone_gets_the_plain_name(bench: Bench) -> None:
@@ -248,19 +242,34 @@ async def test_a_file_that_shrank_is_called_damaged(bench: Bench) -> None:
     assert "is damaged; delete the folder" in await bench.refusal()
 
 
-async def test_tiny_weights_ask_nobody(tmp_path: Path) -> None:
+@pytest.fixture
+async def tiny(tmp_path: Path) -> AsyncGenerator[Weights]:
     async with GuardedFetcher() as door:
-        source = Weights(
+        yield Weights(
             hub=Hub(fetcher=door, url="https://hub.test"),
             directory=tmp_path,
             cache=tmp_path / "cache",
             tiny=True,
         )
-        lines: list[str] = []
-        version = await source.provide(spec(), lines.append)
+
+
+async def test_tiny_weights_ask_nobody(tiny: Weights, tmp_path: Path) -> None:
+    lines: list[str] = []
+    version = await tiny.provide(spec(), lines.append)
     assert version.config["weights"] == "tiny"
     assert version.config["tiny_folder"] == str(tmp_path / "cache" / "tiny")
     assert lines == ["tiny random weights: pictures are noise"]
+
+
+async def test_a_folder_that_is_named_is_loaded_although_the_rest_is_tiny(
+    tiny: Weights, tmp_path: Path
+) -> None:
+    folder, lines = local(tmp_path / "mine"), list[str]()
+    version = await tiny.provide(spec(str(folder)), lines.append)
+    assert version.config["weights"] == str(folder)
+    assert lines == []
+    with pytest.raises(WeightsUnavailable, match="there is no such folder"):
+        await tiny.provide(spec(str(tmp_path / "gone")), lines.append)
 
 
 async def test_a_version_without_weights_stays_as_it_is(bench: Bench) -> None:
@@ -280,6 +289,29 @@ async def test_a_missing_folder_says_what_to_do(bench: Bench, tmp_path: Path) ->
         await bench.at().provide(spec(str(tmp_path / "gone")), bench.lines.append)
 
 
+async def test_a_single_file_says_what_to_do(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "model").write_bytes(tensors())
+    for named in (tmp_path / "model", tmp_path / "model.safetensors"):
+        with pytest.raises(WeightsUnavailable, match=r"single file.*convert it to a folder"):
+            await bench.at().provide(spec(str(named)), bench.lines.append)
+
+
+async def test_a_full_disk_says_what_to_do_and_is_not_tried_again(bench: Bench) -> None:
+    partial = bench.directory / "acme--portraits" / f"{COMMIT}.partial" / "unet"
+    partial.mkdir(parents=True)
+    (partial / "diffusion_pytorch_model.safetensors.part").symlink_to("/dev/full")
+    told = await bench.refusal()
+    assert f"{REPO} cannot be kept in {bench.directory} (No space left on device)" in told
+    assert "make room" in told
+    asked = [one.target for one in bench.server.requests if one.target.endswith(".safetensors")]
+    assert len(asked) == 1
+
+
+async def test_a_folder_that_cannot_be_made_says_what_to_do(bench: Bench) -> None:
+    bench.directory.write_bytes(b"a file in the way")
+    assert "cannot be kept in" in await bench.refusal()
+
+
 def local(folder: Path) -> Path:
     (folder / "unet").mkdir(parents=True)
     parts = index(unet=["diffusers", "UNet2DConditionModel"])
@@ -289,21 +321,37 @@ def local(folder: Path) -> Path:
     return folder
 
 
-def test_describe_tells_how_each_kind_stands(tmp_path: Path) -> None:
+def test_what_needs_no_download_stands_ready(bench: Bench, tmp_path: Path) -> None:
     folder = local(tmp_path / "mine")
-
-    def told(weights: str | None, *, tiny: bool = False) -> tuple[bool, str]:
-        return describe(weights, directory=tmp_path, tiny=tiny)
-
-    assert told(None) == (True, "needs no weights")
-    assert told(f"hf://{REPO}", tiny=True) == (True, "tiny random weights: pictures are noise")
-    assert told(str(folder)) == (True, f"in place at {folder}")
-    assert told(str(tmp_path / "gone"))[1].startswith(f"folder missing: {tmp_path / 'gone'}")
-    assert not told(str(tmp_path / "gone"))[0]
-    assert not told("hf://nonsense")[0]
+    noise = Standing(Stand.READY, "tiny random weights: pictures are noise")
+    in_place = Standing(Stand.READY, f"in place at {folder}")
+    assert bench.stand(f"hf://{REPO}", tiny=True) == noise
+    assert bench.stand(str(folder)) == in_place
+    assert bench.stand(str(folder), tiny=True) == in_place
 
 
-async def test_describe_finds_what_was_pulled(bench: Bench) -> None:
+async def test_what_was_pulled_stands_ready(bench: Bench) -> None:
     folder = await bench.pull()
-    line = describe(f"hf://{REPO}", directory=bench.directory, tiny=False)
-    assert line == (True, f"in place at {folder}")
+    assert bench.stand(f"hf://{REPO}") == Standing(Stand.READY, f"in place at {folder}")
+
+
+def test_what_is_not_here_names_the_page_it_comes_from(bench: Bench) -> None:
+    told = bench.stand(f"hf://{REPO}")
+    assert (told.stand, told.line) == (Stand.ABSENT, f"{REPO} is not downloaded yet")
+    assert f"https://hub.test/{REPO}" in told.remedy
+
+
+def test_gated_weights_without_a_token_name_the_licence_and_the_setting(bench: Bench) -> None:
+    [repo] = GATED
+    without, with_token = bench.stand(f"hf://{repo}"), bench.stand(f"hf://{repo}", token=True)
+    assert {without.stand, with_token.stand} == {Stand.ABSENT}
+    assert f"accept the licence at https://hub.test/{repo}" in without.remedy
+    assert "DARKROOM_HUB_TOKEN" in without.remedy
+    assert "licence" not in with_token.remedy
+
+
+def test_what_cannot_work_says_why(bench: Bench, tmp_path: Path) -> None:
+    for weights in (str(tmp_path / "gone"), "hf://nonsense"):
+        told = bench.stand(weights)
+        assert told.stand is Stand.UNUSABLE
+        assert "darkroom.yaml" in told.line

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from tests.support.versions import make_spec
 
 from darkroom.blobs.local import LocalBlobs
 from darkroom.domain.errors import InputUnusable
@@ -53,17 +54,16 @@ ECHO_FIELDS = (
 
 def spec(kind: str = "echo", **changes: object) -> VersionSpec:
     """A version whose id is made from its kind."""
-    plain = VersionSpec(
-        id=kind.encode().hex()[:64].ljust(64, "0"),
-        model="darkroom/test",
-        kind=kind,
-        fields=ECHO_FIELDS,
-        output="file",
-        concurrency=64,
-        pixels=False,
-        config={},
-    )
-    return msgspec.structs.replace(plain, **changes)
+    plain: dict[str, object] = {
+        "id": kind.encode().hex()[:64].ljust(64, "0"),
+        "model": "darkroom/test",
+        "kind": kind,
+        "fields": ECHO_FIELDS,
+        "output": "file",
+        "concurrency": 64,
+        "pixels": False,
+    }
+    return make_spec(**(plain | changes))
 
 
 @dataclass

@@ -49,6 +49,14 @@ async def test_a_model_that_ends_its_process_in_setup_crashes_who_waits(tmp_path
             assert not heard.messages[0].started
 
 
+async def test_a_process_that_cannot_be_started_ends_who_waits_for_it(tmp_path: Path) -> None:
+    async with rig(tmp_path, host=[str(tmp_path / "no-such-program")]) as here:
+        for _ in range(2):  # the second is a new try
+            heard = await here.server.run(spec(), {})
+            assert heard.end.outcome == "crashed"
+            assert heard.end.error == "The model's process ended unexpectedly (exit code 127)."
+
+
 async def test_a_host_that_speaks_nonsense_is_ended(tmp_path: Path) -> None:
     garbling = [sys.executable, "-m", "tests.zoo.garbles"]
     async with rig(tmp_path, host=garbling) as here:

@@ -75,7 +75,11 @@ async def test_after_the_last_failure_the_cause_is_told(size: int) -> None:
 @pytest.mark.parametrize(
     ("name", "content_type", "kept"),
     [
-        ("my picture.png", "image/svg+xml", ("my picture.png", "image/svg+xml")),
+        ("my picture.png", "image/svg+xml", ("my-picture.png", "image/svg+xml")),
+        ("Größe.png", "image/png", ("output", "image/png")),
+        ("٣.png", "image/png", ("output", "image/png")),
+        ("..", "image/png", ("output", "image/png")),
+        ("a+b.png", "image/ñ", ("output", "application/octet-stream")),
         ("notes.txt", "text/plain; charset=utf-8", ("notes.txt", "text/plain; charset=utf-8")),
         ("../x", "text/html\r\nX: y", ("output", "application/octet-stream")),
         ("", "", ("output", "application/octet-stream")),

@@ -114,12 +114,7 @@ async def test_files_come_from_the_store_and_from_addresses(tmp_path: Path) -> N
             spec(SHOWS, fields=fields),
             {"kept": "", "far": "https://example.com/x.gif", "inline": "data:,hello"},
             files=[
-                FileRef(
-                    path=["kept"],
-                    key="predictions/p1/0/0",
-                    content_type="image/png",
-                    size_bytes=len(PNG),
-                )
+                FileRef(path=["kept"], key="predictions/p1/0/0"),
             ],
         )
         await heard.ended.wait()
@@ -168,7 +163,7 @@ async def test_an_unusable_input_fails_the_run_by_its_name(
 
 async def test_a_file_that_left_the_store_fails_the_run(tmp_path: Path) -> None:
     async with rig(tmp_path) as here:
-        gone = FileRef(path=["image"], key="predictions/p1/0/0", content_type="", size_bytes=1)
+        gone = FileRef(path=["image"], key="predictions/p1/0/0")
         heard = here.server.job(spec(SHOWS), {"image": ""}, files=[gone])
         await heard.ended.wait()
         assert heard.end.error == "input image: the file is not stored here any more"

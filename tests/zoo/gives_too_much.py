@@ -3,8 +3,7 @@
 from collections.abc import Callable
 
 from darkroom.ports import RunContext
-from darkroom.protocol.messages import VersionSpec
-from darkroom.runners.context import MAX_FILE_BYTES, MAX_FILES
+from darkroom.protocol.messages import MAX_FILE_BYTES, MAX_FILES, VersionSpec
 
 
 class Runner:

@@ -35,12 +35,14 @@ class Lanes:
     def __init__(self, count: int, name: str) -> None:
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(count, thread_name_prefix=name)
-        self._idle = count
+        self._count = self._idle = count
         self._waiting: list[_Call] = []
         self._scheduled = False
+        self._quiet = asyncio.Event()
+        self._quiet.set()
 
     def run(self, act: Callable[[], T], *, size_bytes: int = 0) -> "asyncio.Future[T]":
-        """Call *act* in a thread; the future has its result or what it raised.
+        """Call *act* in a thread; the future has its result or whatever it raised.
 
         Args:
             act: blocks.
@@ -48,13 +50,15 @@ class Lanes:
         """
         done: asyncio.Future[object] = self._loop.create_future()
         self._waiting.append(_Call(act, size_bytes, done))
+        self._quiet.clear()
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._begin)
         return cast("asyncio.Future[T]", done)
 
     async def close(self) -> None:
-        """Finish what was begun and end the threads."""
+        """Finish all that was asked for and end the threads; nothing may be asked for after."""
+        await self._quiet.wait()
         await asyncio.to_thread(self._threads.shutdown)
 
     def _begin(self) -> None:
@@ -62,6 +66,8 @@ class Lanes:
         while self._waiting and self._idle:
             self._idle -= 1
             self._threads.submit(self._work, self._batch())
+        if self._idle == self._count and not self._waiting:
+            self._quiet.set()
 
     def _batch(self) -> list[_Call]:
         count = size = 0
@@ -77,7 +83,9 @@ class Lanes:
         results = [_result(call.act) for call in batch]
         self._loop.call_soon_threadsafe(self._finished, batch, results)
 
-    def _finished(self, batch: list[_Call], results: list[tuple[object, Exception | None]]) -> None:
+    def _finished(
+        self, batch: list[_Call], results: list[tuple[object, BaseException | None]]
+    ) -> None:
         self._idle += 1
         for call, (result, fault) in zip(batch, results, strict=True):
             if call.done.done():
@@ -89,8 +97,8 @@ class Lanes:
         self._begin()
 
 
-def _result(act: Callable[[], object]) -> tuple[object, Exception | None]:
+def _result(act: Callable[[], object]) -> tuple[object, BaseException | None]:
     try:
         return act(), None
-    except Exception as error:  # noqa: BLE001  # raised again where the call is awaited
+    except BaseException as error:  # noqa: BLE001  # raised again where the call is awaited
         return None, error

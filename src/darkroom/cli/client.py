@@ -1,10 +1,9 @@
 """A server as the command line sees it: the public API over HTTP, and its problems as errors."""
 
-import json
 import os
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from typing import cast
+from typing import TypeVar, cast
 from urllib.parse import urlsplit
 
 import httpx2
@@ -16,7 +15,9 @@ from darkroom.domain.model import Json
 
 URL_VARIABLE = "DARKROOM_URL"
 TOKEN_VARIABLE = "DARKROOM_TOKEN"  # noqa: S105  # the variable's name, not a token
+_FOREIGN = f"the answer is not the prediction API's; does {URL_VARIABLE} name a darkroom server?"
 PATIENCE = httpx2.Timeout(30.0, connect=5.0)
+_T = TypeVar("_T")
 
 
 class Urls(msgspec.Struct, frozen=True):
@@ -45,6 +46,31 @@ class Shown(msgspec.Struct, frozen=True):
     output: object = None
     error: str | None = None
     created_at: str = ""
+
+
+class Runnable(msgspec.Struct, frozen=True):
+    """The part of a version's JSON that says what it takes and gives."""
+
+    openapi_schema: dict[str, object]
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One page of a list, and the address of the next."""
+
+    results: list[dict[str, object]]
+    next: str | None = None
+
+
+def read_as(kind: type[_T], value: object) -> _T:
+    """What a server answered, read as *kind*.
+
+    Raises:
+        Refused: it is something else, as from a server that is not a darkroom.
+    """
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise Refused(f"{_FOREIGN} ({error})") from error
 
 
 class Api:
@@ -78,9 +104,9 @@ class Api:
         """Every item of a list, page by page as they are asked for."""
         link: str | None = path
         while link:
-            page = cast("Mapping[str, Json]", self.get(link))
-            yield from cast("Sequence[Mapping[str, Json]]", page["results"])
-            link = cast("str | None", page.get("next"))
+            page = read_as(Page, self.get(link))
+            yield from cast("list[Mapping[str, Json]]", page.results)
+            link = page.next
 
     def ready(self) -> str:
         """The server's address once its /readyz says yes; raises as `get` does."""
@@ -98,7 +124,7 @@ class Api:
             Refused: the server answered with a problem.
         """
         with self._translated(), self._http.stream("GET", link, headers=headers) as response:
-            if response.is_error:
+            if not response.is_success:
                 response.read()
                 raise _refused(response)
             yield response
@@ -110,9 +136,12 @@ class Api:
             response = self._http.request(
                 method, link, headers=headers, json=body if body is not None else None
             )
-        if response.is_error:
+        if not response.is_success:
             raise _refused(response)
-        return cast("Json", json.loads(response.content))
+        try:
+            return cast("Json", msgspec.json.decode(response.content))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Refused(f"{_FOREIGN} (it is no JSON)") from error
 
     def _credentials(self, link: str) -> dict[str, str]:
         ours = urlsplit(link)[:2] == urlsplit(self._base)[:2]
@@ -127,6 +156,8 @@ class Api:
                 f"{self._base} does not answer ({error or type(error).__name__}); start "
                 f"`darkroom serve` or correct {URL_VARIABLE}"
             ) from error
+        except httpx2.DecodingError as error:
+            raise Refused(f"{_FOREIGN} ({error})") from error
         except httpx2.InvalidURL as error:
             raise InvalidSetting(f"{URL_VARIABLE}: {error}") from error
 

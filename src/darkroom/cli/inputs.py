@@ -46,8 +46,8 @@ def _fields(schema: Mapping[str, Json]) -> dict[str, Mapping[str, Json]]:
     schemas = _inner(schema, "components", "schemas")
     properties = _inner(schemas, "Input", "properties")
     found: dict[str, Mapping[str, Json]] = {}
-    for name, field in properties.items():
-        shape = cast("Mapping[str, Json]", field)
+    for name in properties:
+        shape = _inner(properties, name)
         found[name] = {**_choices(shape, schemas), **shape}
     return found
 
@@ -58,7 +58,7 @@ def _choices(field: Mapping[str, Json], schemas: Mapping[str, Json]) -> Mapping[
     Source: replicate/cog, the `openapi.json` it generates.
     """
     for part in cast("Sequence[Mapping[str, str]]", field.get("allOf") or ()):
-        return _inner(schemas, part["$ref"].rpartition("/")[2])
+        return _inner(schemas, part.get("$ref", "").rpartition("/")[2])
     return {}
 
 
@@ -96,5 +96,6 @@ def _data_url(name: str, path: Path) -> str:
 
 def _inner(value: Mapping[str, Json], *path: str) -> Mapping[str, Json]:
     for name in path:
-        value = cast("Mapping[str, Json]", value.get(name) or {})
+        inner = value.get(name)
+        value = inner if isinstance(inner, Mapping) else {}
     return value

@@ -5,10 +5,9 @@ from itertools import islice
 from typing import Annotated, cast
 from urllib.parse import quote
 
-import msgspec
 import typer
 
-from darkroom.cli.client import Shown, connected
+from darkroom.cli.client import Shown, connected, read_as
 from darkroom.cli.options import AsJson, DataDir, flags
 from darkroom.cli.outcome import print_json, print_table
 from darkroom.cli.saving import links
@@ -32,7 +31,7 @@ def list_predictions(
     if as_json:
         print_json(found)
         return
-    shown = [msgspec.convert(one, Shown) for one in found]
+    shown = [read_as(Shown, one) for one in found]
     rows = [(one.id, one.status, one.created_at, one.model) for one in shown]
     print_table(("ID", "STATUS", "CREATED", "MODEL"), rows)
 
@@ -61,7 +60,7 @@ def _tell(found: Json, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    one = msgspec.convert(found, Shown)
+    one = read_as(Shown, found)
     told: Mapping[str, object] = cast("Mapping[str, object]", found)
     lines = {
         "id": one.id,

@@ -1,13 +1,10 @@
-"""Progress as a person sees it: one bar that is redrawn, or plain lines where there is no screen.
+"""Progress as a person sees it: one bar that is redrawn, or plain lines without a screen."""
 
-Source: the shape of tqdm's lines, which the vendor's clients look for in a prediction's logs.
-"""
-
-import re
 import shutil
 from typing import TextIO
 
-_LINE = re.compile(r"^\s*(\d+)%\s*\|.+?\|\s*(\d+)/(\d+)")
+from darkroom.domain.progress import parse
+
 _BAR = 30
 
 
@@ -41,16 +38,16 @@ class Progress:
         self._screen.flush()
 
     def _show(self, line: str) -> None:
-        found = _LINE.match(line)
-        if not self._live or not found:
+        found = parse(line)
+        if not self._live or found is None:
             if line.strip():
                 self._screen.write(f"{self._wipe()}{line}\n")
                 self._drawn = False
         else:
-            done, of = int(found[2]), int(found[3])
-            filled = _BAR * done // max(of, 1)
+            filled = min(_BAR, _BAR * found.done // max(found.total, 1))
             bar = "█" * filled + "░" * (_BAR - filled)
-            self._screen.write(f"{self._wipe()}{bar} {found[1]}% {done}/{of}")
+            told = f"{bar} {found.percent}% {found.done}/{found.total}"
+            self._screen.write(f"{self._wipe()}{told}")
             self._drawn = True
         self._screen.flush()
 

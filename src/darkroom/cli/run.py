@@ -8,7 +8,7 @@ from typing import Annotated, cast
 import msgspec
 import typer
 
-from darkroom.cli.client import Api, Shown, connected
+from darkroom.cli.client import Api, Runnable, Shown, connected, read_as
 from darkroom.cli.follow import follow
 from darkroom.cli.inputs import gives_files, read_inputs
 from darkroom.cli.options import AsJson, DataDir, flags
@@ -18,6 +18,10 @@ from darkroom.cli.saving import links, save
 from darkroom.domain.errors import DarkroomError
 from darkroom.domain.ids import Identifier, parse_identifier
 from darkroom.domain.model import Json
+
+
+class _Model(msgspec.Struct, frozen=True):
+    latest_version: Runnable
 
 
 def run(
@@ -40,7 +44,7 @@ def run(
         files = gives_files(schema)
         made = _create(api, identifier, read_inputs(inputs or [], schema))
         ended = _watch(api, made, live_text=not files and not as_json)
-        shown = msgspec.convert(ended, Shown)
+        shown = read_as(Shown, ended)
         saved = save(api, links(shown.output), output or Path()) if files else []
     if as_json:
         print_json({"prediction": ended, "files": [str(path) for path in saved]})
@@ -50,11 +54,10 @@ def run(
 def _schema(api: Api, identifier: Identifier) -> Mapping[str, Json]:
     path = f"/models/{identifier.model}"
     if identifier.version:
-        version = api.get(f"{path}/versions/{identifier.version}")
+        version = read_as(Runnable, api.get(f"{path}/versions/{identifier.version}"))
     else:
-        version = cast("Mapping[str, Json]", api.get(path))["latest_version"]
-    described = cast("Mapping[str, Json]", version)
-    return cast("Mapping[str, Json]", described["openapi_schema"])
+        version = read_as(_Model, api.get(path)).latest_version
+    return cast("Mapping[str, Json]", version.openapi_schema)
 
 
 def _create(api: Api, identifier: Identifier, values: Mapping[str, Json]) -> Shown:
@@ -63,7 +66,7 @@ def _create(api: Api, identifier: Identifier, values: Mapping[str, Json]) -> Sho
         made = api.post("/predictions", {"version": text, "input": values})
     else:
         made = api.post(f"/models/{identifier.model}/predictions", {"input": values})
-    return msgspec.convert(made, Shown)
+    return read_as(Shown, made)
 
 
 def _watch(api: Api, made: Shown, *, live_text: bool) -> Json:
@@ -89,7 +92,7 @@ def _watch(api: Api, made: Shown, *, live_text: bool) -> Json:
 
 def _cancel(api: Api, made: Shown) -> None:
     try:
-        status = msgspec.convert(api.post(made.urls.cancel), Shown).status
+        status = read_as(Shown, api.post(made.urls.cancel)).status
     except DarkroomError as error:
         complain(f"could not cancel {made.id}, it may go on: {error}")
     else:

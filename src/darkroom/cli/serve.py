@@ -38,6 +38,7 @@ def worker(
     *,
     socket: Annotated[Path, typer.Option(help="Unix socket of the server.")],
     name: Annotated[str, typer.Option(help="What the server calls this worker.")],
+    parent: Annotated[int | None, typer.Option(help="Process id of the server.")] = None,
 ) -> None:
     """Run predictions for a server; `serve` starts these itself."""
-    raise typer.Exit(entry.worker({}, socket=socket, name=name))
+    raise typer.Exit(entry.worker({}, socket=socket, name=name, parent=parent))

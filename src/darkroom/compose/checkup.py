@@ -6,7 +6,7 @@ import platform
 import resource
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,11 +17,16 @@ from darkroom.egress.allow import AllowList
 from darkroom.service.catalogue import load_catalogue
 from darkroom.settings import Settings
 from darkroom.store import library
-from darkroom.weights.source import describe
+from darkroom.weights.standing import Means, Stand, standing
 
 OPEN_FILES = 4096
 """A server with 2,000 streams open needs about this many descriptors."""
 
+_LEVELS: Mapping[Stand, Level] = {
+    Stand.READY: Level.OK,
+    Stand.ABSENT: Level.WARN,
+    Stand.UNUSABLE: Level.FAIL,
+}
 _TORCH_SAYS = (
     "import torch; c = torch.cuda; print(', '.join(c.get_device_name(n) for n in "
     "range(c.device_count())) if c.is_available() else '')"
@@ -144,15 +149,30 @@ def _models(settings: Settings) -> Iterator[Finding]:
     except InvalidSetting as error:
         yield Finding(Level.FAIL, "models", str(error), "correct darkroom.yaml")
         return
+    means = Means(
+        directory=settings.data_dir / "weights",
+        tiny=settings.weights == "tiny",
+        hub_url=settings.hub_url,
+        token=bool(settings.hub_token or os.environ.get("HF_TOKEN")),
+    )
+    absent = False
     for model in models:
-        config = model.latest.config
-        usable, line = describe(
-            config.get("weights"),
-            directory=settings.data_dir / "weights",
-            tiny=settings.weights == "tiny",
-            revision=config.get("revision"),
-        )
-        yield Finding(Level.OK if usable else Level.FAIL, "model", f"{model.path}: {line}")
+        told = standing(model.latest.config, means)
+        absent = absent or told.stand is Stand.ABSENT
+        yield Finding(_LEVELS[told.stand], "model", f"{model.path}: {told.line}", told.remedy)
+    if absent:
+        yield _offline(means)
+
+
+def _offline(means: Means) -> Finding:
+    """How weights come to a machine without a network; asked of nobody, so it is always told."""
+    return Finding(
+        Level.OK,
+        "weights",
+        f"come from {means.hub_url} (not asked now). Without a network: copy a model's folder"
+        f" from {means.directory.resolve()} of a machine that has it, name a folder as diffusers"
+        " saves it under `weights:` in darkroom.yaml, or set DARKROOM_WEIGHTS=tiny for noise",
+    )
 
 
 def _egress(settings: Settings) -> Iterator[Finding]:

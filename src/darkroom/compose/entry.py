@@ -38,11 +38,11 @@ def serve(flags: Flags) -> int:
     return main(settings(flags))
 
 
-def worker(flags: Flags, *, socket: Path, name: str) -> int:
-    """Run one worker until its server is gone; returns the process's exit code."""
+def worker(flags: Flags, *, socket: Path, name: str, parent: int | None) -> int:
+    """Run one worker until its server, process *parent*, is gone; returns its exit code."""
     from darkroom.compose.worker import main
 
-    return main(settings(flags), socket=socket, name=name)
+    return main(settings(flags), socket=socket, name=name, parent=parent)
 
 
 def endpoint(flags: Flags) -> tuple[str, str]:

@@ -16,18 +16,24 @@ _NOT_FOR_WORKERS = frozenset({"models", "bootstrap_key"})
 
 def local_placer(settings: Settings, socket: Path, on_exit: Callable[[str], None]) -> LocalPlacer:
     """Workers as child processes that come in by *socket*; *on_exit* hears of one that ended."""
+    return LocalPlacer(
+        lambda name: worker_command(socket, name),
+        worker_environment(settings, os.environ),
+        on_exit=on_exit,
+    )
 
-    def command(name: str) -> Sequence[str]:
-        program = [sys.executable, "-P", "-m", "darkroom", "worker"]
-        return [*program, "--socket", str(socket), "--name", name]
 
-    return LocalPlacer(command, worker_environment(settings, os.environ), on_exit=on_exit)
+def worker_command(socket: Path, name: str) -> Sequence[str]:
+    """Program and arguments of a worker that ends with this process."""
+    program = [sys.executable, "-P", "-m", "darkroom", "worker"]
+    return [*program, "--socket", str(socket), "--name", name, "--parent", str(os.getpid())]
 
 
 def worker_environment(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
     """The server's *environment* with every setting spelled out, so that flags reach workers too.
 
-    Models and the bootstrap key stay behind: a worker is told of a model when it is to run it.
+    Models and the bootstrap key are left out: a worker is told of a model when it is to run it. It
+    does read the operator's file as its server does, for it runs as the same account.
     """
     told = {
         name: value

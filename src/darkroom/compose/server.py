@@ -1,10 +1,10 @@
 """The server: every part made, joined, started, drained and ended, in that order."""
 
 import asyncio
+import math
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Generator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from darkroom.compose.logs import configure_logs
 from darkroom.compose.placing import local_placer
 from darkroom.domain.errors import InvalidSetting
 from darkroom.domain.ids import Minter
+from darkroom.egress.allow import AllowList
 from darkroom.http.app import Application, Manner, Parts, create_app
 from darkroom.http.deadlines import PunctualProtocol
 from darkroom.http.wire import Wire
@@ -42,8 +43,11 @@ from darkroom.validation.compiled import CompiledValidator
 
 _log = structlog.get_logger()
 _LAST_STREAMS_SECONDS = 2
-_PLACE_SECONDS = 1.0
+_KEEP_SECONDS = 1.0
+_LAST_WORDS_SECONDS = 5.0
 _MOST_CONNECTIONS = 4096
+_INTERRUPTED = 130
+_SAME_SIGNAL_SECONDS = 1.0
 _SECRET = "capabilities"  # noqa: S105  # a secret's name
 
 
@@ -55,27 +59,48 @@ def main(settings: Settings) -> int:
 
 async def serve(settings: Settings) -> int:
     """Make all parts, serve until told to stop, let runs finish, end all parts."""
+    AllowList.parse(settings.egress_allow)  # a worker would refuse it, over and over
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings))
         listener = stack.enter_context(_listener(settings))
         url = settings.public_url or _address(listener)
         server = await _joined(stack, settings, store, url)
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        stop = _stop_signal()
         web = _web(server.app)
         serving = asyncio.create_task(web.serve(sockets=[listener]))
-        minding = [asyncio.create_task(one) for one in (server.dispatcher.mind(), server.place())]
-        await _announce(server.keys, settings, url)
+        keeping = asyncio.create_task(server.keep())
+        await _announce(server.keys, url)
         stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({serving, stopping, *minding}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         server.life.stopping = True
         _log.info("server.stopping", drain_seconds=settings.drain_seconds)
-        await _end(server, settings, minding)
+        await server.end(settings.drain_seconds)
+        keeping.cancel()
         web.should_exit = True
         await serving
         _log.info("server.stopped")
-        return 0
+        return 0 if stop.is_set() else 1
+
+
+def _stop_signal() -> asyncio.Event:
+    """Set by the first SIGTERM or SIGINT; a later one ends this process there and then.
+
+    Nothing is lost by that: what was accepted is on disk, and workers die with their server. A
+    supervisor may signal the whole tree and its own child besides: two at once count as one.
+    """
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    impatient_at = math.inf
+
+    def asked() -> None:
+        nonlocal impatient_at
+        if loop.time() > impatient_at:
+            os._exit(_INTERRUPTED)
+        impatient_at = min(impatient_at, loop.time() + _SAME_SIGNAL_SECONDS)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked)
+    return stop
 
 
 @dataclass(slots=True)
@@ -97,11 +122,25 @@ class _Server:
     life: "_Life"
     app: Application
 
-    async def place(self) -> None:
-        """For ever: keep as many workers as wanted."""
+    async def keep(self) -> None:
+        """For ever: keep workers running, replace silent ones, end what is past its deadline."""
         while True:
-            await self.placer.reconcile(self.workers)
-            await asyncio.sleep(_PLACE_SECONDS)
+            try:
+                if not self.life.stopping:
+                    await self.placer.reconcile(self.workers)
+                for name in self.dispatcher.reap():
+                    self.placer.replace(name)
+                await self.dispatcher.expire()
+            except Exception:  # noqa: BLE001  # the top of a loop that must not end
+                _log.exception("keeping.failed")
+            await asyncio.sleep(_KEEP_SECONDS)
+
+    async def end(self, drain_seconds: float) -> None:
+        """Runs finish or are released, workers end, then nobody is let in any more."""
+        ending = asyncio.create_task(self.placer.stop(drain_seconds + _LAST_WORDS_SECONDS))
+        await self.dispatcher.drain(drain_seconds)
+        await ending
+        await self.door.close()
 
 
 async def _joined(
@@ -110,6 +149,8 @@ async def _joined(
     """Make the parts and let workers in; what an earlier server left is taken up first."""
     keys = Keys(store, SystemClock(), os.urandom)
     await keys.load()
+    if settings.bootstrap_key is not None:
+        await keys.ensure_bootstrap(settings.bootstrap_key.get_secret_value())
     hub, catalogue = Hub(), load_catalogue(settings.models)
     dispatcher = Dispatcher(
         store=store,
@@ -191,6 +232,7 @@ def _parts(
             spool=spool,
             echo_limit_bytes=settings.echo_limit_bytes,
             inline_limit_bytes=settings.inline_limit_bytes,
+            show_aborted=settings.show_aborted,
         ),
         keys=shared.keys,
         ready=ready,
@@ -263,29 +305,16 @@ def _web(app: Application) -> uvicorn.Server:
             proxy_headers=False,
             timeout_keep_alive=75,
             backlog=2048,
+            limit_concurrency=_MOST_CONNECTIONS,
             timeout_graceful_shutdown=_LAST_STREAMS_SECONDS,
         )
     )
 
 
-async def _announce(keys: Keys, settings: Settings, url: str) -> None:
+async def _announce(keys: Keys, url: str) -> None:
     """Print the address, and at the very first start a key, once."""
-    if settings.bootstrap_key is not None:
-        await keys.ensure_bootstrap(settings.bootstrap_key.get_secret_value())
     first = await keys.first_start()
     print(f"darkroom is listening on {url}", flush=True)  # noqa: T201
     if first is not None:
         print(f"Your first key, shown only now: {first}", flush=True)  # noqa: T201
         print(f"  export REPLICATE_BASE_URL={url} REPLICATE_API_TOKEN={first}", flush=True)  # noqa: T201
-    sys.stdout.flush()
-
-
-async def _end(server: _Server, settings: Settings, minding: "list[asyncio.Task[None]]") -> None:
-    """Runs finish or are released, workers end, then nobody is let in any more."""
-    minding[1].cancel()
-    ending = asyncio.create_task(server.placer.stop(settings.drain_seconds + 5))
-    await server.dispatcher.drain(settings.drain_seconds)
-    await ending
-    minding[0].cancel()
-    await asyncio.gather(*minding, return_exceptions=True)
-    await server.door.close()

@@ -6,16 +6,16 @@ import signal
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import structlog
 import uvloop
 
 from darkroom.blobs.local import LocalBlobs
 from darkroom.compose.logs import configure_logs
+from darkroom.egress.allow import entry_for
 from darkroom.egress.fetch import GuardedFetcher
 from darkroom.imaging.pool import DecoderPool
-from darkroom.protocol.lifeline import die_with_parent
+from darkroom.protocol.lifeline import ParentGone, die_with_parent
 from darkroom.runners import registry
 from darkroom.settings import Settings
 from darkroom.weights.pull import Hub
@@ -28,10 +28,21 @@ from darkroom.worker.process import host_command, host_environment
 _SMALL_KINDS = frozenset({"echo", "echo-text"})  # weightless: many runs at once
 
 
-def main(settings: Settings, *, socket: Path, name: str) -> int:
-    """Run one worker until it is drained or its server is gone; returns the exit code."""
+def main(settings: Settings, *, socket: Path, name: str, parent: int | None = None) -> int:
+    """Run one worker until it is drained or its server is gone; returns the exit code.
+
+    Args:
+        settings: those of its server.
+        socket: where its server listens.
+        name: what its server calls it.
+        parent: process id of its server, if that started it.
+    """
     configure_logs()
-    die_with_parent()
+    try:
+        die_with_parent(parent)
+    except ParentGone as error:
+        structlog.get_logger().info("worker.server_gone", worker=name, fault=str(error))
+        return 1
     incarnation = time.time_ns() // 1_000_000
     with run_folder(settings.data_dir / "run", f"{name}-{incarnation}") as folder:
         options = _options(settings, socket, name, incarnation, folder)
@@ -69,7 +80,7 @@ async def _tools(stack: AsyncExitStack, settings: Settings) -> Tools:
 async def _weights(stack: AsyncExitStack, settings: Settings) -> Weights:
     """Weights come through a door of their own, which the operator's hub alone is added to."""
     token = settings.hub_token.get_secret_value() if settings.hub_token else None
-    allow = [*settings.egress_allow, urlsplit(settings.hub_url).netloc]
+    allow = [*settings.egress_allow, entry_for(settings.hub_url)]
     return Weights(
         hub=Hub(
             fetcher=await stack.enter_async_context(GuardedFetcher(allow=allow)),

@@ -11,7 +11,6 @@ DarkroomError
 │  └─ EgressDenied        the address is one we do not speak to
 ├─ WeightsUnavailable     the weights cannot be loaded here and now
 ├─ RunFailed              the model raised, in words for the user
-├─ HostLost               a model process ended while it was needed
 ├─ StoreBusy              the database cannot take writes now
 ├─ SchemaTooNew           the database was written by a newer darkroom
 ├─ DirectoryInUse         another server holds the data directory
@@ -81,10 +80,6 @@ class WeightsUnavailable(DarkroomError):
 
 class RunFailed(DarkroomError):
     """The model itself refused or raised. The message is what the prediction's `error` will say."""
-
-
-class HostLost(DarkroomError):
-    """A model process ended while runs were in it. They are tried again up to a limit."""
 
 
 class StoreBusy(DarkroomError):

@@ -32,8 +32,8 @@ def base32(data: bytes) -> str:
     bits = len(data) * 8
     pairs = -(-bits // 10)
     number = int.from_bytes(data) << (pairs * 10 - bits)
-    text = "".join(_PAIRS[(number >> shift) & 1023] for shift in range(pairs * 10 - 10, -1, -10))
-    return text[: -(-bits // 5)]
+    shifts = range(pairs * 10 - 10, -1, -10)
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in shifts])[: -(-bits // 5)]
 
 
 def unbase32(text: str) -> bytes | None:
@@ -61,19 +61,17 @@ class Minter:
     def __init__(self, milliseconds: Callable[[], int], entropy: Callable[[int], bytes]) -> None:
         self._milliseconds = milliseconds
         self._entropy = entropy
-        self._last = 0
+        self._tick = 0
 
     def mint(self) -> PredictionId:
-        """Make the next id."""
-        now = self._milliseconds()
-        if now > self._last >> 80:
-            random = int.from_bytes(self._entropy(10))
-            tail = 2 << 62 | random & (1 << 62) - 1
-            self._last = now << 80 | 7 << 76 | (random >> 68) << 64 | tail
-        else:
-            # Within one millisecond ids count upwards by a random step, as RFC 9562 allows.
-            self._last += 1 + int.from_bytes(self._entropy(4))
-        return PredictionId(base32(self._last.to_bytes(16)))
+        """Make the next id; its last 62 bits are random, whatever came before."""
+        # Within one millisecond the 12 bits beside the version count upwards (RFC 9562, 6.2); when
+        # they are used up, or the clock steps back, the last millisecond goes on by one.
+        self._tick = max(self._milliseconds() << 12, self._tick + 1)
+        moment, count = self._tick >> 12, self._tick & 0xFFF
+        random = int.from_bytes(self._entropy(8)) & (1 << 62) - 1
+        number = moment << 80 | 7 << 76 | count << 64 | 2 << 62 | random
+        return PredictionId(base32(number.to_bytes(16)))
 
 
 def is_prediction_id(text: str) -> bool:
@@ -107,8 +105,3 @@ def parse_identifier(text: str) -> Identifier:
     if not named or (colon and not _VERSION.fullmatch(version)):
         raise InvalidIdentifier(f"{text[:200]!r} is neither owner/name nor owner/name:version")
     return Identifier(owner=owner, name=name, version=VersionId(version) if colon else None)
-
-
-def is_version_id(text: str) -> bool:
-    """Whether *text* is 64 lower-case hex digits."""
-    return _VERSION.fullmatch(text) is not None

@@ -11,6 +11,8 @@ from darkroom.domain.model import FieldType, InputField, Json, OutputKind, Versi
 WEBHOOK_EVENTS = ("start", "output", "logs", "completed")
 WIDEST_INTEGER = 2**63 - 1
 
+_WEBHOOK: Mapping[str, Json] = {"type": "string", "format": "uri", "maxLength": 65536}
+
 _TYPES: Mapping[FieldType, Mapping[str, Json]] = {
     FieldType.STRING: {"type": "string"},
     FieldType.INTEGER: {"type": "integer"},
@@ -87,13 +89,13 @@ def _envelope(inputs: Mapping[str, Json], *, with_version: bool) -> dict[str, Js
         "properties": {
             **named,
             "input": inputs,
-            "webhook": {"type": "string", "format": "uri", "maxLength": 65536},
+            "webhook": _WEBHOOK,
             "webhook_events_filter": {
                 "type": "array",
                 "items": {"type": "string", "enum": WEBHOOK_EVENTS},
             },
             "stream": {"type": "boolean"},
-            "webhook_completed": True,
+            "webhook_completed": {**_WEBHOOK, "type": ["string", "null"]},
             "is_training": True,
         },
         "dependencies": {"webhook_events_filter": ["webhook"]},

@@ -5,12 +5,12 @@ and those only to the host they were meant for. The environment's proxy variable
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 from weakref import WeakValueDictionary
 
 import httpcore2
@@ -18,7 +18,12 @@ import httpx2
 import structlog
 
 from darkroom import __version__
-from darkroom.domain.errors import EgressDenied, InputUnusable, WeightsUnavailable
+from darkroom.domain.errors import (
+    EgressDenied,
+    FilesUnavailable,
+    InputUnusable,
+    WeightsUnavailable,
+)
 from darkroom.egress.allow import AllowList
 from darkroom.egress.answers import (
     AnswerUnusable,
@@ -111,7 +116,7 @@ class GuardedFetcher(Fetcher):
             raise InputUnusable(f"could not fetch the file: {error}") from error
         subject = f"could not fetch the file at {_host(here)}"
         try:
-            async with self._everyone, asyncio.timeout(self._fetch_seconds) as deadline:
+            async with asyncio.timeout(self._fetch_seconds) as deadline:
                 return await self._read(here, limit_bytes, deadline)
         except EgressDenied as error:
             raise EgressDenied(f"{subject}: {error}") from error
@@ -165,7 +170,7 @@ class GuardedFetcher(Fetcher):
         secrets: Mapping[str, str],
         progress: Callable[[int, int | None], None],
     ) -> None:
-        have = await asyncio.to_thread(lambda: to.stat().st_size if to.exists() else 0)
+        have = await asyncio.to_thread(_present, to)
         span = {"Range": f"bytes={have}-"} if have else {}
         async with self._answer(here, span, secrets, DOWNLOAD_HOPS) as response:
             if have and response.status == 416:
@@ -176,7 +181,8 @@ class GuardedFetcher(Fetcher):
                 start = resumed_at(response, have)
                 await _save(response, to, start, progress)
                 return
-        await asyncio.to_thread(to.unlink)
+        with _local():
+            await asyncio.to_thread(to.unlink)
         await self._continue(here, to, secrets, progress)
 
     @asynccontextmanager
@@ -222,7 +228,8 @@ class GuardedFetcher(Fetcher):
         left = when - clock.time()
         queue = self._hosts.setdefault(_host(here), asyncio.Semaphore(FETCHES_PER_HOST))
         deadline.reschedule(None)
-        async with queue:
+        # The host's permit first: who waits for a slow host must not keep others from theirs.
+        async with queue, self._everyone:
             deadline.reschedule(clock.time() + left)
             yield
 
@@ -235,22 +242,50 @@ async def _save(
 ) -> None:
     expected = length(response)
     total = None if expected is None else start + expected
-    file = await asyncio.to_thread(to.open, "r+b" if start else "wb")
-    with file:
-        file.seek(start)
-        held, done = bytearray(), start
-        try:
-            async for piece in response.aiter_stream():
-                held += piece
-                done += len(piece)
-                if len(held) >= WRITE_BYTES:
-                    full, held = held, bytearray()
-                    await asyncio.to_thread(file.write, full)
-                    progress(done, total)
-        finally:
-            file.write(held)
-            file.truncate()
+    file = await asyncio.to_thread(_opened, to, start)
+    held, done = bytearray(), start
+    try:
+        async for piece in response.aiter_stream():
+            held += piece
+            done += len(piece)
+            if len(held) >= WRITE_BYTES:
+                full, held = held, bytearray()
+                await asyncio.to_thread(_written, file, full)
+                progress(done, total)
+    finally:
+        _closed(file, held)
     progress(done, total)
+
+
+@contextmanager
+def _local() -> Generator[None]:
+    """Tell a fault of this machine's disk apart from one of the network."""
+    try:
+        yield
+    except OSError as error:
+        raise FilesUnavailable(error.strerror or type(error).__name__) from error
+
+
+def _present(to: Path) -> int:
+    with _local():
+        return to.stat().st_size if to.exists() else 0
+
+
+def _opened(to: Path, start: int) -> IO[bytes]:
+    with _local():
+        file = to.open("r+b" if start else "wb")
+        file.seek(start)
+        return file
+
+
+def _written(file: IO[bytes], data: bytearray) -> None:
+    with _local():
+        file.write(data)
+
+
+def _closed(file: IO[bytes], rest: bytearray) -> None:
+    with _local(), file:
+        file.write(rest)
 
 
 def _host(url: httpx2.URL) -> str:

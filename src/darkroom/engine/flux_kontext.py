@@ -2,28 +2,19 @@
 
 from collections.abc import Callable
 
-from PIL.Image import Image
 from torch import Tensor
 from torch.nn.functional import pixel_shuffle
 
-from darkroom.engine.device import Device
-from darkroom.engine.edge import Pipeline, denoised
+from darkroom.engine.edge import denoised
+from darkroom.engine.flux import Flux
 from darkroom.engine.interface import Order
 from darkroom.engine.noise import generator_of
 
 _PATCH_PIXELS = 16  # a token covers 2 by 2 latents of 8 pixels
 
 
-class FluxKontext:
-    """Runs orders on one loaded pipeline, one at a time."""
-
-    def __init__(self, pipeline: Pipeline, device: Device) -> None:
-        del device
-        self._pipeline = pipeline
-
-    def steps(self, order: Order) -> int:
-        """How many steps are run."""
-        return order.steps
+class FluxKontext(Flux):
+    """One reference at most, one order at a time."""
 
     def denoise(self, order: Order, after_step: Callable[[int, int], None]) -> Tensor:
         """Run all steps; tokens (count, H/16 x W/16, 64)."""
@@ -51,7 +42,3 @@ class FluxKontext:
         spread = pixel_shuffle(patches, 2)
         moved = spread / vae.config.scaling_factor + (vae.config.shift_factor or 0.0)
         return vae.decode(moved, return_dict=False)[0]
-
-    def flagged(self, image: Image, pixels: Tensor) -> bool:  # noqa: ARG002  # one signature for all
-        """No checker comes with these weights."""
-        return False

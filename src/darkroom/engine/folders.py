@@ -10,12 +10,9 @@ from pathlib import Path
 from typing import cast
 
 from darkroom.domain.errors import WeightsUnavailable
+from darkroom.domain.families import Family
 from darkroom.domain.model import Json
-from darkroom.engine.interface import Family
-
-INDEX = "model_index.json"
-_CODE_KEYS = frozenset({"auto_map", "custom_pipeline"})
-_PICKLED = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle"})
+from darkroom.domain.weights_layout import CODE_KEYS, INDEX, LIBRARIES, PICKLED
 
 _PIPELINES: Mapping[Family, frozenset[str]] = {
     Family.STABLE_DIFFUSION: frozenset(
@@ -72,7 +69,6 @@ _PARTS: Mapping[Family, frozenset[str]] = {
         }
     ),
 }
-_LIBRARIES = frozenset({"diffusers", "transformers", "stable_diffusion"})
 
 
 def check_folder(family: Family, folder: Path) -> None:
@@ -110,7 +106,7 @@ def _check_code(folder: Path) -> None:
             "weights in the plain layout of diffusers."
         )
     for file in (folder / INDEX, *folder.rglob("*config.json")):
-        if found := _CODE_KEYS & _read(file).keys():
+        if found := CODE_KEYS & _read(file).keys():
             raise WeightsUnavailable(
                 f"{file} asks for code of its own ({', '.join(sorted(found))}). Such weights "
                 "are never loaded; choose weights in the plain layout of diffusers."
@@ -124,7 +120,7 @@ def _parts(family: Family, folder: Path, index: Mapping[str, Json]) -> Iterator[
         library, kind = cast("Sequence[str | None]", entry)
         if library is None and kind is None:
             continue
-        if library not in _LIBRARIES or kind not in _PARTS[family]:
+        if library not in LIBRARIES or kind not in _PARTS[family]:
             raise WeightsUnavailable(
                 f"{folder / INDEX} wants {library}.{kind} as `{name}`, which a pipeline of the "
                 f"family {family} does not take. Choose other weights."
@@ -142,7 +138,7 @@ def _check_part(part: Path) -> None:
         raise WeightsUnavailable(
             f"{part} is missing or empty. Copy or download the weights once more."
         )
-    if suffixes & _PICKLED and ".safetensors" not in suffixes:
+    if suffixes & PICKLED and ".safetensors" not in suffixes:
         raise WeightsUnavailable(
             f"{part} holds pickled weights only, which can run code when they are read. Get or "
             "make them as .safetensors."

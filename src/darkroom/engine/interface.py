@@ -12,14 +12,6 @@ from typing import Protocol
 from PIL.Image import Image
 
 
-class Family(StrEnum):
-    """A kind of pipeline: which parts a folder of weights holds and how they work together."""
-
-    STABLE_DIFFUSION = "stable-diffusion"  # 1.x and 2.x, a picture repainted by a prompt
-    FLUX_KONTEXT = "flux-kontext"  # FLUX.1 Kontext, at most one reference picture
-    FLUX2_KLEIN = "flux2-klein"  # FLUX.2 klein, distilled, several reference pictures
-
-
 class Sampler(StrEnum):
     """Noise schedules, spelled as the hosted img2img model spells them."""
 
@@ -39,7 +31,7 @@ class Order:
         width: pixels of the result; a multiple of 8 (stable-diffusion) or 16 (the others).
         height: likewise.
         steps: length of the schedule, before *strength* shortens it.
-        seed: any integer; its lowest 64 bits count.
+        seed: any integer; its lowest 32 bits count, for torch's generator takes no more.
         images: RGB. stable-diffusion takes one of exactly *width* by *height*; flux-kontext at
             most one with sides that are multiples of 16; flux2-klein any, each side 64 or more.
         strength: 0 to 1, the part of the schedule that is run; at least one step always is.

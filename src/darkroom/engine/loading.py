@@ -9,12 +9,13 @@ from diffusers.pipelines.flux2.pipeline_flux2_klein import Flux2KleinPipeline
 from safetensors import SafetensorError
 
 from darkroom.domain.errors import WeightsUnavailable
+from darkroom.domain.families import Family
 from darkroom.engine.device import Device
 from darkroom.engine.edge import Pipeline, PipelineKind, quieten
 from darkroom.engine.flux2_klein import Flux2Klein
 from darkroom.engine.flux_kontext import FluxKontext
 from darkroom.engine.folders import check_folder
-from darkroom.engine.interface import Engine, Family
+from darkroom.engine.interface import Engine
 from darkroom.engine.stable_diffusion import Img2ImgPipeline, StableDiffusion
 from darkroom.engine.stock import FamilyPipeline, StockEngine
 

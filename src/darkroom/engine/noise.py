@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import torch
 from torch import Generator
 
-_SEEDS = 2**64
+_SEEDS = 2**32
 
 
 def generator_of(seed: int) -> Generator:
-    """A CPU generator at *seed*; torch looks at the lowest 32 bits only."""
+    """A CPU generator at *seed*; torch looks at its lowest 32 bits only."""
     return Generator(device="cpu").manual_seed(seed % _SEEDS)
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import diffusers
 
+from darkroom.domain.families import Family
 from darkroom.engine.edge import Saveable, seeded
-from darkroom.engine.interface import Family
 from darkroom.engine.tiny_flux import flux2_klein, flux_kontext
 from darkroom.engine.tiny_stable_diffusion import stable_diffusion
 

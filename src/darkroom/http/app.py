@@ -12,13 +12,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from darkroom.domain.errors import NotFound
 from darkroom.domain.ids import PredictionId
 from darkroom.domain.model import Json
-from darkroom.http.answers import Site, json_answer
+from darkroom.http.answers import Site, json_answer, route
 from darkroom.http.edge import Authenticator, Edge, Hosts
 from darkroom.http.files import FileRoutes
 from darkroom.http.models import ModelRoutes
 from darkroom.http.pages import Look, PageRoutes
 from darkroom.http.predictions import PredictionRoutes
 from darkroom.http.problems import NOT_FOUND, problem
+from darkroom.http.reading import BODY_SECONDS
 from darkroom.http.stream import StreamRoutes
 from darkroom.http.wire import Wire, as_dict
 from darkroom.ports import Attempts, Blobs, InputValidator
@@ -46,13 +47,14 @@ class Parts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
-    """How the application presents itself; each is the setting of that name."""
+    """How the application presents itself; each is the setting of that name, if there is one."""
 
     allowed_hosts: Sequence[str]
     public_url: str | None
     inline_outputs: str
     body_limit_bytes: int
     private_pages: bool
+    body_seconds: float = BODY_SECONDS
 
 
 def create_app(parts: Parts, manner: Manner) -> Application:
@@ -74,6 +76,7 @@ def routes(parts: Parts, manner: Manner) -> list[BaseRoute]:
         wire=parts.wire,
         inline=manner.inline_outputs,
         body_limit_bytes=manner.body_limit_bytes,
+        body_seconds=manner.body_seconds,
     )
     api: list[BaseRoute] = [
         *predictions.routes(),
@@ -106,7 +109,7 @@ class _Health:
         self._ready = ready
 
     def routes(self) -> list[Route]:
-        return [Route("/healthz", self._alive), Route("/readyz", self._prepared)]
+        return [route("/healthz", self._alive), route("/readyz", self._prepared)]
 
     async def _alive(self, request: Request) -> Response:  # noqa: ARG002  # Starlette's signature
         return json_answer({"status": "ok"})

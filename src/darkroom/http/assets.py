@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from darkroom.http.headers import ASSET_HEADERS
+from darkroom.http.answers import route
+from darkroom.http.headers import ASSET_HEADERS, matches
 from darkroom.http.problems import NOT_FOUND
 
 TYPES: Mapping[str, str] = {
@@ -46,15 +47,14 @@ class Assets:
 
     def route(self) -> Route:
         """The route that serves them."""
-        return Route("/assets/{name}", self._serve, methods=["GET"], name="assets")
+        return route("/assets/{name}", self._serve)
 
     async def _serve(self, request: Request) -> Response:
         asset = self._by_address.get(request.path_params["name"])
         if asset is None:
             raise HTTPException(404, NOT_FOUND)
         headers = {**ASSET_HEADERS, "ETag": asset.etag}
-        known = {tag.strip() for tag in request.headers.get("if-none-match", "").split(",")}
-        if known & {asset.etag, f"W/{asset.etag}", "*"}:
+        if matches(asset.etag, request.headers.get("if-none-match")):
             return Response(None, 304, headers)
         return Response(asset.data, 200, headers, asset.content_type)
 

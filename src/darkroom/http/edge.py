@@ -6,7 +6,7 @@ gateways differ in what they take for the base address.
 
 import re
 from collections.abc import Mapping, MutableMapping
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
 
 import structlog
@@ -23,6 +23,8 @@ _log = structlog.get_logger()
 _API = re.compile(r"(?P<prefix>(?:/replicate)?/v1)(?:/v1)?(?P<path>/.*)")
 _OPEN = re.compile(r"/(?:streams/.*|files/[0-9a-z]{53})")
 _SCHEMES = ("bearer ", "token ")
+_HOST = re.compile(r"(?:\[([0-9a-f:.]{2,45})\]|([0-9a-z._-]{1,253}))(?::[0-9]{1,5})?")
+_MOST_HOSTS = 256
 _API_HEADERS = [(name.lower().encode(), value.encode()) for name, value in API_HEADERS.items()]
 
 
@@ -37,19 +39,33 @@ class Authenticator(Protocol):
 class Hosts:
     """Which Host headers are answered: addresses, localhost, and names the operator gave.
 
-    A page of another site that rebinds its name to this machine is refused here.
+    A page of another site that rebinds its name to this machine is refused here. Case and a
+    dot at the end of a name do not matter.
     """
 
     def __init__(self, names: frozenset[str]) -> None:
-        self._names = names | {"localhost"}
+        self._names = {name.lower().removesuffix(".") for name in names} | {"localhost"}
+        self._accepted: set[str] = set()  # headers as they came; clients send few different ones
 
     def accepts(self, header: str) -> bool:
         """Whether *header*, a host with or without a port, is one of ours."""
-        host = header.rsplit(":", 1)[0] if not header.endswith("]") else header
-        if host in self._names:
+        if header in self._accepted:
+            return True
+        if not self._ours(header.lower()):
+            return False
+        if len(self._accepted) < _MOST_HOSTS:
+            self._accepted.add(header)
+        return True
+
+    def _ours(self, header: str) -> bool:
+        matched = _HOST.fullmatch(header)
+        if matched is None:
+            return False
+        bracketed, name = matched.groups()
+        if name and name.removesuffix(".") in self._names:
             return True
         try:
-            ip_address(host.strip("[]"))
+            IPv6Address(bracketed) if bracketed else IPv4Address(name)
         except ValueError:
             return False
         return True

@@ -1,7 +1,9 @@
 """The bytes of stored files, to whoever knows the address: whole or in one range."""
 
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Literal
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -9,12 +11,13 @@ from starlette.routing import Route
 
 from darkroom.domain.errors import NotFound
 from darkroom.domain.prediction import StoredFile
-from darkroom.http.headers import file_headers
+from darkroom.http.answers import route
+from darkroom.http.headers import file_headers, matches
 from darkroom.http.problems import NOT_FOUND, problem
 from darkroom.ports import Attempts, Blobs
 from darkroom.service.capabilities import Capabilities
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +30,7 @@ class FileRoutes:
 
     def routes(self) -> list[Route]:
         """Paths from the root of the origin."""
-        return [Route("/files/{token}/{name}", self.read, methods=["GET"])]
+        return [route("/files/{token}/{name}", self.read)]
 
     async def read(self, request: Request) -> Response:
         """The file, without credentials; an Authorization header does not matter."""
@@ -42,7 +45,7 @@ class FileRoutes:
         tag = f'"{file.sha256[:32] or file.prediction}"'
         headers = file_headers(content_type=file.content_type, name=file.name)
         headers |= {"ETag": tag, "Accept-Ranges": "bytes"}
-        if tag in request.headers.get("if-none-match", ""):
+        if matches(tag, request.headers.get("if-none-match")):
             return Response(status_code=304, headers=headers)
         return await self._answer(request, file, tag, headers)
 
@@ -53,30 +56,39 @@ class FileRoutes:
         asked = request.headers.get("range")
         if asked and request.headers.get("if-range", tag) == tag:
             span = _span(asked, file.size_bytes)
-            if span is None:
+            if span == "unmet":
                 unmet = {"Content-Range": f"bytes */{file.size_bytes}"}
                 return problem(416, "The range lies outside the file.", headers=unmet)
-            if span != (0, file.size_bytes) or _RANGE.fullmatch(asked):
+            if span != "ignored":
                 status, (start, end) = 206, span
                 headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size_bytes}"
         headers["Content-Length"] = str(end - start)
         if request.method == "HEAD":
             return Response(None, status, headers)
         pieces = self.blobs.stream(file.key, start=start, end=end)
-        return StreamingResponse(pieces, status, headers)
+        # Once the answer has begun it cannot turn into an error: so first see that there are bytes.
+        first = await anext(pieces, b"")
+        return StreamingResponse(_joined(first, pieces), status, headers)
 
 
-def _span(header: str, size: int) -> tuple[int, int] | None:
-    """The bytes a Range header asks for, end exclusive; None if the file has none of them.
+async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in rest:
+        yield piece
 
-    Several ranges at once, or a unit we do not know, get the whole file, as RFC 9110 allows.
+
+def _span(header: str, size: int) -> tuple[int, int] | Literal["ignored", "unmet"]:
+    """The bytes a Range header asks for, end exclusive; `unmet` if the file has none of them.
+
+    Several ranges at once, or a unit or number we do not know, are ignored, as RFC 9110 allows.
     """
     matched = _RANGE.fullmatch(header.replace(" ", ""))
     if matched is None or matched.groups() == ("", ""):
-        return 0, size
+        return "ignored"
     first, last = matched.groups()
-    if not first:
-        return (max(size - int(last), 0), size) if int(last) and size else None
-    start = int(first)
-    end = min(int(last) + 1, size) if last else size
-    return (start, end) if start < end else None
+    if first:
+        start = int(first)
+        end = min(int(last) + 1, size) if last else size
+    else:
+        start, end = max(size - int(last), 0), size
+    return (start, end) if start < end else "unmet"

@@ -44,9 +44,6 @@ ASSET_HEADERS: Mapping[str, str] = MappingProxyType(
 )
 """Scripts and styles whose URL names their content, so that they may be kept for ever."""
 
-TLS_HEADERS: Mapping[str, str] = MappingProxyType({"Strict-Transport-Security": "max-age=31536000"})
-"""Added to every answer when this server itself speaks https."""
-
 _BEYOND_ASCII_NAME = re.compile(r"[^A-Za-z0-9._ -]")
 _EXTENDED = "!#$&+-.^_`|~"  # what RFC 8187 leaves unescaped beside letters and digits
 
@@ -75,6 +72,14 @@ def file_headers(*, content_type: str, name: str, max_age: int = FILE_SECONDS) -
         "Referrer-Policy": "no-referrer",
         "Cache-Control": f"private, max-age={max_age}",
     }
+
+
+def matches(etag: str, if_none_match: str | None) -> bool:
+    """Whether an `If-None-Match` names *etag*, strong or weak, or whatever there is with `*`."""
+    if if_none_match is None:
+        return False
+    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return etag in tags or tags == {"*"}
 
 
 def disposition(kind: str, name: str) -> str:

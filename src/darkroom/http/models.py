@@ -19,7 +19,7 @@ from starlette.routing import Route
 from darkroom.domain.errors import InvalidField, InvalidInput, NotFound
 from darkroom.domain.model import Model, Version
 from darkroom.domain.schema import openapi_schema
-from darkroom.http.answers import Site, caller, json_answer, site
+from darkroom.http.answers import Site, caller, json_answer, route, site
 from darkroom.http.times import iso
 from darkroom.service.catalogue import Catalogue
 
@@ -52,12 +52,12 @@ class ModelRoutes:
         """The routes, relative to the mount of the API."""
         model = "/models/{owner}/{name}"
         return [
-            Route("/account", self.account),
-            Route("/models", self.list_models),
-            Route(model, self.get_model),
-            Route(f"{model}/readme", self.readme),
-            Route(f"{model}/versions", self.list_versions),
-            Route(f"{model}/versions/{{version_id}}", self.get_version),
+            route("/account", self.account),
+            route("/models", self.list_models),
+            route(model, self.get_model),
+            route(f"{model}/readme", self.readme),
+            route(f"{model}/versions", self.list_versions),
+            route(f"{model}/versions/{{version_id}}", self.get_version),
         ]
 
     async def account(self, request: Request) -> Response:

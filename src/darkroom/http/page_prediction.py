@@ -10,11 +10,12 @@ from darkroom.domain.prediction import Status
 from darkroom.http.answers import Site
 from darkroom.http.markup import NOTHING, Child, Html, element, fragment
 from darkroom.http.shown import Media, Shown, data_summary, file_name, media_of
+from darkroom.http.wire import HIDDEN
+from darkroom.service.data_urls import is_data_url
 
 LOG_LINES = 400
 ALT_LENGTH = 120
 FOREIGN = "noreferrer noopener"
-HIDDEN = "hidden"  # the version of a model that is called by its name alone
 WAITING: Mapping[str, str] = {
     Status.STARTING: "Waiting for a free worker, or for the model to load.",
     Status.PROCESSING: "Running. Output appears here as it is made.",
@@ -219,7 +220,7 @@ def curl(one: Shown, site: Site) -> str:
     return " \\\n  ".join(
         [
             f"curl -X POST {shlex.quote(site.api(path))}",
-            '-H "Authorization: Bearer $DARKROOM_API_KEY"',
+            '-H "Authorization: Bearer $DARKROOM_TOKEN"',
             "-H 'Content-Type: application/json'",
             "-H 'Prefer: wait'",
             f"-d {shlex.quote(_json(body, indent=2))}",
@@ -229,7 +230,7 @@ def curl(one: Shown, site: Site) -> str:
 
 def _short(value: Json) -> Json:
     if isinstance(value, str):
-        return "DATA_URL_OF_YOUR_FILE" if value.startswith("data:") else value
+        return "DATA_URL_OF_YOUR_FILE" if is_data_url(value) else value
     if isinstance(value, Sequence):
         return [_short(item) for item in value]
     return value

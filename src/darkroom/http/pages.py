@@ -15,7 +15,7 @@ from starlette.routing import Route
 from darkroom.domain.ids import PredictionId, is_prediction_id
 from darkroom.domain.model import Json, Model
 from darkroom.http import contract
-from darkroom.http.answers import Site, site
+from darkroom.http.answers import Site, route, site
 from darkroom.http.assets import Assets
 from darkroom.http.headers import API_HEADERS, PAGE_HEADERS
 from darkroom.http.markup import Html, document, element, fragment, spoken
@@ -50,10 +50,10 @@ class PageRoutes:
     def routes(self) -> list[Route]:
         """The routes, all of them open to callers without a key."""
         return [
-            Route("/", self._index, methods=["GET"], name="index"),
-            Route("/docs", self._docs, methods=["GET"], name="docs"),
-            Route("/openapi.json", self._contract, methods=["GET"], name="contract"),
-            Route("/p/{id}", self._prediction, methods=["GET"], name="prediction"),
+            route("/", self._index),
+            route("/docs", self._docs),
+            route("/openapi.json", self._contract),
+            route("/p/{id}", self._prediction),
             self._assets.route(),
         ]
 
@@ -137,7 +137,12 @@ def index_main(models: Sequence[Model], where: Site) -> Html:
             element("a", "OpenAPI document", href="openapi.json"),
             ".",
         ),
-        element("p", spoken("You need a key: `darkroom keys create` on this machine prints one.")),
+        element(
+            "p",
+            spoken(
+                "You need a key: `darkroom keys create --owner NAME` on this machine prints one."
+            ),
+        ),
         element("h2", "Models"),
         _models_list(models),
         id="main",

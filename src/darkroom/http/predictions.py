@@ -3,20 +3,18 @@
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 from urllib.parse import urlencode
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from darkroom.domain.errors import NotFound
+from darkroom.domain.errors import InvalidField, InvalidInput, NotFound, VersionNotRunnable
 from darkroom.domain.ids import PredictionId
 from darkroom.domain.model import Json, Model, Version
-from darkroom.domain.prediction import JsonText, Milliseconds, Prediction
+from darkroom.domain.prediction import Milliseconds, Prediction
 from darkroom.http import reading
-from darkroom.http.answers import Site, caller, json_answer, site
+from darkroom.http.answers import Site, caller, json_answer, route, site
 from darkroom.http.problems import NOT_FOUND, MalformedRequest
 from darkroom.http.wire import Wire
 from darkroom.ports import InputValidator, Page
@@ -36,6 +34,7 @@ class PredictionRoutes:
         inline: whether blocking answers carry output files as data: URLs: `on`, `off`, or
             `auto` for only where the client came by plain http.
         body_limit_bytes: the longest request body taken.
+        body_seconds: how long a body may take to arrive.
     """
 
     predictions: Predictions
@@ -44,33 +43,31 @@ class PredictionRoutes:
     wire: Wire
     inline: str
     body_limit_bytes: int
+    body_seconds: float = reading.BODY_SECONDS
 
     def routes(self) -> list[Route]:
         """Paths relative to the API's mount."""
         return [
-            Route("/predictions", self.create, methods=["POST"]),
-            Route("/predictions", self.list_page, methods=["GET"]),
-            Route("/predictions/{id}", self.get, methods=["GET"]),
-            Route("/predictions/{id}/cancel", self.cancel, methods=["POST"]),
-            Route("/models/{owner}/{name}/predictions", self.create_by_model, methods=["POST"]),
+            route("/predictions", self.create, method="POST"),
+            route("/predictions", self.list_page),
+            route("/predictions/{id}", self.get),
+            route("/predictions/{id}/cancel", self.cancel, method="POST"),
+            route("/models/{owner}/{name}/predictions", self.create_by_model, method="POST"),
         ]
 
     async def create(self, request: Request) -> Response:
         """Run the version that the body names."""
-        document = await self._document(request)
-        version = document.get("version")
-        if not isinstance(version, str):
-            self.validator.check_envelope(document)
-        model, runnable = self.catalogue.resolve(cast("str", version))
-        self.validator.check(runnable, document, with_version=True)
-        return await self._created(request, document, model, runnable)
+        body = await self._body(request)
+        model, runnable = self._named(body.document)
+        self.validator.check(runnable, body.document, with_version=True)
+        return await self._created(request, body, model, runnable)
 
     async def create_by_model(self, request: Request) -> Response:
         """Run the latest version of the model that the path names."""
-        document = await self._document(request)
+        body = await self._body(request)
         model = self.catalogue.model(request.path_params["owner"], request.path_params["name"])
-        self.validator.check(model.latest, document, with_version=False)
-        return await self._created(request, document, model, model.latest)
+        self.validator.check(model.latest, body.document, with_version=False)
+        return await self._created(request, body, model, model.latest)
 
     async def get(self, request: Request) -> Response:
         """One prediction."""
@@ -107,21 +104,37 @@ class PredictionRoutes:
             }
         )
 
-    async def _document(self, request: Request) -> Mapping[str, Json]:
-        data = await reading.body(request, self.body_limit_bytes)
+    async def _body(self, request: Request) -> "_Body":
+        data = await reading.body(request, self.body_limit_bytes, seconds=self.body_seconds)
         document = reading.json(data)
         if not isinstance(document, dict):
             self.validator.check_envelope(document)
             raise MalformedRequest("The request body must be a JSON object")
-        return document
+        return _Body(data, document)
+
+    def _named(self, document: Mapping[str, Json]) -> tuple[Model, Version]:
+        """The version a body names; if there is none, whatever else is wrong is told with it."""
+        version = document.get("version")
+        if not isinstance(version, str):
+            self.validator.check_envelope(document)
+            raise MalformedRequest("The version must be a string")
+        try:
+            return self.catalogue.resolve(version)
+        except VersionNotRunnable as unknown:
+            own = InvalidField(type="version", field="version", description=str(unknown))
+            try:
+                self.validator.check_envelope(document)
+            except InvalidInput as rest:
+                raise InvalidInput([own, *rest.fields]) from unknown
+            raise
 
     async def _created(
-        self, request: Request, document: Mapping[str, Json], model: Model, version: Version
+        self, request: Request, body: "_Body", model: Model, version: Version
     ) -> Response:
         preference = request.headers.get("prefer")
         wait = reading.wait_seconds(preference)
         created = await self.predictions.create(
-            _new(request, document, model, version), wait_seconds=wait
+            _new(request, body, model, version), wait_seconds=wait
         )
         here = site(request)
         timed_out = wait is not None and not created.ended
@@ -142,38 +155,55 @@ class PredictionRoutes:
         return self.inline == "on"
 
 
-def _new(
-    request: Request, document: Mapping[str, Json], model: Model, version: Version
-) -> NewPrediction:
-    input_ = cast("Mapping[str, Json]", document["input"])
-    text = msgspec.json.encode(input_).decode()
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """A request's body as it came and as it reads."""
+
+    data: bytes
+    document: Mapping[str, Json]
+
+
+def _new(request: Request, body: _Body, model: Model, version: Version) -> NewPrediction:
+    document = body.document
+    input_ = document.get("input")
+    assert isinstance(input_, Mapping)  # noqa: S101  # the validator has seen to it
     token = str(request.scope["darkroom.token"])
-    if token in text:
-        input_ = cast("Mapping[str, Json]", _redacted(input_, token))
-        text = msgspec.json.encode(input_).decode()
-    legacy = document.get("webhook_completed")
-    events = document.get("webhook_events_filter") or ()
+    # A key without a trace in the bytes can only be there spelled with escapes.
+    if token.encode("latin-1") in body.data or b"\\" in body.data:
+        input_ = {_kept(name, token): _redacted(one, token) for name, one in input_.items()}
+    webhook, legacy = document.get("webhook"), document.get("webhook_completed")
+    address = webhook or legacy
+    events = document.get("webhook_events_filter")
     return NewPrediction(
         owner=caller(request).owner,
         model=model,
         version=version,
         input=input_,
-        input_text=JsonText(text),
-        webhook=cast("str | None", document.get("webhook") or legacy),
-        webhook_events=cast("Sequence[str]", events) or (("completed",) if legacy else ()),
+        webhook=address if isinstance(address, str) else None,
+        webhook_events=_texts(events) or (() if webhook or not legacy else ("completed",)),
         cancel_after_ms=reading.cancel_after_ms(request.headers.get("cancel-after")),
     )
+
+
+def _texts(value: Json) -> Sequence[str]:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return ()
+    return [one for one in value if isinstance(one, str)]
 
 
 def _redacted(value: Json, token: str) -> Json:
     """*value* without the caller's own key, which people paste into prompts and URLs."""
     if isinstance(value, str):
-        return REDACTED if token in value else value
+        return _kept(value, token)
     if isinstance(value, Mapping):
-        return {name: _redacted(one, token) for name, one in value.items()}
+        return {_kept(name, token): _redacted(one, token) for name, one in value.items()}
     if isinstance(value, Sequence):
         return [_redacted(one, token) for one in value]
     return value
+
+
+def _kept(text: str, token: str) -> str:
+    return REDACTED if token in text else text
 
 
 def _ms(value: int | None) -> Milliseconds | None:

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 import msgspec
+import structlog
 from starlette.responses import Response
 
 from darkroom.domain.errors import (
     DarkroomError,
     FileMissing,
+    FilesUnavailable,
     InvalidIdentifier,
     InvalidInput,
     NotFound,
@@ -22,6 +24,7 @@ from darkroom.domain.errors import (
 from darkroom.http.answers import PROBLEM
 
 NOT_FOUND = "The requested resource could not be found."
+_log = structlog.get_logger()
 
 TABLE: Mapping[type[DarkroomError], tuple[int, str | None]] = {
     Unauthenticated: (401, "Unauthenticated"),
@@ -31,7 +34,10 @@ TABLE: Mapping[type[DarkroomError], tuple[int, str | None]] = {
     VersionNotRunnable: (422, "Invalid version or not permitted"),
     InvalidInput: (422, "Input validation failed"),
     StoreBusy: (503, "Not available"),
+    FilesUnavailable: (503, "Not available"),
 }
+# What is left of a body that came too slowly is not waited for.
+_CLOSING: Mapping[int, Mapping[str, str]] = {408: {"Connection": "close"}}
 
 
 class MalformedRequest(DarkroomError):
@@ -62,13 +68,15 @@ def problem(
 def from_error(error: DarkroomError) -> Response:
     """The answer to an error that a route let pass."""
     if isinstance(error, MalformedRequest):
-        return problem(error.status, str(error))
+        return problem(error.status, str(error), headers=_CLOSING.get(error.status))
+    if type(error) not in TABLE:
+        _log.error("request.failed", exc_info=error)
     status, title = TABLE.get(type(error), (500, "Internal error"))
     if isinstance(error, InvalidInput):
         fields = [asdict(field) for field in error.fields]
         return problem(status, str(error), title=title, more={"invalid_fields": fields})
-    if isinstance(error, FileMissing):
-        return problem(404, NOT_FOUND)
+    if status == 404:
+        return problem(404, NOT_FOUND)  # the wire says no more, whatever it was
     headers = {"Retry-After": "1"} if status == 503 else None
     return problem(status, str(error), title=title, headers=headers)
 

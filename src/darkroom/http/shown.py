@@ -9,11 +9,12 @@ from urllib.parse import unquote, urlsplit
 from darkroom.domain.model import Json
 from darkroom.domain.prediction import NEXT, Status
 from darkroom.http.markup import is_picture_data
+from darkroom.service.data_urls import SCHEME, is_data_url
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
-_PROGRESS = re.compile(r"\s*\d+%\s*\|.+?\|\s*(\d+)/(\d+)")
+_PROGRESS = re.compile(r"\s*\d+%\s*\|.+?\|\s*(\d{1,9})/(\d{1,9})(?!\d)")
+_TYPE_LENGTH = 100
 _LINES = re.compile(r"[\r\n]+")
-_DATA = re.compile(r"data:([^,;]*)[^,]*,")
 
 
 class Media(StrEnum):
@@ -100,7 +101,7 @@ def progress_of(logs: str) -> Progress | None:
 
 def media_of(text: str, *, origin: str) -> Media:
     """Say what *text* stands for; a page shows pictures of its own *origin* alone."""
-    if _DATA.match(text):
+    if is_data_url(text) and "," in text:
         return Media.PICTURE if is_picture_data(text) else Media.DATA
     if not text.startswith(("http://", "https://")) or _LINES.search(text):
         return Media.TEXT
@@ -121,8 +122,7 @@ def file_name(url: str) -> str:
 
 def data_summary(url: str) -> str:
     """Describe a `data:` URL in place of printing it: its type and rough size."""
-    match = _DATA.match(url)
-    kind = match.group(1) if match else ""
+    kind = url[len(SCHEME) : _TYPE_LENGTH].partition(",")[0].partition(";")[0]
     size = len(url) * 3 // 4 // 1024
     return f"{kind or 'data'}, about {max(size, 1)} kB"
 

@@ -4,6 +4,7 @@ Every event carries an id, only four names occur, and `done` comes last: the ven
 drop events without ids and refuse other names.
 """
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -16,12 +17,13 @@ from starlette.routing import Route
 from darkroom.domain.errors import NotFound
 from darkroom.domain.events import Event, EventKind
 from darkroom.domain.ids import PredictionId
-from darkroom.http.answers import Site, site
+from darkroom.http.answers import Site, route, site
 from darkroom.http.problems import NOT_FOUND
 from darkroom.service.capabilities import Capabilities
 from darkroom.service.predictions import Predictions
 
 IDLE_SECONDS = 15.0
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _GREETING = b": hi\n\n"
 _STILL_HERE = b": still here\n\n"
 
@@ -36,8 +38,8 @@ class StreamRoutes:
     def routes(self) -> list[Route]:
         """Paths relative to the API's mount."""
         return [
-            Route("/streams/{token}", self.follow, methods=["GET"]),
-            Route("/files/{token}", self.follow, methods=["GET"]),
+            route("/streams/{token}", self.follow),
+            route("/files/{token}", self.follow),
         ]
 
     async def follow(self, request: Request) -> Response:
@@ -74,10 +76,10 @@ class StreamRoutes:
             return value if isinstance(value, str) else msgspec.json.encode(value).decode()
         attempt, index = cast("int", told["attempt"]), cast("int", told["index"])
         token = self.capabilities.file(id_, attempt, index)
-        return here.root(f"/files/{token}/{told['name']}")
+        return here.file(token, cast("str", told["name"]))
 
 
 def _last_seen(request: Request) -> int:
     """The number in a `Last-Event-ID`; anything unreadable means from the start."""
     number = request.headers.get("last-event-id", "").rpartition(":")[2]
-    return int(number) if number.isascii() and number.isdigit() else 0
+    return int(number) if _NUMBER.fullmatch(number) else 0

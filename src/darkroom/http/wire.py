@@ -9,7 +9,7 @@ from typing import cast
 
 import msgspec
 
-from darkroom.domain.errors import FileMissing, VersionNotRunnable
+from darkroom.domain.errors import FileMissing, NotFound
 from darkroom.domain.ids import VersionId
 from darkroom.domain.model import Json, Model, OutputKind, Version
 from darkroom.domain.prediction import (
@@ -28,10 +28,9 @@ from darkroom.service.capabilities import Capabilities
 from darkroom.service.catalogue import Catalogue
 from darkroom.service.spool import INPUT_ATTEMPT, Spool
 
-HIDDEN = "hidden"
+HIDDEN = "hidden"  # the version of a model that is called by its name alone
 _encode = msgspec.json.encode
 _metrics = msgspec.json.Decoder(dict[str, int | float]).decode
-NO_INPUT = msgspec.Raw(b"{}")
 NULL = msgspec.Raw(b"null")
 
 
@@ -74,6 +73,8 @@ class Wire:
     Args:
         echo_limit_bytes: a spooled input longer than this is shown as our own URL.
         inline_limit_bytes: the most bytes of outputs put into one blocking answer.
+        show_aborted: spell `aborted` as such; most clients are older than that word, and would
+            refuse it or poll for ever, so that otherwise it reads `canceled`.
     """
 
     capabilities: Capabilities
@@ -82,6 +83,7 @@ class Wire:
     spool: Spool
     echo_limit_bytes: int
     inline_limit_bytes: int
+    show_aborted: bool = False
 
     async def prediction(
         self,
@@ -117,7 +119,7 @@ class Wire:
             output=output or self._output(prediction, site),
             data_removed=False,
             error=prediction.error,
-            status=_shown_status(prediction.status, timed_out=timed_out),
+            status=self._status(prediction.status, timed_out=timed_out),
             created_at=iso(prediction.created_at),
             started_at=_iso(prediction.started_at),
             completed_at=_iso(prediction.completed_at),
@@ -134,12 +136,18 @@ class Wire:
     def file_url(self, file: StoredFile, site: Site) -> str:
         """Where a stored file can be read by whoever knows the address."""
         token = self.capabilities.file(file.prediction, file.attempt, file.index)
-        return site.root(f"/files/{token}/{file.name}")
+        return site.file(token, file.name)
+
+    def _status(self, status: Status, *, timed_out: bool) -> str:
+        if timed_out:
+            return Status.STARTING
+        hidden = status is Status.ABORTED and not self.show_aborted
+        return Status.CANCELED if hidden else status
 
     def _known(self, version: VersionId) -> tuple[Model, Version] | None:
         try:
             return self.catalogue.version(version)
-        except VersionNotRunnable:
+        except NotFound:
             return None  # the operator has taken it out of the catalogue since
 
     def _urls(self, prediction: Prediction, site: Site, *, text: bool) -> Urls:
@@ -155,7 +163,7 @@ class Wire:
 
     def _input_url(self, prediction: Prediction, file: InputFile, site: Site) -> str:
         token = self.capabilities.file(prediction.id, INPUT_ATTEMPT, file.index)
-        return site.root(f"/files/{token}/input-{file.index}")
+        return site.file(token, f"input-{file.index}")
 
     def _output(self, prediction: Prediction, site: Site) -> msgspec.Raw:
         return _shaped(prediction, [self._item(one, site) for one in prediction.output])
@@ -190,13 +198,6 @@ def _shaped(prediction: Prediction, items: Sequence[msgspec.Raw]) -> msgspec.Raw
     if not items:
         return NULL
     return items[0] if prediction.shape is Shape.ONE else msgspec.Raw(_encode(items))
-
-
-def _shown_status(status: Status, *, timed_out: bool) -> str:
-    if timed_out:
-        return Status.STARTING
-    # `aborted` is newer than most clients, which would refuse it or poll for ever.
-    return Status.CANCELED if status is Status.ABORTED else status
 
 
 def _shown_metrics(prediction: Prediction) -> dict[str, int | float]:

@@ -55,16 +55,20 @@ class WorkerDoor:
         self._beat_seconds = silence_seconds / _BEATS_PER_SILENCE
         self._answering: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self._path: Path | None = None
 
     async def open(self, path: Path) -> None:
         """Listen at *path*; a socket left there by a dead server is removed first."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_unix_server(self._visitor, sock=_bound(path))
+        self._path = path
 
     async def close(self) -> None:
         """Let nobody in any more; links that are open stay so."""
         if self._server is not None:
             self._server.close()
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
         await asyncio.gather(*self._answering)
 
     def _visitor(self) -> Link[ToServer]:

@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,6 +17,7 @@ from darkroom.imaging.verdict import GO, LARGEST_SIDE, READY, REPLY, Verdict, se
 from darkroom.ports import PictureDecoder
 from darkroom.protocol.messages import Pixels
 
+USUAL_PIXELS = 50_000_000
 _CHANNELS = 3
 _TRACEBACK_EXIT = 1
 _NO_START = "the picture could not be decoded: the decoding process does not start"
@@ -25,11 +27,22 @@ _NO_START = "the picture could not be decoded: the decoding process does not sta
 class Limits:
     """What one decoding may take; the defaults suit 50 million pixels."""
 
-    max_pixels: int = 50_000_000
+    max_pixels: int = USUAL_PIXELS
     memory_bytes: int = 2**30
     cpu_seconds: int = 10
     wall_seconds: float = 15.0
     start_seconds: float = 30.0
+
+    @classmethod
+    def for_pixels(cls, max_pixels: int) -> Self:
+        """Limits that a picture of so many pixels meets: memory and time grow with it."""
+        usual, times = cls(), max(1.0, max_pixels / USUAL_PIXELS)
+        return cls(
+            max_pixels=max_pixels,
+            memory_bytes=int(usual.memory_bytes * times),
+            cpu_seconds=ceil(usual.cpu_seconds * times),
+            wall_seconds=usual.wall_seconds * times,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +72,9 @@ class DecoderPool(PictureDecoder):
     """
 
     def __init__(
-        self, *, max_pixels: int = 50_000_000, processes: int = 2, limits: Limits | None = None
+        self, *, max_pixels: int = USUAL_PIXELS, processes: int = 2, limits: Limits | None = None
     ) -> None:
-        self._limits = limits or Limits(max_pixels=max_pixels)
+        self._limits = limits or Limits.for_pixels(max_pixels)
         self._processes = processes
         self._warm = asyncio.Queue[asyncio.Task[_Child]]()
         self._open = False

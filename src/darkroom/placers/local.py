@@ -42,8 +42,11 @@ class LocalPlacer:
         self._all_ended = asyncio.Event()
         self._all_ended.set()
 
-    async def reconcile(self, want: int) -> int:
-        """Start workers `local-1` to `local-<want>`, drain those beyond; returns how many run."""
+    async def reconcile(self, want: int) -> None:
+        """Start workers `local-1` to `local-<want>`, drain those beyond.
+
+        A worker that cannot be started is tried again later, as one that ended is.
+        """
         self._want = want
         for name in self._names():
             if name not in self._children and name not in self._restarts:
@@ -51,7 +54,13 @@ class LocalPlacer:
         for name, child in self._children.items():
             if name not in self._names():
                 child.signal(signal.SIGTERM)
-        return len(self._children)
+
+    def replace(self, name: str) -> None:
+        """Kill a worker that does not answer, stopped or not; another of its name is started."""
+        child = self._children.get(name)
+        if child is not None:
+            structlog.get_logger().warning("worker.killed", worker=name, pid=child.pid)
+            child.signal(signal.SIGKILL)
 
     async def stop(self, grace_seconds: float) -> None:
         """Let every worker drain for that long, then kill what is left; all are gone after it."""
@@ -80,12 +89,19 @@ class LocalPlacer:
 
     def _start(self, name: str) -> None:
         self._restarts.pop(name, None)
+        if name not in self._names():
+            return
         began = self._loop.time()
-        child = Child(
-            self._command(name),
-            self._environment,
-            exited=lambda status: self._exited(name, status, began),
-        )
+        try:
+            child = Child(
+                self._command(name),
+                self._environment,
+                exited=lambda status: self._exited(name, status, began),
+            )
+        except OSError as error:  # no process or memory left, or no interpreter any more
+            structlog.get_logger().warning("worker.unstarted", worker=name, why=error.strerror)
+            self._restart_later(name, lived=0.0)
+            return
         self._children[name] = child
         self._all_ended.clear()
         structlog.get_logger().info("worker.started", worker=name, pid=child.pid)

@@ -44,6 +44,9 @@ class Child:
         exited: called once, in the loop, with the exit code, or the negative signal number.
         keep: descriptors it inherits under the same numbers.
 
+    Raises:
+        OSError: it does not start; nothing of it is left.
+
     What the child prints goes to this process's stderr: stdout may have a meaning of its own.
     """
 
@@ -64,7 +67,12 @@ class Child:
             stdin=subprocess.DEVNULL,
             stdout=_standard_error(),
         )
-        self._handle = os.pidfd_open(self._process.pid)
+        try:
+            self._handle = os.pidfd_open(self._process.pid)
+        except OSError:  # nobody would hear of its end
+            self._process.kill()
+            self._process.wait()
+            raise
         self._loop.add_reader(self._handle, self._over)
 
     @property

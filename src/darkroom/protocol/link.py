@@ -14,7 +14,6 @@ from darkroom.domain.errors import PeerMisbehaved
 
 HEADER_BYTES = 4
 MAX_FRAME_BYTES = 96 * 2**20  # one output file of 64 MiB and what travels beside it
-PAUSE_BYTES = 8 * 2**20
 BULK_BYTES = 8 * 2**20  # with more file data than this a frame leaves at once
 
 
@@ -52,8 +51,6 @@ class Link(asyncio.Protocol, Generic[In]):
         self._bulk = 0
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
-        self._room = asyncio.Event()
-        self._room.set()
         self.fault: str | None = None
 
     @property
@@ -75,10 +72,6 @@ class Link(asyncio.Protocol, Generic[In]):
         if self._bulk > BULK_BYTES:
             self._flush()
 
-    async def drained(self) -> None:
-        """Wait until the peer keeps up; large senders call this between messages."""
-        await self._room.wait()
-
     def close(self) -> None:
         """Send what is queued, then close."""
         self._flush()
@@ -97,21 +90,11 @@ class Link(asyncio.Protocol, Generic[In]):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(PAUSE_BYTES)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
         """Tell the owner, once."""
         self._transport = None
-        self._room.set()
         self._closed()
-
-    def pause_writing(self) -> None:
-        """The peer is slow."""
-        self._room.clear()
-
-    def resume_writing(self) -> None:
-        """The peer has caught up."""
-        self._room.set()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; hand on every message that is whole."""

@@ -13,6 +13,10 @@ import msgspec
 from darkroom.domain.model import JsonScalar
 
 PROTOCOL = 1
+MAX_FILES = 64
+"""How many files a run may give."""
+MAX_FILE_BYTES = 64 * 2**20
+"""How large each may be."""
 
 Key: TypeAlias = tuple[str, int]
 """Prediction id and attempt: what every worker's and host's message about a run quotes."""
@@ -51,8 +55,6 @@ class FileRef(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 
     path: list[str | int]
     key: str
-    content_type: str
-    size_bytes: int
 
 
 class FileFact(msgspec.Struct, frozen=True, array_like=True, kw_only=True):

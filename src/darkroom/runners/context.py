@@ -4,17 +4,25 @@ import asyncio
 import math
 import threading
 from collections.abc import Callable, Mapping
+from typing import SupportsFloat, SupportsIndex
 
 import msgspec
 
 from darkroom.domain.errors import RunCanceled, RunFailed
 from darkroom.domain.model import JsonScalar
-from darkroom.protocol.messages import Bytes, FromHost, Logged, Output, Pixels, Run
-
-MAX_FILES = 64
-MAX_FILE_BYTES = 64 * 2**20
+from darkroom.protocol.messages import (
+    MAX_FILE_BYTES,
+    MAX_FILES,
+    Bytes,
+    FromHost,
+    Logged,
+    Output,
+    Pixels,
+    Run,
+)
 
 _json = msgspec.json.Encoder()
+_EXACT = 2**53  # whole numbers up to here are the same in every JSON reader
 
 
 class Context:
@@ -59,15 +67,17 @@ class Context:
 
     def log(self, text: str) -> None:
         """Send a line."""
-        line = text if text.endswith("\n") else text + "\n"
+        line = whole(text if text.endswith("\n") else text + "\n")
         self._in_loop(lambda: self._send(Logged(self._run.id, self._run.attempt, line), 0))
 
     def output_file(self, name: str, content_type: str, data: bytes) -> None:
         """Send a file.
 
         Raises:
-            RunFailed: it is too large, or one too many.
+            RunFailed: it is too large, or one too many, or its name or type is no text.
         """
+        if not (_is_text(name) and _is_text(content_type)):
+            raise RunFailed("the model gave a file whose name or type is no text")
         self._files += 1
         if self._files > MAX_FILES:
             raise RunFailed(f"the model gave more than {MAX_FILES} files, which is the limit")
@@ -82,9 +92,17 @@ class Context:
         self._in_loop(lambda: self._publish("", "", b"", value))
 
     def metric(self, name: str, value: float) -> None:
-        """Keep a number for the end; what is not finite is dropped."""
-        if math.isfinite(value):
-            self._metrics[name] = value
+        """Keep a number for the end; what is not finite is dropped, and a truth is 1 or 0.
+
+        Raises:
+            RunFailed: *value* is no number, or the name is no text.
+        """
+        number = _number(value)
+        if number is None or not _is_text(name):
+            kind = type(value).__name__
+            raise RunFailed(f"the model set the metric {name!r} to a {kind}; it must be a number")
+        if math.isfinite(number):
+            self._metrics[name] = number
 
     async def pause(self, seconds: float) -> None:
         """Sleep until *seconds* are over or the run is told to stop.
@@ -122,3 +140,38 @@ class Context:
             act()
         else:
             self._loop.call_soon_threadsafe(act)
+
+
+def whole(text: str) -> str:
+    """*text* with halves of characters, which no message can carry, as question marks."""
+    return text if _is_text(text) else text.encode(errors="replace").decode()
+
+
+def _number(value: object) -> float | None:
+    """A plain number for whatever counts as one, such as numpy's and torch's; None if none does."""
+    if isinstance(value, SupportsIndex):
+        try:
+            whole = int(value.__index__())
+        except TypeError:  # torch has the method on every tensor
+            pass
+        else:
+            return whole if abs(whole) <= _EXACT else _float(whole)
+    return _float(value) if isinstance(value, SupportsFloat) else None
+
+
+def _float(value: SupportsFloat) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _is_text(value: object) -> bool:
+    """Whether it can be encoded: a string without halves of characters."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -37,7 +37,7 @@ from darkroom.protocol.messages import (
     Unload,
     VersionSpec,
 )
-from darkroom.runners.context import Context
+from darkroom.runners.context import Context, whole
 from darkroom.runners.registry import find
 
 MAX_ERROR_LETTERS = 4096
@@ -114,9 +114,10 @@ class Host:
         loop = asyncio.get_running_loop()
 
         def log(text: str) -> None:
-            line = text if text.endswith("\n") else text + "\n"
+            line = whole(text if text.endswith("\n") else text + "\n")
             loop.call_soon_threadsafe(self._send, Logged(version.id, 0, line), 0)
 
+        runner: Runner | None = None
         try:
             # An import may take seconds, and cancels must still be heard meanwhile.
             runner = (await asyncio.to_thread(self._find, version.kind))()
@@ -124,18 +125,23 @@ class Host:
         except Exception as error:  # noqa: BLE001  # model code may raise anything
             _show(error)
             loop.call_soon_threadsafe(self._send, NotLoaded(version.id, _sentence(error)), 0)
+            if runner is not None:
+                await _close(runner)
             return
         self._runners[version.id] = runner
         loop.call_soon_threadsafe(self._send, Loaded(version.id), 0)
 
     async def _unload(self, version: str) -> None:
         runner = self._runners.pop(version, None)
-        if runner is None:
-            return
-        try:
-            await runner.close()
-        except Exception as error:  # noqa: BLE001  # model code may raise anything
-            _show(error)
+        if runner is not None:
+            await _close(runner)
+
+
+async def _close(runner: Runner) -> None:
+    try:
+        await runner.close()
+    except Exception as error:  # noqa: BLE001  # model code may raise anything
+        _show(error)
 
 
 async def _outcome(running: Awaitable[None], context: Context) -> tuple[Outcome, str | None]:
@@ -155,7 +161,7 @@ def _sentence(error: Exception) -> str:
     text = str(error)
     if not isinstance(error, DarkroomError):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    return text[:MAX_ERROR_LETTERS]
+    return whole(text)[:MAX_ERROR_LETTERS]
 
 
 def _show(error: Exception) -> None:

@@ -1,8 +1,7 @@
 """Reading catalogue entries: the built-in files, and what an operator adds in `darkroom.yaml`."""
 
 import hashlib
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from importlib import resources
@@ -12,20 +11,14 @@ import msgspec
 import yaml
 
 from darkroom.domain.errors import InvalidIdentifier, InvalidSetting
+from darkroom.domain.families import SERVED, Family
 from darkroom.domain.ids import Identifier, VersionId, parse_identifier
 from darkroom.domain.model import InputField, Model, OutputKind, Version
 from darkroom.domain.prediction import Milliseconds
-
-FAMILIES: Mapping[str, Sequence[str]] = {
-    "stable-diffusion": ("sd-img2img",),
-    "flux-kontext": ("kontext-dev",),
-    "flux2-klein": ("multi-image-kontext", "kontext-dev"),
-}
-"""Families of pipelines, and the schemas each can serve; a new model gets the first."""
+from darkroom.domain.weights_address import HubAddress, parse_weights
 
 ECHOES = ("echo", "echo-text")
 NOT_YET = ("cog", "relay")
-_HUB = re.compile(r"hf://[\w.-]+/[\w.-]+")
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -178,38 +171,43 @@ def _diffusers(
     name: Identifier, entry: _Diffusers, built_ins: Mapping[str, Model], where: str
 ) -> Model:
     replaced = built_ins.get(name.model)
-    family = entry.family or (replaced.latest.config.get("family") if replaced else None)
-    schemas = FAMILIES.get(family or "")
-    if family is None or schemas is None:
-        known = ", ".join(FAMILIES)
-        raise InvalidSetting(f"{where}.family: must be one of {known}, not {entry.family!r}")
+    family = _family(entry.family or (replaced and replaced.latest.config.get("family")), where)
+    schemas = [str(schema) for schema in SERVED[family]]
     schema = replaced.latest.config.get("schema", "") if replaced else schemas[0]
     if schema not in schemas:
-        raise InvalidSetting(f"{where}.family: {family!r} cannot serve the inputs of {name.model}")
+        raise InvalidSetting(
+            f"{where}.family: {str(family)!r} cannot serve the inputs of {name.model}"
+        )
     if entry.loras:
         raise InvalidSetting(f"{where}.loras: not there yet in this release; remove the key")
     weights = _weights(entry, where) or _weights_of(family, built_ins)
-    config = {"family": family, "schema": schema, **weights}
+    config = {"family": str(family), "schema": schema, **weights}
     description = entry.description or f"Runs {weights['weights']} as {family}."
     template = replaced or _by_schema(schema, built_ins)
     readme = _readme(name.model, config, template)
     return _renamed(template, name, description=description, readme=readme, config=config)
 
 
+def _family(text: str | None, where: str) -> Family:
+    try:
+        return Family(text or "")
+    except ValueError:
+        known = ", ".join(Family)
+        raise InvalidSetting(f"{where}.family: must be one of {known}, not {text!r}") from None
+
+
 def _weights(entry: _Diffusers, where: str) -> dict[str, str]:
     """The keys of the configuration that say where the weights are; empty if none does."""
-    weights = entry.weights
-    if weights is not None:
-        is_path = weights.strip() and "://" not in weights
-        if not is_path and not _HUB.fullmatch(weights):
-            raise InvalidSetting(
-                f"{where}.weights: must be hf://owner/name, a folder or a file, not {weights!r}"
-            )
-    if entry.revision is None:
-        return {} if weights is None else {"weights": weights}
-    if weights is None or not weights.startswith("hf://"):
-        raise InvalidSetting(f"{where}.revision: pins hf:// weights; there are none")
-    return {"weights": weights, "revision": entry.revision}
+    weights, revision = entry.weights, entry.revision
+    if weights is None:
+        if revision is not None:
+            raise InvalidSetting(f"{where}.revision: pins hf:// weights; there are none")
+        return {}
+    try:
+        parse_weights(weights, revision)
+    except InvalidSetting as error:
+        raise InvalidSetting(f"{where}.{error}") from error
+    return {"weights": weights} if revision is None else {"weights": weights, "revision": revision}
 
 
 def _weights_of(family: str, built_ins: Mapping[str, Model]) -> dict[str, str]:
@@ -227,8 +225,14 @@ def _readme(path: str, config: Mapping[str, str], template: Model) -> str:
         f"# {path}\n\nThe operator of this server declared this model in `darkroom.yaml`.\n\n"
         f"**What runs here.** `{config['weights']}`{revision}, as a {config['family']} pipeline, "
         f"with the inputs of {template.path}. Their licence is a matter of whoever made them.\n\n"
-        "**With `DARKROOM_WEIGHTS=tiny`** the weights are random and the pictures are noise.\n"
+        f"**With `DARKROOM_WEIGHTS=tiny`** {_when_tiny(config['weights'])}\n"
     )
+
+
+def _when_tiny(weights: str) -> str:
+    if isinstance(parse_weights(weights), HubAddress):
+        return "the weights are random and the pictures are noise."
+    return "the same folder is loaded."
 
 
 def _renamed(

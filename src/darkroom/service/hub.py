@@ -25,10 +25,11 @@ class Subscription:
         self.latest = prediction
         self._wake()
 
-    def fail(self, error: BaseException) -> None:
-        """Make whoever waits raise *error*."""
-        self._fault = error
-        self._wake()
+    def fail_with(self, done: "asyncio.Future[Prediction]") -> None:
+        """Make whoever waits raise what *done* raised; a result changes nothing."""
+        self._fault = done.exception()
+        if self._fault is not None:
+            self._wake()
 
     def _wake(self) -> None:
         self._fresh = True

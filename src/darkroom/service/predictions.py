@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from darkroom.domain.errors import NotFound
 from darkroom.domain.events import Event, EventKind
 from darkroom.domain.ids import Owner, PredictionId, is_prediction_id
 from darkroom.domain.model import Json, Model, Version
-from darkroom.domain.prediction import JsonText, Prediction
+from darkroom.domain.prediction import Prediction
 from darkroom.ports import Acceptance, Page, PredictionStore
 from darkroom.service.dispatch import Dispatcher
 from darkroom.service.hub import Hub
+from darkroom.service.seats import Seat
 from darkroom.service.spool import Spool
 
 _NO_ANSWER = "The requested resource could not be found."
@@ -25,7 +27,6 @@ class NewPrediction:
     model: Model
     version: Version
     input: Mapping[str, Json]
-    input_text: JsonText
     webhook: str | None = None
     webhook_events: Sequence[str] = ()
     cancel_after_ms: int | None = None
@@ -65,8 +66,11 @@ class Predictions:
             wait_seconds: how long to wait for the end; None returns at once.
         """
         id_ = self._ids()
-        text, files = await self._spool.take(id_, new.owner, new.version, new.input, new.input_text)
-        seat = self._dispatcher.offer(new.version)
+        text, files = await self._spool.take(id_, new.owner, new.version, new.input)
+        # Nothing may be awaited between taking the slot and queueing the insert: whoever gives
+        # the slot up later relies on the insert being on its way.
+        key = (id_, 1)
+        seat = self._dispatcher.reserve(new.version, key)
         acceptance = Acceptance(
             id=id_,
             owner=new.owner,
@@ -81,39 +85,42 @@ class Predictions:
             holder=seat.holder if seat else None,
             patient=seat is not None and wait_seconds is not None,
         )
-        if seat is None:
-            return await self._queued(new.version, acceptance, wait_seconds)
-        if wait_seconds is None:
-            prediction = await self._store.accept(acceptance)
-            self._dispatcher.assign(seat, new.version, (id_, 1), text, files)
-            return Created(prediction=prediction, ended=False)
         with self._hub.subscribed(id_) as subscription:
-            # The job leaves while the insert is flushed: the writer keeps their order, so a
-            # finish can never be committed before the insert it belongs to.
             accepted = asyncio.ensure_future(self._store.accept(acceptance))
-            self._dispatcher.assign(seat, new.version, (id_, 1), text, files)
+            if seat is not None and wait_seconds is not None:
+                # The job leaves while the insert is flushed: the writer keeps their order, so a
+                # finish can never be committed before the insert it belongs to.
+                self._dispatcher.send(seat, new.version, key, text, files)
             accepted.add_done_callback(
-                lambda done: done.exception() and subscription.fail(_fault(done))
+                partial(
+                    self._accepted, seat, acceptance, new.version, sent=wait_seconds is not None
+                )
             )
-            try:
-                ended = await subscription.ended(wait_seconds)
-            except Exception:
-                self._dispatcher.drop(seat, (id_, 1))
-                raise
-            prediction = ended or subscription.latest or await accepted
+            accepted.add_done_callback(subscription.fail_with)
+            if wait_seconds is None:
+                return Created(prediction=await asyncio.shield(accepted), ended=False)
+            ended = await subscription.ended(wait_seconds)
+            prediction = ended or subscription.latest or await asyncio.shield(accepted)
             return Created(prediction=prediction, ended=ended is not None)
 
-    async def _queued(
-        self, version: Version, acceptance: Acceptance, wait_seconds: float | None
-    ) -> Created:
-        with self._hub.subscribed(acceptance.id) as subscription:
-            prediction = await self._store.accept(acceptance)
-            self._dispatcher.wake(version)
-            if wait_seconds is None:
-                return Created(prediction=prediction, ended=False)
-            ended = await subscription.ended(wait_seconds)
-            latest = ended or subscription.latest or prediction
-            return Created(prediction=latest, ended=ended is not None)
+    def _accepted(
+        self,
+        seat: Seat | None,
+        new: Acceptance,
+        version: Version,
+        done: "asyncio.Future[Prediction]",
+        *,
+        sent: bool,
+    ) -> None:
+        """See an accepted prediction on its way, also when the client has gone meanwhile."""
+        failed = done.exception() is not None
+        if seat is None:
+            if not failed:
+                self._dispatcher.wake(version)
+        elif failed:
+            self._dispatcher.refuse(seat, (new.id, 1), sent=sent)
+        elif not sent:
+            self._dispatcher.send(seat, version, (new.id, 1), new.input, new.input_files)
 
     async def get(self, prediction: PredictionId, owner: Owner) -> Prediction:
         """One of *owner*'s predictions.
@@ -158,6 +165,11 @@ class Predictions:
             idle_seconds: how long to be silent before yielding None.
         """
         with self._hub.subscribed(prediction) as subscription:
+            found = await self._store.get(prediction)
+            # A client may name an event that is still to come, or the very last one.
+            after = min(after, found.event_count) if found else after
+            if found is not None and found.terminal and after == found.event_count:
+                return
             while True:
                 for event in await self._store.events(prediction, after):
                     after = event.n
@@ -169,7 +181,3 @@ class Predictions:
                         await subscription.changed()
                 except TimeoutError:
                     yield None
-
-
-def _fault(done: "asyncio.Future[Prediction]") -> BaseException:
-    return done.exception() or RuntimeError("the accept failed")

@@ -1,36 +1,70 @@
 """What a worker's message about a run means to the store."""
 
+from collections.abc import Sequence
+
 import msgspec
 
+from darkroom.domain.errors import PeerMisbehaved
 from darkroom.domain.events import Finished, LogText, Published, Report
 from darkroom.domain.ids import PredictionId
 from darkroom.domain.prediction import JsonText, Outcome, StoredFile
-from darkroom.protocol.messages import Ended, Gave, Told
+from darkroom.ports import Lost
+from darkroom.protocol.messages import Ended, Gave, Said, Told
 
+_LOSSES = frozenset({Outcome.LOST, Outcome.CRASHED, Outcome.RELEASED})
 _metrics = msgspec.json.Decoder(dict[str, int | float]).decode
 
 
-def report_of(told: Told) -> Report:
-    """Turn a worker's message into a report; `predict_time` joins the metrics."""
+def understood(told: Told) -> Sequence[Report | Lost]:
+    """What to write for a worker's message: its report, its loss, or both in this order.
+
+    Raises:
+        PeerMisbehaved: it names a file that is not this attempt's, or an outcome or metrics
+            that are none.
+    """
+    try:
+        return _understood(told)
+    except (ValueError, msgspec.DecodeError) as error:
+        raise PeerMisbehaved(f"a message about {told.id[:40]} makes no sense: {error}") from error
+
+
+def _understood(told: Told) -> Sequence[Report | Lost]:
     id_ = PredictionId(told.id)
-    return Report(
+    finished = _finished(told.ended) if told.ended else None
+    lost = None
+    if finished is not None and finished.outcome in _LOSSES:
+        lost = Lost(
+            prediction=id_,
+            attempt=told.attempt,
+            outcome=finished.outcome,
+            reason=finished.error or "its model's process ended.",
+        )
+        finished = None
+    events = [_event(id_, told.attempt, event) for event in told.events]
+    report = Report(
         prediction=id_,
         attempt=told.attempt,
         started=told.started,
-        events=[
-            _published(id_, told.attempt, event)
-            if isinstance(event, Gave)
-            else LogText(text=event.text)
-            for event in told.events
-        ],
-        finished=_finished(told.ended) if told.ended else None,
+        events=events,
+        finished=finished,
     )
+    if lost is None:
+        return (report,)
+    return (report, lost) if told.started or events else (lost,)
+
+
+def _event(id_: PredictionId, attempt: int, event: Said | Gave) -> LogText | Published:
+    if isinstance(event, Said):
+        return LogText(text=event.text)
+    return _published(id_, attempt, event)
 
 
 def _published(id_: PredictionId, attempt: int, gave: Gave) -> Published:
     fact = gave.file
     if fact is None:
         return Published(index=gave.index, value=JsonText(gave.value or "null"))
+    if fact.key != f"predictions/{id_}/{attempt}/{gave.index}":
+        raise ValueError("it names a file that is not its own")
     return Published(
         index=gave.index,
         file=StoredFile(
@@ -47,6 +81,7 @@ def _published(id_: PredictionId, attempt: int, gave: Gave) -> Published:
 
 
 def _finished(ended: Ended) -> Finished:
+    """The end, with `predict_time` among the metrics."""
     metrics = {**_metrics(ended.metrics), "predict_time": round(ended.run_seconds, 6)}
     return Finished(
         outcome=Outcome(ended.outcome),

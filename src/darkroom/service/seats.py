@@ -8,6 +8,17 @@ from darkroom.domain.model import Version
 from darkroom.ports import Holder
 from darkroom.protocol.messages import Key
 
+_BEATS_TO_BE_MISSED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A run that takes a slot: of what, and how many beats had come when it was sent."""
+
+    kind: str
+    version: VersionId
+    beats: int
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Seat:
@@ -18,10 +29,11 @@ class Seat:
     send: Callable[[object], None]
     close: Callable[[], None]
     heard_at: float
-    held: dict[Key, tuple[str, VersionId]] = field(default_factory=dict[Key, tuple[str, VersionId]])
+    held: dict[Key, Held] = field(default_factory=dict[Key, Held])
     used: dict[str, int] = field(default_factory=dict[str, int])
     known: set[VersionId] = field(default_factory=set[VersionId])
     resident: Sequence[str] = ()
+    beats: int = 0
     draining: bool = False
 
     def free(self, version: Version) -> int:
@@ -30,16 +42,31 @@ class Seat:
             return 0
         room = self.slots.get(version.kind, 0) - self.used.get(version.kind, 0)
         if room > 0 and version.concurrency < self.slots[version.kind]:
-            running = sum(1 for _, held in self.held.values() if held == version.id)
+            running = sum(1 for held in self.held.values() if held.version == version.id)
             room = min(room, version.concurrency - running)
         return max(room, 0)
 
+    def reserve(self, kind: str, count: int) -> None:
+        """Count slots that are promised to runs not known yet; undone by a negative *count*."""
+        self.used[kind] = self.used.get(kind, 0) + count
+
     def take(self, key: Key, version: Version) -> None:
         """Count a run that goes to this worker."""
-        self.held[key] = (version.kind, version.id)
-        self.used[version.kind] = self.used.get(version.kind, 0) + 1
+        self.held[key] = Held(version.kind, version.id, self.beats)
+        self.reserve(version.kind, 1)
 
     def give_back(self, key: Key) -> None:
-        """Count a run that is over."""
-        kind, _version = self.held.pop(key)
-        self.used[kind] -= 1
+        """Count a run that is over; nothing happens if it was counted already."""
+        held = self.held.pop(key, None)
+        if held is not None:
+            self.reserve(held.kind, -1)
+
+    def missed(self, listed: Sequence[Key]) -> list[Key]:
+        """Runs this worker was sent two beats ago or earlier and does not list: they got lost."""
+        self.beats += 1
+        known = set(listed)
+        return [
+            key
+            for key, held in self.held.items()
+            if key not in known and self.beats - held.beats > _BEATS_TO_BE_MISSED
+        ]

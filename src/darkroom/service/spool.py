@@ -5,11 +5,12 @@ of our own becomes a reference to the stored file, if the caller owns it: no req
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
 
-from darkroom.domain.errors import InputUnusable
+from darkroom.domain.errors import FileMissing, FilesUnavailable, InputUnusable
 from darkroom.domain.ids import Owner, PredictionId
 from darkroom.domain.model import Json, Version
 from darkroom.domain.prediction import InputFile, JsonText, StoredFile
@@ -40,9 +41,8 @@ class Spool:
         owner: Owner,
         version: Version,
         values: Mapping[str, Json],
-        text: JsonText,
     ) -> tuple[JsonText, Sequence[InputFile]]:
-        """Store or find what need not travel; returns the input's text without it, and where it is.
+        """Store or find what need not travel; returns the input's JSON without it, and where it is.
 
         A data URL that cannot be decoded stays in the text: the run will say what is wrong.
         """
@@ -54,9 +54,8 @@ class Spool:
                 if file is not None:
                     files.append(file)
         spooled = {str(one.path[0]): "" for one in files if one.spooled}
-        if not spooled:
-            return text, files
-        return JsonText(msgspec.json.encode({**values, **spooled}).decode()), files
+        shown = {**values, **spooled} if spooled else values
+        return JsonText(msgspec.json.encode(shown).decode()), files
 
     async def _moved(
         self, id_: PredictionId, owner: Owner, name: str, value: str, index: int
@@ -103,7 +102,8 @@ class Spool:
         for one in spooled:
             shown = url(one)
             if one.size_bytes <= up_to_bytes:
-                shown = data_urls.encode(one.content_type, await self.blobs.get(one.key))
+                with suppress(FileMissing, FilesUnavailable):
+                    shown = data_urls.encode(one.content_type, await self.blobs.get(one.key))
             values[str(one.path[0])] = msgspec.Raw(msgspec.json.encode(shown))
         return JsonText(msgspec.json.encode(values).decode())
 

@@ -18,7 +18,7 @@ from darkroom.store.writer import Writer, drive
 
 _ABOVE_ALL_IDS = "~"
 _END_OF_TIME_MS = 2**62
-BUSY_SECONDS = 5.0
+BUSY_SECONDS = 0.2  # nobody else writes this file: a lock is somebody's mistake
 
 
 class SqliteStore:
@@ -131,13 +131,17 @@ class SqliteStore:
 
 @asynccontextmanager
 async def open_sqlite(
-    path: Path, *, busy_seconds: float = BUSY_SECONDS
+    path: Path,
+    *,
+    busy_seconds: float = BUSY_SECONDS,
+    store_class: type[SqliteStore] = SqliteStore,
 ) -> AsyncGenerator[SqliteStore]:
     """Open the store in the file *path*, made and migrated if need be, until the block ends.
 
     Args:
         path: on a local disk; the directory exists.
         busy_seconds: how long a change waits for another program that holds the write lock.
+        store_class: what is made of it; tests give one that refuses.
 
     Raises:
         SchemaTooNew: a newer darkroom wrote the file.
@@ -150,7 +154,7 @@ async def open_sqlite(
         reader.execute("pragma query_only = on")
         writer = Writer(connection, texts)
         try:
-            yield SqliteStore(writer=writer, reader=reader, statements=texts)
+            yield store_class(writer=writer, reader=reader, statements=texts)
         finally:
             await writer.close()
             reader.close()

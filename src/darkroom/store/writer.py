@@ -108,11 +108,9 @@ class Writer:
             self._undo(batch, _told(error))
         except Exception:  # noqa: BLE001  # whatever a change raises is its caller's
             self._one_by_one(batch)
-        if self._patience is not None:
-            self._patience.cancel()
         if self._closing or self._queue or any(not change.patient for change in self._open):
             self._commit()
-        elif self._open:
+        elif self._open and self._patience is None:
             self._patience = self._loop.call_later(PATIENCE_SECONDS, self._commit)
 
     def _run(self, change: _Change) -> None:
@@ -122,6 +120,9 @@ class Writer:
         self._open.append(change)
 
     def _commit(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
         if not self._open or self._committing:
             return
         self._committing = True

@@ -8,8 +8,9 @@ import re
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _REFUSED = re.compile(r"[\x00-\x1f\x7f\\]")
-_WEB = re.compile(r"https?://[^\x00-\x20\x7f\\/?#]+[^\x00-\x20\x7f\\]*", re.IGNORECASE)
+_WEB = re.compile(r"https?://[^\x00-\x20\x7f\\/?#]+(?:[/?#][^\x00-\x20\x7f\\]*)?", re.IGNORECASE)
 _LOOKED_AT = 8192
+_LONGEST_WEB = 65_536
 
 
 def is_uri(text: str) -> bool:
@@ -20,5 +21,5 @@ def is_uri(text: str) -> bool:
 
 
 def is_web_address(text: str) -> bool:
-    """Whether *text* is an http or https URL with a host."""
-    return _WEB.fullmatch(text) is not None
+    """Whether *text* is an http or https URL with a host, of at most 65,536 characters."""
+    return len(text) <= _LONGEST_WEB and _WEB.fullmatch(text) is not None

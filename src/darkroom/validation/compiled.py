@@ -16,6 +16,7 @@ from darkroom.validation.wording import Fault, faults_of, format_fault, in_order
 NO_URI = "Does not match format 'uri'"
 NO_WEB_ADDRESS = "Not a valid HTTPS URL"
 _DEEPEST = 64
+_WEB_ADDRESSES = ("webhook", "webhook_completed")
 
 
 class CompiledValidator:
@@ -43,7 +44,7 @@ class CompiledValidator:
         compiled.check(body)
 
     def check_envelope(self, body: Json) -> None:
-        """Check a body that names no version as a string; see the port."""
+        """Check a body whose version is not known; see the port."""
         self._envelope.check(body)
 
 
@@ -63,12 +64,13 @@ class _Compiled:
         return cls(validator, names, inputs, files)
 
     def check(self, body: Json) -> None:
-        if self.validator.is_valid(body) and not self._bad_addresses(body):
+        addresses = self._bad_addresses(body)
+        if not addresses and self.validator.is_valid(body):
             return
         shallow = _pruned(body, _DEEPEST)
         errors = self.validator.iter_errors(cast("Any", shallow))
         faults = [fault for error in errors for fault in faults_of(error)]
-        faults += self._bad_addresses(body)
+        faults += addresses
         raise InvalidInput([one.told for one in in_order(faults, self.names, self.inputs)])
 
     def _bad_addresses(self, body: Json) -> list[Fault]:
@@ -76,9 +78,11 @@ class _Compiled:
         found: list[Fault] = []
         if not isinstance(body, Mapping):
             return found
-        webhook, inputs = body.get("webhook"), body.get("input")
-        if isinstance(webhook, str) and not is_web_address(webhook):
-            found.append(format_fault(("webhook",), NO_WEB_ADDRESS))
+        for name in _WEB_ADDRESSES:
+            value = body.get(name)
+            if isinstance(value, str) and not is_web_address(value):
+                found.append(format_fault((name,), NO_WEB_ADDRESS))
+        inputs = body.get("input")
         if isinstance(inputs, Mapping):
             for name in self.files:
                 value = inputs.get(name)

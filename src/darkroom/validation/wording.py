@@ -16,6 +16,7 @@ from darkroom.domain.errors import InvalidField
 from darkroom.domain.model import Json
 
 Path = tuple[str | int, ...]
+_ENOUGH = frozenset({"invalid_type", "string_lte"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +53,12 @@ def format_fault(path: Path, description: str) -> Fault:
 def in_order(faults: Sequence[Fault], names: Sequence[str], inputs: Sequence[str]) -> list[Fault]:
     """Sort: beside `input` first in the order of *names*, then inputs in their own order.
 
-    A value of the wrong type has no other fault: what else is said about it is dropped.
+    A value of the wrong type, or too long, has no other fault: what else is said about it is
+    dropped.
     """
-    wrong_type = {one.about for one in faults if one.told.type == "invalid_type"}
-    told = (one for one in faults if _own(one, wrong_type))
+    settled = {one.about for one in faults if one.told.type in _ENOUGH}
+    told = (one for one in faults if one.told.type in _ENOUGH or one.about not in settled)
     return sorted(told, key=lambda one: _rank(one.about, names, inputs))
-
-
-def _own(one: Fault, wrong_type: set[Path]) -> bool:
-    return one.told.type == "invalid_type" or one.about not in wrong_type
 
 
 def _rank(about: Path, names: Sequence[str], inputs: Sequence[str]) -> tuple[bool, int]:

@@ -4,13 +4,14 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import msgspec
 
 from darkroom.domain.errors import WeightsUnavailable
-from darkroom.weights.address import HubAddress, is_commit
+from darkroom.domain.weights_address import HubAddress, is_commit
+from darkroom.domain.weights_layout import INDEX, PICKLED
 
-INDEX = "model_index.json"
 _PATH = re.compile(r"[a-z0-9_]+/[A-Za-z0-9][A-Za-z0-9._-]*")
 _LICENCE = re.compile(r"LICENSE[A-Za-z0-9._-]*", re.IGNORECASE)
 _PLAIN_SUFFIXES = (".json", ".txt", ".model")
@@ -125,7 +126,7 @@ def _tensors(folder: str, inside: Iterable[RemoteFile]) -> Sequence[RemoteFile]:
         match = _WEIGHTS.fullmatch(file.path.rpartition("/")[2])
         if match:
             variants[match["variant"] or match["late"] or ""].append(file)
-        pickled = pickled or file.path.endswith((".bin", ".ckpt", ".pt", ".pth"))
+        pickled = pickled or PurePosixPath(file.path).suffix in PICKLED
     if pickled and not variants:
         raise WeightsUnavailable(
             f"{folder}/ holds pickled weights only, which can run code and are never loaded;"

@@ -10,9 +10,10 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from darkroom.domain.errors import EgressDenied, WeightsUnavailable
+from darkroom.domain.weights_address import HubAddress
+from darkroom.domain.weights_layout import INDEX
 from darkroom.ports import Fetcher
-from darkroom.weights.address import HubAddress
-from darkroom.weights.listing import INDEX, Listing, RemoteFile, needed, read_listing
+from darkroom.weights.listing import Listing, RemoteFile, needed, read_listing
 from darkroom.weights.progress import Meter
 from darkroom.weights.scan import parts_of, scan
 from darkroom.weights.store import Manifest, ManifestFile, RepoFolder, weighed

@@ -14,13 +14,10 @@ import msgspec
 
 from darkroom.domain.errors import WeightsUnavailable
 from darkroom.domain.model import Json
-from darkroom.weights.listing import INDEX
+from darkroom.domain.weights_layout import CODE_KEYS, INDEX, LIBRARIES, PICKLED
 
 LONGEST_HEADER: Final = 8 * 2**20
 LONGEST_CONFIG: Final = 4 * 2**20
-LIBRARIES: Final = frozenset({"diffusers", "transformers", "stable_diffusion"})
-_CODE_KEYS: Final = frozenset({"auto_map", "custom_pipeline"})
-_PICKLES: Final = (".bin", ".ckpt", ".pt", ".pth")
 
 
 def scan(folder: Path) -> None:
@@ -34,7 +31,7 @@ def scan(folder: Path) -> None:
     for part in (folder, *(folder / name for name in parts)):
         files = sorted(file for file in part.glob("*") if file.is_file())
         found = [file for file in files if file.suffix == ".safetensors"]
-        if part != folder and not found and any(file.suffix in _PICKLES for file in files):
+        if part != folder and not found and any(file.suffix in PICKLED for file in files):
             raise WeightsUnavailable(
                 f"{part} holds pickled weights only, which can run code and are never loaded;"
                 " convert them to .safetensors"
@@ -47,6 +44,24 @@ def scan(folder: Path) -> None:
         tensors += len(found) if part != folder else 0
     if not tensors:
         raise WeightsUnavailable(f"{folder} holds no .safetensors files; download it again")
+
+
+def scan_named(folder: Path) -> None:
+    """Refuse a folder that an operator has named, as `scan` does, or that is none; blocking.
+
+    Raises:
+        WeightsUnavailable: says what is wrong, and where to correct it.
+    """
+    if not (folder / INDEX).is_file():
+        fault = "there is no such folder"
+        if folder.is_file():
+            fault = "it is a single file; convert it to a folder in the layout of diffusers"
+        elif folder.is_dir():
+            fault = f"it holds no {INDEX}"
+        raise WeightsUnavailable(
+            f"folder missing: {folder} ({fault}); correct or remove `weights:` in darkroom.yaml"
+        )
+    scan(folder)
 
 
 def parts_of(index: Path) -> Sequence[str]:
@@ -84,7 +99,7 @@ def _check_tensors(file: Path) -> None:
 def _check_config(file: Path) -> None:
     for key, value in _entries(_read(file)):
         remote_kernel = key.startswith("_attn_implementation") and "/" in str(value)
-        if (key in _CODE_KEYS and value) or remote_kernel or str(value).endswith(".py"):
+        if (key in CODE_KEYS and value) or remote_kernel or str(value).endswith(".py"):
             raise WeightsUnavailable(
                 f"{file}: {key!r} would load code that came with the weights, which is refused"
             )

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import msgspec
 
-from darkroom.domain.errors import WeightsUnavailable
+from darkroom.domain.errors import FilesUnavailable, InvalidSetting, WeightsUnavailable
+from darkroom.domain.weights_address import TINY, HubAddress, parse_weights
 from darkroom.ports import WeightsSource
 from darkroom.protocol.messages import VersionSpec
-from darkroom.weights.address import TINY, HubAddress, parse_weights
-from darkroom.weights.listing import INDEX
 from darkroom.weights.pull import Hub, Pull
-from darkroom.weights.scan import scan
+from darkroom.weights.scan import scan_named
 from darkroom.weights.store import RepoFolder, alone
 
 NOISE = "tiny random weights: pictures are noise"
@@ -26,7 +25,7 @@ class Weights(WeightsSource):
         hub: where repositories come from; its fetcher must allow the hub's own host.
         directory: holds one folder per repository.
         cache: holds `tiny`, where tiny weights are made.
-        tiny: whether every version gets random weights.
+        tiny: whether random weights stand in for those of the hub.
     """
 
     def __init__(self, *, hub: Hub, directory: Path, cache: Path, tiny: bool) -> None:
@@ -41,16 +40,19 @@ class Weights(WeightsSource):
         wanted = version.config.get("weights")
         if wanted is None:
             return version
-        if self._tiny or wanted == TINY:
-            log(NOISE)
-            return _with(version, weights=TINY, tiny_folder=str(self._cache / TINY))
-        address = parse_weights(wanted, version.config.get("revision"))
-        if isinstance(address, HubAddress):
-            folder = await self._from_hub(address, log)
-        else:
-            folder = address
-            await asyncio.to_thread(_check_folder, folder)
-        return _with(version, weights=str(folder))
+        if wanted == TINY:
+            return self._noise(version, log)
+        address = address_of(wanted, version.config.get("revision"))
+        if isinstance(address, Path):
+            await asyncio.to_thread(scan_named, address)
+            return _with(version, weights=str(address))
+        if self._tiny:
+            return self._noise(version, log)
+        return _with(version, weights=str(await self._from_hub(address, log)))
+
+    def _noise(self, version: VersionSpec, log: Callable[[str], None]) -> VersionSpec:
+        log(NOISE)
+        return _with(version, weights=TINY, tiny_folder=str(self._cache / TINY))
 
     async def _from_hub(self, address: HubAddress, log: Callable[[str], None]) -> Path:
         kept = RepoFolder(self._directory, address.repo)
@@ -68,51 +70,31 @@ class Weights(WeightsSource):
             async with alone(kept.root, lambda: log(f"waiting for {address.repo} to arrive")):
                 ready = await asyncio.to_thread(kept.complete, address.revision)
                 return ready or await Pull(self._hub, address, kept, tell_all).run()
+        except (OSError, FilesUnavailable) as error:
+            raise WeightsUnavailable(_unkept(address, self._directory, error)) from error
         finally:
             listeners.remove(log)
 
 
-def describe(
-    weights: str | None, *, directory: Path, tiny: bool, revision: str | None = None
-) -> tuple[bool, str]:
-    """Say in one line how a version's weights stand, without asking the network; blocking.
+def address_of(text: str, revision: str | None) -> HubAddress | Path:
+    """Read what a version's configuration says; `~` becomes the home directory.
 
-    Args:
-        weights: what stands under `weights` in its configuration; None if it needs none.
-        directory: as for `Weights`.
-        tiny: as for `Weights`.
-        revision: what stands under `revision`, if anything.
-
-    Returns:
-        Whether a prediction has a chance, and the line.
+    Raises:
+        WeightsUnavailable: it cannot be read.
     """
-    if weights is None:
-        return True, "needs no weights"
-    if tiny or weights == TINY:
-        return True, NOISE
     try:
-        folder = _kept(parse_weights(weights, revision), directory)
-    except WeightsUnavailable as error:
-        return False, str(error)
-    place = f"in place at {folder}" if folder else None
-    return True, place or "not downloaded yet (pull happens at the first prediction)"
+        address = parse_weights(text, revision)
+    except InvalidSetting as error:
+        raise WeightsUnavailable(f"{error}; correct it in darkroom.yaml") from error
+    return address if isinstance(address, HubAddress) else Path(address).expanduser()
 
 
-def _kept(address: HubAddress | Path, directory: Path) -> Path | None:
-    if isinstance(address, HubAddress):
-        return RepoFolder(directory, address.repo).complete(address.revision)
-    _check_folder(address)
-    return address
-
-
-def _check_folder(folder: Path) -> None:
-    if not (folder / INDEX).is_file():
-        fault = f"it holds no {INDEX}" if folder.is_dir() else "there is no such folder"
-        raise WeightsUnavailable(
-            f"folder missing: {folder} ({fault}); correct `weights:` in darkroom.yaml,"
-            " or set DARKROOM_WEIGHTS=tiny for random weights"
-        )
-    scan(folder)
+def _unkept(address: HubAddress, directory: Path, error: OSError | FilesUnavailable) -> str:
+    why = error.strerror if isinstance(error, OSError) else str(error)
+    return (
+        f"the weights {address.repo} cannot be kept in {directory} ({why}); make room there, give"
+        " this account the right to write, or set DARKROOM_DATA_DIR"
+    )
 
 
 def _with(version: VersionSpec, **changes: str) -> VersionSpec:

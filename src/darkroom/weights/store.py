@@ -18,7 +18,7 @@ from urllib.parse import quote
 import msgspec
 
 from darkroom.domain.errors import WeightsUnavailable
-from darkroom.weights.address import HubAddress
+from darkroom.domain.weights_address import HubAddress
 from darkroom.weights.listing import RemoteFile
 
 MANIFEST: Final = "darkroom-weights.json"

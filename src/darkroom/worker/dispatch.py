@@ -11,6 +11,8 @@ from darkroom.domain.errors import FilesUnavailable, InputUnusable, PeerMisbehav
 from darkroom.domain.prediction import Outcome
 from darkroom.protocol.lifeline import exit_words
 from darkroom.protocol.messages import (
+    MAX_FILE_BYTES,
+    MAX_FILES,
     Cancel,
     Ended,
     Entered,
@@ -39,8 +41,6 @@ from darkroom.worker.reporter import Reporter
 from darkroom.worker.residency import Residency, Resident, Stage
 from darkroom.worker.telling import Place
 
-MAX_FILES = 64
-MAX_FILE_BYTES = 64 * 2**20
 _OUTCOMES = frozenset({Outcome.SUCCEEDED, Outcome.FAILED, Outcome.CANCELED})
 _SHARED = "Another run in the same process would not stop, so the process was ended."
 _CLOSING = "The worker was told to stop."

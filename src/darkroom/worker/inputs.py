@@ -62,7 +62,7 @@ class Inputs:
             return None
         ready: dict[str, Bytes | Pixels] = {}
         for name, file in files.items():
-            if not isinstance(file, str) or not _is_data(file):
+            if not isinstance(file, str) or not data_urls.is_data_url(file):
                 return None
             ready[name] = _as_bytes(_named(name, file))
         return _checked(values, ready)
@@ -102,7 +102,7 @@ class Inputs:
     async def _bytes(self, file: str | FileRef) -> bytes:
         if isinstance(file, FileRef):
             return await self._blobs.get(file.key)
-        if _is_data(file):
+        if data_urls.is_data_url(file):
             return data_urls.decode(file)
         if file[:8].lower().startswith(("http://", "https://")):
             return await self._fetcher.fetch(file, limit_bytes=self._limit_bytes)
@@ -141,10 +141,6 @@ def _value(one: FieldSpec, value: Json) -> JsonScalar:
     if one.type == _INTEGER and isinstance(value, float) and value.is_integer():
         return int(value)
     return value
-
-
-def _is_data(text: str) -> bool:
-    return text[:5].lower() == "data:"
 
 
 def _named(name: str, url: str) -> bytes:

@@ -12,8 +12,8 @@ from darkroom.protocol.messages import FileFact, Output
 from darkroom.worker.magic import UNKNOWN
 
 _LARGE_BYTES = 2**20
-_NAME = re.compile(r"[\w.+-][\w.+ -]{0,99}")
-_CONTENT_TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}(; ?charset=[\w-]{1,20})?")
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+_CONTENT_TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}(; ?charset=[\w-]{1,20})?", re.ASCII)
 
 
 Settled: TypeAlias = Callable[[FileFact | FilesUnavailable], None]
@@ -87,7 +87,7 @@ class Outputs:
 
 
 def _fact(key: str, output: Output) -> FileFact:
-    name, content_type = output.name, output.content_type
+    name, content_type = output.name.replace(" ", "-"), output.content_type
     return FileFact(
         key=key,
         name=name if _NAME.fullmatch(name) else "output",

@@ -15,13 +15,17 @@ from darkroom.protocol.messages import FromHost, Loaded, ToHost
 
 HOST_COMMAND = ("-P", "-m", "darkroom.runners.host")  # -P: no module from the working directory
 CLOSE_SECONDS = 2.0
+UNSTARTED = 127
+"""The status of a host that could not be started, as shells tell it."""
+
 RESTART_SECONDS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 _PASSED = frozenset(
     {"PATH", "HOME", "LANG", "TZ", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV"}
 )
 _PASSED_PREFIXES = ("LC_", "OMP_", "MKL_", "OPENBLAS_", "CUDA_", "NVIDIA_", "PYTORCH_")
-# No network for model code, and no notices about packages that are left out on purpose.
+# Model libraries are told to stay offline, and to give no notices about packages left out on
+# purpose. That is no fence: code that wants the network has it, as far as the account does.
 _SET = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
@@ -36,7 +40,7 @@ def host_command() -> list[str]:
 
 
 def host_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """What of *environment* a host may see: nothing of darkroom's own, no token, no network."""
+    """What of *environment* a host may see: nothing of darkroom's own, and no token."""
     passed = {
         name: value
         for name, value in environment.items()
@@ -52,7 +56,8 @@ class Host:
         command: see `host_command`.
         environment: see `host_environment`.
         received: takes each of its messages; a `PeerMisbehaved` it raises ends the process.
-        gone: called once after its end and its last message, with the status of `Child`.
+        gone: called once after its end and its last message, with the status of `Child`, or
+            `UNSTARTED` if there never was a process.
         delay: seconds before it starts; messages sent until then wait.
     """
 
@@ -111,20 +116,34 @@ class Host:
 
     def _start(self) -> None:
         self._timer = None
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            self._unstarted(error)
+            return
         ours.setblocking(False)  # noqa: FBT003  # takes no names
-        with theirs:
-            self._child = Child(
-                [
-                    *self._command,
-                    *("--descriptor", str(theirs.fileno())),
-                    *("--parent", str(os.getpid())),
-                ],
-                self._environment,
-                keep=[theirs.fileno()],
-                exited=self._exited,
-            )
+        try:
+            with theirs:
+                self._child = self._born(theirs)
+        except OSError as error:
+            ours.close()
+            self._unstarted(error)
+            return
         self._connecting = self._loop.create_task(self._connect(ours))
+
+    def _born(self, theirs: socket.socket) -> Child:
+        ends = ("--descriptor", str(theirs.fileno()), "--parent", str(os.getpid()))
+        return Child(
+            [*self._command, *ends],
+            self._environment,
+            keep=[theirs.fileno()],
+            exited=self._exited,
+        )
+
+    def _unstarted(self, error: OSError) -> None:
+        """End as a process would that could not become the program it was to be."""
+        structlog.get_logger().warning("host.unstarted", why=error.strerror)
+        self._loop.call_soon(self._end, UNSTARTED)
 
     async def _connect(self, ours: socket.socket) -> None:
         await self._loop.create_unix_connection(lambda: self._link, sock=ours)

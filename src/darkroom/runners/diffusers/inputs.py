@@ -6,13 +6,13 @@ told in the log, never passed over in silence.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from PIL.Image import Image
 
 from darkroom.domain.errors import RunFailed
+from darkroom.domain.families import Family, Schema
 from darkroom.domain.model import JsonScalar
-from darkroom.engine.interface import Family, Order, Sampler
+from darkroom.engine.interface import Order, Sampler
 from darkroom.runners.diffusers.pictures import Encoding, Format, resized
 from darkroom.runners.diffusers.sizes import (
     MEGAPIXEL,
@@ -30,22 +30,6 @@ _SD_MULTIPLE = 32
 _SD_AREA = 1536 * 1536  # where attention starts to outgrow the memory of common devices
 _KLEIN_SIDE = 64
 _KLEIN_RATIO = 8
-
-
-class Schema(StrEnum):
-    """Which hosted model's inputs are understood."""
-
-    SD_IMG2IMG = "sd-img2img"  # stability-ai/stable-diffusion-img2img
-    MULTI_IMAGE_KONTEXT = "multi-image-kontext"  # flux-kontext-apps/multi-image-kontext-pro
-    KONTEXT_DEV = "kontext-dev"  # black-forest-labs/flux-kontext-dev
-
-
-FAMILIES: Mapping[Schema, frozenset[Family]] = {
-    Schema.SD_IMG2IMG: frozenset({Family.STABLE_DIFFUSION}),
-    Schema.MULTI_IMAGE_KONTEXT: frozenset({Family.FLUX2_KLEIN}),
-    Schema.KONTEXT_DEV: frozenset({Family.FLUX_KONTEXT, Family.FLUX2_KLEIN}),
-}
-"""Which families can serve which schema."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,8 @@
-"""Progress lines in the shape of tqdm's, which clients look for in logs.
-
-Source: github.com/replicate/replicate-javascript, lib/util.js, `parseProgressFromLogs`.
-"""
+"""Progress of a run, a line for each step."""
 
 from collections.abc import Callable
 
-_CELLS = 10
+from darkroom.domain.progress import line
 
 
 class Progress:
@@ -23,28 +20,4 @@ class Progress:
 
     def tell(self, done: int, total: int) -> None:
         """Write how far it is: *done* steps of *total*, both 1 or more."""
-        self._log(progress_line(done, total, self._clock() - self._started))
-
-
-def progress_line(done: int, total: int, seconds: float) -> str:
-    """Spell a line such as ` 48%|####8     | 12/25 [00:03<00:03,  3.9it/s]`."""
-    left = seconds / done * (total - done)
-    spans = f"{_span(seconds)}<{_span(left)}, {_rate(done, seconds)}"
-    return f"{100 * done // total:3d}%|{_bar(done, total)}| {done}/{total} [{spans}]"
-
-
-def _bar(done: int, total: int) -> str:
-    full, tenths = divmod(done * _CELLS * 10 // total, 10)
-    return ("#" * full + (str(tenths) if tenths else "")).ljust(_CELLS)
-
-
-def _span(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes:02d}:{rest:02d}"
-
-
-def _rate(done: int, seconds: float) -> str:
-    if not seconds:
-        return "?it/s"
-    return f"{done / seconds:5.2f}it/s" if done >= seconds else f"{seconds / done:5.2f}s/it"
+        self._log(line(done, total, self._clock() - self._started))

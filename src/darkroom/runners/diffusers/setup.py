@@ -7,15 +7,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from darkroom.domain.errors import InvalidSetting
-from darkroom.engine.interface import Family
-from darkroom.runners.diffusers.inputs import FAMILIES, Schema
+from darkroom.domain.families import SERVED, Family, Schema, fitting
+from darkroom.domain.weights_address import TINY
 
-TINY = "tiny"
-_USUAL: Mapping[Family, Schema] = {
-    Family.STABLE_DIFFUSION: Schema.SD_IMG2IMG,
-    Family.FLUX_KONTEXT: Schema.KONTEXT_DEV,
-    Family.FLUX2_KLEIN: Schema.MULTI_IMAGE_KONTEXT,
-}
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
@@ -42,10 +36,10 @@ def read_setup(config: Mapping[str, str]) -> Setup:
         InvalidSetting: a key is missing or makes no sense; it names the choices.
     """
     family = _choice(config, "family", Family)
-    schema = _choice({"schema": _USUAL[family], **config}, "schema", Schema)
-    if family not in FAMILIES[schema]:
-        fitting = ", ".join(sorted(FAMILIES[schema]))
-        raise InvalidSetting(f"The schema {schema} needs a model of the family {fitting}.")
+    schema = _choice({"schema": SERVED[family][0], **config}, "schema", Schema)
+    if schema not in SERVED[family]:
+        families = ", ".join(fitting(schema))
+        raise InvalidSetting(f"The schema {schema} needs a model of the family {families}.")
     weights = _text(config, "weights")
     if weights == TINY:
         return Setup(family, schema, None, Path(_text(config, "tiny_folder")))

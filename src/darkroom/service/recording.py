@@ -1,0 +1,123 @@
+"""What runs tell goes to the store: in order for each attempt, and again when the store is busy."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeAlias
+
+import structlog
+
+from darkroom.domain.errors import StoreBusy
+from darkroom.domain.events import Report
+from darkroom.domain.prediction import Outcome, Prediction
+from darkroom.ports import Lost, PredictionStore
+from darkroom.protocol.messages import Key
+from darkroom.service.hub import Hub
+
+_log = structlog.get_logger()
+RETRY_SECONDS = 1.0
+
+_Item: TypeAlias = Report | Lost
+
+
+class Recorder:
+    """Writes reports and losses, and tells the hub what came of them.
+
+    Args:
+        store: where they go.
+        hub: hears of every prediction that changed.
+        superseded: called with a report that changed nothing although it ends nothing.
+        again: called with a prediction that waits to run once more.
+        retry_seconds: how long a busy store is left alone.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: PredictionStore,
+        hub: Hub,
+        superseded: Callable[[Report], None],
+        again: Callable[[Prediction], None],
+        retry_seconds: float = RETRY_SECONDS,
+    ) -> None:
+        self._store = store
+        self._hub = hub
+        self._superseded = superseded
+        self._again = again
+        self._retry_seconds = retry_seconds
+        self._chains: dict[Key, deque[_Item]] = {}
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+
+    def record(self, item: _Item) -> None:
+        """Write *item* after everything its attempt has told before."""
+        key = (item.prediction, item.attempt)
+        chain = self._chains.get(key)
+        if chain is not None:
+            chain.append(item)
+            return
+        self._chains[key] = deque([item])
+        self._quiet.clear()
+        self._write(key)
+
+    async def quiet(self) -> None:
+        """Wait until everything is written."""
+        await self._quiet.wait()
+
+    def _write(self, key: Key) -> None:
+        item = self._chains[key][0]
+        change: Awaitable[Prediction | None] = (
+            self._store.report(item) if isinstance(item, Report) else self._store.lose(item)
+        )
+        asyncio.ensure_future(change).add_done_callback(partial(self._written, key))
+
+    def _written(self, key: Key, done: "asyncio.Future[Prediction | None]") -> None:
+        chain = self._chains[key]
+        error = done.exception()
+        if isinstance(error, StoreBusy):
+            _log.warning("store.busy", prediction=key[0], error=str(error))
+            asyncio.get_running_loop().call_later(self._retry_seconds, self._write, key)
+            return
+        item = chain.popleft()
+        if error is not None:
+            self._refused(chain, item, error)
+        else:
+            self._applied(item, done.result())
+        if chain:
+            self._write(key)
+            return
+        del self._chains[key]
+        if not self._chains:
+            self._quiet.set()
+
+    def _applied(self, item: _Item, prediction: Prediction | None) -> None:
+        if isinstance(item, Lost):
+            _log.info(
+                "attempt.lost",
+                prediction=item.prediction,
+                attempt=item.attempt,
+                outcome=item.outcome,
+                reason=item.reason,
+            )
+        if prediction is None:
+            if isinstance(item, Report) and item.finished is None:
+                self._superseded(item)
+            return
+        self._hub.publish(prediction)
+        if isinstance(item, Lost) and not prediction.terminal:
+            self._again(prediction)
+
+    def _refused(self, chain: "deque[_Item]", item: _Item, error: BaseException) -> None:
+        """The store will never take *item*: the attempt cannot be told truthfully any more."""
+        _log.error("report.refused", prediction=item.prediction, error=repr(error))
+        chain.clear()
+        if isinstance(item, Report):
+            chain.append(
+                Lost(
+                    prediction=item.prediction,
+                    attempt=item.attempt,
+                    outcome=Outcome.LOST,
+                    reason="what it reported could not be stored.",
+                )
+            )

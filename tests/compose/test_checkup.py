@@ -1,0 +1,50 @@
+"""The doctor tells which weights are not here, and what to do, without asking anybody."""
+
+from pathlib import Path
+
+import pytest
+
+from darkroom.compose.checkup import look
+from darkroom.compose.finding import Finding, Level
+from darkroom.settings import load
+
+GATED = "black-forest-labs/flux-kontext-dev"
+
+
+async def found(folder: Path, subject: str, **settings: str) -> list[Finding]:
+    findings = await look(load({"data_dir": str(folder), **settings}))
+    return [one for one in findings if one.subject == subject]
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("HF_TOKEN", "DARKROOM_HUB_TOKEN", "DARKROOM_WEIGHTS", "DARKROOM_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+
+
+async def test_weights_that_are_not_here_are_a_warning_with_what_to_do(tmp_path: Path) -> None:
+    models = await found(tmp_path, "model")
+    warned = [one for one in models if one.level is Level.WARN]
+    assert len(warned) == 3
+    assert all(one.remedy for one in warned)
+    assert {one.level for one in models if "echo" in one.line} == {Level.OK}
+    [offline] = await found(tmp_path, "weights")
+    assert "Without a network" in offline.line
+
+
+async def test_a_gated_model_asks_for_a_token_until_there_is_one(tmp_path: Path) -> None:
+    def remedy(models: list[Finding]) -> str:
+        return next(one.remedy for one in models if one.line.startswith(GATED))
+
+    without = remedy(await found(tmp_path, "model"))
+    assert "https://huggingface.co/black-forest-labs/FLUX.1-Kontext-dev" in without
+    assert "DARKROOM_HUB_TOKEN" in without
+    assert "TOKEN" not in remedy(await found(tmp_path, "model", hub_token="hf_mine"))
+
+
+async def test_tiny_weights_are_well_and_nothing_is_said_of_downloads(tmp_path: Path) -> None:
+    models = await found(tmp_path, "model", weights="tiny")
+    assert {one.level for one in models} == {Level.OK}
+    assert sum("pictures are noise" in one.line for one in models) == 3
+    assert await found(tmp_path, "weights", weights="tiny") == []

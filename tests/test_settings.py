@@ -1,0 +1,204 @@
+"""Settings: which source wins, what the operator's file may hold, and how a mistake is told."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from darkroom.domain.errors import InvalidSetting
+from darkroom.settings import Settings, load
+
+Write = Callable[[str], Path]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory, and no variable of the machine that runs the tests."""
+    for name in ("CONFIG", *(field.upper() for field in Settings.model_fields)):
+        monkeypatch.delenv(f"DARKROOM_{name}", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def write(folder: Path) -> Write:
+    """Writes darkroom.yaml into the working directory."""
+
+    def written(text: str) -> Path:
+        path = folder / "darkroom.yaml"
+        path.write_text(text, "utf-8")
+        return path
+
+    return written
+
+
+# which source wins
+
+
+def test_without_any_source_the_defaults_hold() -> None:
+    assert load({}).port == 8000
+
+
+def test_the_file_wins_over_the_default(write: Write) -> None:
+    write("port: 9001")
+    assert load({}).port == 9001
+
+
+def test_the_environment_wins_over_the_file(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("port: 9001\nworkers: 3")
+    monkeypatch.setenv("DARKROOM_PORT", "9002")
+    assert (load({}).port, load({}).workers) == (9002, 3)
+
+
+def test_a_flag_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DARKROOM_PORT", "9002")
+    assert load({"port": 9003}).port == 9003
+
+
+def test_another_file_may_be_named(
+    folder: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("port: 9001")
+    other = folder / "other.yaml"
+    other.write_text("port: 9004")
+    monkeypatch.setenv("DARKROOM_CONFIG", str(other))
+    assert load({}).port == 9004
+
+
+# what the file may hold
+
+
+def test_a_list_is_written_with_commas_or_as_a_list(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("allowed_hosts: [a.example, b.example]\negress_allow: nas.lan:8080, 10.0.0.0/8")
+    assert load({}).allowed_hosts == ("a.example", "b.example")
+    assert load({}).egress_allow == ("nas.lan:8080", "10.0.0.0/8")
+    monkeypatch.setenv("DARKROOM_ALLOWED_HOSTS", " c.example ,, d.example")
+    assert load({}).allowed_hosts == ("c.example", "d.example")
+
+
+def test_values_come_from_the_environment_at_any_depth(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET", "sixteen characters: long")
+    monkeypatch.setenv("PORT", "9005")
+    write(
+        'bootstrap_key: ${SECRET}\nport: ${PORT}\nallowed_hosts: ["${PORT}.example"]\n'
+        "models: {a/b: {runner: echo, description: 'on ${PORT}'}}"
+    )
+    settings = load({})
+    assert settings.bootstrap_key is not None
+    assert settings.bootstrap_key.get_secret_value() == "sixteen characters: long"
+    assert (settings.port, settings.allowed_hosts) == (9005, ("9005.example",))
+    assert settings.models["a/b"]["description"] == "on 9005"
+
+
+def test_a_value_cannot_change_the_shape_of_the_file(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOST", "127.0.0.1\nport: 1")
+    write('host: "${HOST}"')
+    assert load({}).port == 8000
+
+
+def test_a_name_in_a_comment_is_not_required(write: Write) -> None:
+    write("# bootstrap_key: ${NOT_THERE_AT_ALL}\nport: 9001")
+    assert load({}).port == 9001
+
+
+def test_an_empty_file_sets_nothing(write: Write) -> None:
+    write("# nothing yet\n")
+    assert load({}).model_fields_set == set()
+
+
+# how a mistake is told
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", "65536"),
+        ("port", "web"),
+        ("weights", "heavy"),
+        ("bootstrap_key", "too short"),
+        ("workers", "-1"),
+        ("run_limit_seconds", "0"),
+        ("fsync_files", "perhaps"),
+        ("models", "{not json"),
+        ("public_url", "example.org"),
+        ("public_url", "ftp://example.org"),
+        ("public_url", "https://"),
+        ("public_url", "https://example.org/darkroom"),
+        ("public_url", "https://example.org?a=b"),
+        ("public_url", "https://me@example.org"),
+        ("public_url", "https://example.org:web"),
+        ("public_url", "http://[::1"),
+        ("hub_url", "nonsense"),
+        ("hub_url", "file:///weights"),
+        ("hub_url", "https://:443"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_told_with_its_name(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"DARKROOM_{name.upper()}", value)
+    with pytest.raises(InvalidSetting, match=name):
+        load({})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kept"),
+    [
+        ("public_url", "https://example.org", "https://example.org"),
+        ("public_url", "http://10.0.0.1:8080/", "http://10.0.0.1:8080"),
+        ("public_url", "https://[2001:db8::1]", "https://[2001:db8::1]"),
+        ("hub_url", "https://mirror.example/hub/", "https://mirror.example/hub"),
+    ],
+)
+def test_an_address_that_can_be_used_is_kept_without_its_last_slash(
+    name: str, value: str, kept: str
+) -> None:
+    assert load({name: value}).model_dump()[name] == kept
+
+
+def test_a_key_that_is_no_setting_is_named(write: Write) -> None:
+    write("prot: 9001")
+    with pytest.raises(InvalidSetting, match="prot: there is no such setting"):
+        load({})
+
+
+def test_a_secret_is_not_repeated_in_the_complaint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DARKROOM_BOOTSTRAP_KEY", "hush")
+    with pytest.raises(InvalidSetting) as caught:
+        load({})
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"port: [", "is not YAML"),
+        (b"port: 2026-13-45", "is not YAML"),
+        (b"- port", "must be a mapping"),
+        (b"host: \xff", "is not UTF-8"),
+        (b"8000: port", "the key 8000 is not text"),
+        (b"~: port", "the key None is not text"),
+        (b"models: {a/b: {1: 2}}", "the key 1 is not text"),
+        (b"host: ${NOT_THERE_AT_ALL}", "names \\${NOT_THERE_AT_ALL}"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_with_its_own_name(
+    content: bytes, sentence: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder / "mine.yaml"
+    path.write_bytes(content)
+    monkeypatch.setenv("DARKROOM_CONFIG", str(path))
+    with pytest.raises(InvalidSetting, match=f"mine.yaml: {sentence}"):
+        load({})
+
+
+def test_a_named_file_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DARKROOM_CONFIG", "missing.yaml")
+    with pytest.raises(InvalidSetting, match=r"missing\.yaml: cannot be read"):
+        load({})
