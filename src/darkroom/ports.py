@@ -358,7 +358,7 @@ class Runner(Protocol):
     """
 
     async def setup(self, version: VersionSpec, log: Callable[[str], None]) -> None:
-        """Load. What it raises, best a WeightsUnavailable, is told to every prediction that waits."""
+        """Load. What it raises, best a WeightsUnavailable, is told to whoever waits for it."""
         ...
 
     async def run(self, context: RunContext) -> None:

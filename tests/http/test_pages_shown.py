@@ -2,7 +2,8 @@
 
 import pytest
 
-from darkroom.http.shown import Media, Progress, data_summary, media_of, progress_of
+from darkroom.domain.progress import Bar
+from darkroom.http.shown import Media, data_summary, media_of, progress_of
 
 ORIGIN = "http://127.0.0.1:8000"
 PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUg=="
@@ -13,14 +14,14 @@ PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUg=="
     [
         ("", None),
         ("Using seed: 1\n", None),
-        (" 48%|####8     | 12/25 [00:03<00:03,  3.9it/s]", Progress(12, 25)),
-        (" 4%|#  | 1/25\r 8%|##  | 2/25\rsaving\n", Progress(2, 25)),
-        ("100%|##########| 25/25\n  0%|          | 0/4\n", Progress(0, 4)),
+        (" 48%|####8     | 12/25 [00:03<00:03,  3.9it/s]", Bar(48, 12, 25)),
+        (" 4%|#  | 1/25\r 8%|##  | 2/25\rsaving\n", Bar(8, 2, 25)),
+        ("100%|##########| 25/25\n  0%|          | 0/4\n", Bar(0, 0, 4)),
         ("48 percent | 12/25", None),
-        (f" 4%|#  | 1/25\n 8%|##  | 2/{'9' * 5000}", Progress(1, 25)),
+        (f" 4%|#  | 1/25\n 8%|##  | 2/{'9' * 5000}", Bar(4, 1, 25)),
     ],
 )
-def test_progress_is_that_of_the_last_bar(logs: str, progress: Progress | None) -> None:
+def test_progress_is_that_of_the_last_bar(logs: str, progress: Bar | None) -> None:
     assert progress_of(logs) == progress
 
 

@@ -21,6 +21,7 @@ from tests.imaging.pictures import (
     quarters,
     swapped_profile,
 )
+from tests.support.processes import command_line
 
 from darkroom.domain.errors import InputUnusable
 from darkroom.imaging.pool import DecoderPool, Limits
@@ -280,8 +281,9 @@ async def test_time_is_limited(tmp_path: Path) -> None:
 
 
 def children() -> list[int]:
+    """Decoders below this process; other tests have children of their own."""
     text = Path(f"/proc/self/task/{os.getpid()}/children").read_text("ascii")
-    return [int(word) for word in text.split()]
+    return [pid for pid in map(int, text.split()) if "imaging.decoder" in command_line(pid)]
 
 
 async def test_a_child_that_dies_waiting_is_replaced(pool: DecoderPool, tmp_path: Path) -> None:

@@ -68,14 +68,10 @@ class LocalBlobs:
             FilesUnavailable: they could not be read.
         """
         path = self._folder / location(key)
-        file = _told(lambda: os.open(path, os.O_RDONLY))
-        try:
-            size = os.fstat(file).st_size
-            if size <= SMALL_BYTES:
-                return _told(lambda: os.read(file, size))
-            return await self._reading.run(lambda: _told(lambda: _exactly(file, 0, size)))
-        finally:
-            os.close(file)
+        data = _told(lambda: _head(path))
+        if len(data) <= SMALL_BYTES:
+            return data
+        return await self._reading.run(lambda: _told(path.read_bytes))
 
     async def stream(self, key: str, *, start: int, end: int) -> AsyncIterator[bytes]:
         """Bytes *start* to *end*, exclusive, in pieces of at most 256 kB.
@@ -85,13 +81,9 @@ class LocalBlobs:
             FilesUnavailable: they could not be read.
         """
         path = self._folder / location(key)
-        file = _told(lambda: os.open(path, os.O_RDONLY))
-        try:
-            for at in range(start, end, PIECE_BYTES):
-                piece = _piece(file, at, min(end - at, PIECE_BYTES))
-                yield await self._reading.run(piece, size_bytes=PIECE_BYTES)
-        finally:
-            os.close(file)
+        for at in range(start, end, PIECE_BYTES):
+            piece = _piece(path, at, min(end - at, PIECE_BYTES))
+            yield await self._reading.run(piece, size_bytes=PIECE_BYTES)
 
     async def delete(self, key: str) -> None:
         """Forget *key*, if it is there.
@@ -159,19 +151,21 @@ def _flush(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _exactly(file: int, start: int, size: int) -> bytes:
-    """*size* bytes from *start*; a read may stop short of 2 GiB or at a signal."""
-    data = os.pread(file, size, start)
-    while len(data) < size:
-        more = os.pread(file, size - len(data), start + len(data))
-        if not more:
-            break
-        data += more
-    return data
+def _head(path: Path) -> bytes:
+    """The file up to one byte more than a small one has."""
+    with path.open("rb", buffering=0) as file:
+        return file.read(SMALL_BYTES + 1) or b""
 
 
-def _piece(file: int, start: int, size: int) -> Callable[[], bytes]:
-    return lambda: _told(lambda: _exactly(file, start, size))
+def _piece(path: Path, start: int, size: int) -> Callable[[], bytes]:
+    """Reads part of a file; opened and closed in the lane, which may outlive whoever waits."""
+
+    def read() -> bytes:
+        with path.open("rb") as file:
+            file.seek(start)
+            return file.read(size)
+
+    return lambda: _told(read)
 
 
 def _told(act: Callable[[], T]) -> T:

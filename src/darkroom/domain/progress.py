@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 _CELLS = 10
-_LINE = re.compile(r"\s*(\d{1,3})%\s*\|[^|]+\|\s*(\d{1,18})/(\d{1,18})")
+_LINE = re.compile(r"\s*(\d{1,3})%\s*\|[^|]+\|\s*(\d{1,18})/(\d{1,18})(?!\d)")
 
 
 @dataclass(frozen=True, slots=True)

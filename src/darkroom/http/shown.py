@@ -8,11 +8,11 @@ from urllib.parse import unquote, urlsplit
 
 from darkroom.domain.model import Json
 from darkroom.domain.prediction import NEXT, Status
+from darkroom.domain.progress import Bar, parse
 from darkroom.http.markup import is_picture_data
 from darkroom.service.data_urls import SCHEME, is_data_url
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
-_PROGRESS = re.compile(r"\s*\d+%\s*\|.+?\|\s*(\d{1,9})/(\d{1,9})(?!\d)")
 _TYPE_LENGTH = 100
 _LINES = re.compile(r"[\r\n]+")
 
@@ -24,14 +24,6 @@ class Media(StrEnum):
     LINK = "link"  # an address elsewhere, or a file of ours that is no picture
     DATA = "data"  # a data: URL of anything else
     TEXT = "text"
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far the run's current bar is."""
-
-    done: int
-    total: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +52,7 @@ class Shown:
         return self.status in set(Status) and bool(NEXT[Status(self.status)])
 
     @property
-    def progress(self) -> Progress | None:
+    def progress(self) -> Bar | None:
         """The bar of the last tqdm-shaped line of the log, while the run goes on."""
         return progress_of(self.logs) if self.status == Status.PROCESSING else None
 
@@ -87,16 +79,9 @@ def shown(wire: Mapping[str, Json]) -> Shown:
     )
 
 
-def progress_of(logs: str) -> Progress | None:
-    """Find the last line such as ` 48%|####8     | 12/25 [00:03<00:03,  3.9it/s]`.
-
-    Source: replicate/replicate-javascript, `parseProgressFromLogs`, reads the same lines.
-    """
-    for line in reversed(_LINES.split(logs)):
-        match = _PROGRESS.match(line)
-        if match:
-            return Progress(int(match.group(1)), int(match.group(2)))
-    return None
+def progress_of(logs: str) -> Bar | None:
+    """The last bar of a log; a carriage return ends a line as well."""
+    return next(filter(None, map(parse, reversed(_LINES.split(logs)))), None)
 
 
 def media_of(text: str, *, origin: str) -> Media:
