@@ -15,6 +15,7 @@ import uvicorn
 import uvloop
 
 from darkroom.blobs.local import LocalBlobs
+from darkroom.compose import collector
 from darkroom.compose.clock import SystemClock
 from darkroom.compose.control import control_path, reply
 from darkroom.compose.directory import open_store
@@ -65,6 +66,7 @@ async def serve(settings: Settings) -> int:
         listener = stack.enter_context(_listener(settings))
         url = settings.public_url or _address(listener)
         server = await _joined(stack, settings, store, url)
+        collector.calm()
         stop = _stop_signal()
         web = _web(server.app)
         serving = asyncio.create_task(web.serve(sockets=[listener]))

@@ -11,6 +11,7 @@ import structlog
 import uvloop
 
 from darkroom.blobs.local import LocalBlobs
+from darkroom.compose import collector
 from darkroom.compose.logs import configure_logs
 from darkroom.egress.allow import entry_for
 from darkroom.egress.fetch import GuardedFetcher
@@ -56,6 +57,7 @@ async def _serve(settings: Settings, options: Options) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.drain)
+        collector.calm()
         try:
             drained = await worker.run()
         except OSError as error:

@@ -19,6 +19,7 @@ class Subscription:
         self._waiter: asyncio.Future[None] | None = None
         self._fresh = False
         self._fault: BaseException | None = None
+        self._timed_out = False
 
     def hear(self, prediction: Prediction) -> None:
         """Take note of a change."""
@@ -47,13 +48,19 @@ class Subscription:
 
     async def ended(self, seconds: float) -> Prediction | None:
         """Wait until the prediction is terminal; None when *seconds* have passed before."""
+        timer = asyncio.get_running_loop().call_later(seconds, self._time_out)
         try:
-            async with asyncio.timeout(seconds):
-                while self.latest is None or not self.latest.terminal:
-                    await self.changed()
-        except TimeoutError:
-            return None
+            while self.latest is None or not self.latest.terminal:
+                if self._timed_out:
+                    return None
+                await self.changed()
+        finally:
+            timer.cancel()
         return self.latest
+
+    def _time_out(self) -> None:
+        self._timed_out = True
+        self._wake()
 
 
 class Hub:

@@ -86,6 +86,11 @@ def event_count(row: Row) -> int:
     return cast("_PredictionRow", row)[15]
 
 
+def has_webhook(row: Row) -> bool:
+    """Whether a prediction names a webhook, from its row."""
+    return cast("_PredictionRow", row)[6] is not None
+
+
 def output_items(id_: PredictionId, rows: Sequence[Row]) -> Sequence[OutputItem]:
     """Outputs in order; of one place the latest attempt counts."""
     latest: dict[int, OutputItem] = {}

@@ -250,6 +250,8 @@ def _end(id_: PredictionId, attempt: int, finished: Finished) -> Parameters:
 
 def _outbox(row: Row) -> Transition[None]:
     """The terminal webhook, in the transaction that made the state terminal."""
+    if not rows.has_webhook(row):
+        return
     ended = rows.prediction(row, "", (), "")
     if ended.webhook and (not ended.webhook_events or COMPLETED in ended.webhook_events):
         yield "add_delivery", {"id": ended.id, "kind": COMPLETED, "url": ended.webhook}
