@@ -2,8 +2,8 @@
 
 Statements run on the event loop, a few microseconds each; only the commit, which waits for the
 disk, runs in a thread. While one transaction is flushed the next callers queue, so many writers
-cost few flushes and a lone one waits for nobody. On a quick disk a lone change is flushed on the
-loop. (Running the statements in the thread as well
+cost few flushes and a lone one waits for nobody. As long as the disk is quick, even the flush runs
+on the loop. (Running the statements in the thread as well
 was measured slower by a third: it pays a change of thread for every statement.)
 
 A change that fails undoes the whole transaction; its companions are then run again, each in a
@@ -27,8 +27,7 @@ Recipe: TypeAlias = Callable[[], Transition[T]]
 
 MOST_AT_ONCE = 256
 PATIENCE_SECONDS = 0.001
-ALONE = 2  # an insert and its finish
-QUICK_SECONDS = 0.001
+QUICK_SECONDS = 0.002
 _SMOOTHING = 0.2
 
 
@@ -72,7 +71,7 @@ class Writer:
         self._committing = False
         self._closing = False
         self._idle = asyncio.Event()
-        self._flush_seconds = QUICK_SECONDS
+        self._flush_seconds = QUICK_SECONDS  # the first one shows
         self._patience: asyncio.TimerHandle | None = None
 
     def write(self, recipe: Recipe[T], *, patient: bool = False) -> "asyncio.Future[T]":
@@ -133,8 +132,8 @@ class Writer:
             return
         self._committing = True
         batch, self._open = self._open, []
-        if len(batch) <= ALONE and self._flush_seconds < QUICK_SECONDS:
-            # A lone client would wait longer for two changes of thread than for the disk.
+        if self._flush_seconds < QUICK_SECONDS:
+            # On a quick disk two changes of thread cost more than the flush itself.
             self._committed(batch, self._flush())
         else:
             self._thread.submit(self._flush_aside, batch)
