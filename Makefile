@@ -1,7 +1,8 @@
-# The whole interface for a contributor. Needs Python 3.11 or later and nothing else.
+# The whole interface for a contributor. Needs Python 3.11 or later, with venv, and nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+export ONCE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo serve test test-slow coverage lint types imports check bench fix clean
@@ -13,12 +14,13 @@ install: $(STAMP)     ## Everything into .venv; quick when nothing changed.
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "darkroom needs Python 3.11 or later; try: make PYTHON=python3.11")'
+	@echo "Installing into .venv; this takes some minutes."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[diffusers,dev]'
 	@touch $@
 
 demo: install         ## Serve both documented requests with tiny weights. ONCE=1 ends by itself.
-	@ONCE=$(ONCE) $(BIN)/python demo/demo.py
+	@$(BIN)/python demo/demo.py
 
 serve: install        ## Run the server on its default address.
 	$(BIN)/darkroom serve

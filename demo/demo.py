@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import select
+import shlex
 import shutil
 import signal
 import subprocess
@@ -113,11 +114,17 @@ def serve_one(api: Api, path: str, body: Mapping[str, Json], offered: str) -> bo
 def stay(address: str, key: str) -> None:
     """Wait for Ctrl-C."""
     print(f"\nThe server stays up at {address} until Ctrl-C. Try it from another terminal:")
-    print(f"  DARKROOM_URL={address} DARKROOM_TOKEN={key} darkroom models list")
+    print(f"  {suggestion(address, key)}")
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
         print("\nStopping.")
+
+
+def suggestion(address: str, key: str) -> str:
+    """A line for any shell in any folder, whose PATH need not know `darkroom`."""
+    command = shlex.quote(str(Path(sys.executable).parent / "darkroom"))
+    return f"DARKROOM_URL={address} DARKROOM_TOKEN={key} {command} models list"
 
 
 def end(signum: int, frame: object) -> None:  # noqa: ARG001  # a signal handler's signature

@@ -147,6 +147,12 @@ def test_a_value_that_cannot_be_used_is_told_with_its_name(
         load({})
 
 
+def test_a_word_that_is_no_choice_is_told_with_the_choices() -> None:
+    with pytest.raises(InvalidSetting) as caught:
+        load({"weights": "tinny"})
+    assert str(caught.value) == "weights: 'tinny' should be 'hub' or 'tiny'"
+
+
 @pytest.mark.parametrize(
     ("name", "value", "kept"),
     [

@@ -182,7 +182,10 @@ def _first_fault(error: ValidationError) -> str:
     name = ".".join(str(part) for part in first["loc"]) or "settings"
     if first["type"] == "extra_forbidden":
         return f"{name}: there is no such setting"
-    return f"{name}: {first['msg'].removeprefix('Value error, ')}"
+    told = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "literal_error":  # these are never secrets
+        told = told.replace("Input", repr(first["input"])[:80], 1)
+    return f"{name}: {told}"
 
 
 def _web_address(value: str) -> SplitResult:

@@ -1,6 +1,7 @@
 """The commands where no server runs: keys work, the rest says what to do."""
 
 import json
+import socket
 
 import pytest
 from tests.cli.conftest import Shell
@@ -59,6 +60,20 @@ def test_a_server_with_a_wrong_setting_says_so_before_anything_else(
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_taken_port_is_told_once(alone: Shell) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = alone("serve", "--port", port)
+    assert done.returncode == 2
+    assert f"cannot listen on 127.0.0.1:{port} (Address already in use). Choose" in done.stderr
+
+
+def test_a_short_version_is_told_how_long_it_should_be(alone: Shell) -> None:
+    done = alone("run", "owner/name:deadbeef")
+    assert done.returncode == 2
+    assert "a version is 64 hexadecimal digits" in done.stderr
+
+
 @pytest.mark.parametrize("words", [("models", "list"), ("run", "a/b"), ("predictions", "list")])
 def test_without_a_server_the_code_is_3_and_the_line_says_what_to_do(
     alone: Shell, words: tuple[str, ...]
@@ -90,6 +105,7 @@ def test_the_configuration_shows_sources_and_hides_secrets(alone: Shell) -> None
 def test_the_doctor_fails_when_something_will_not_work(alone: Shell) -> None:
     well = alone("doctor", "--json")
     assert well.returncode == 0
+    assert "judged with" not in well.stdout
     assert {"sqlite", "data", "disk", "egress", "server"} <= {
         one["subject"] for one in json.loads(well.stdout)
     }

@@ -95,6 +95,13 @@ def test_a_redirection_is_not_taken_for_an_answer() -> None:
                 ask()
 
 
+def test_a_404_of_another_server_names_the_variable_and_no_model() -> None:
+    with answering(b"<h1>Not Found</h1>", 404) as address:
+        done = CliRunner().invoke(app, ("run", "a/b"), env={"DARKROOM_URL": address})
+    assert "DARKROOM_URL" in str(done.exception)
+    assert "no model" not in str(done.exception)
+
+
 def test_bytes_that_cannot_be_unpacked_are_refused(tmp_path: Path) -> None:
     with answering(b"not packed", Content_Encoding="gzip") as address:
         done = CliRunner().invoke(

@@ -37,6 +37,7 @@ SCHEMA: dict[str, Json] = {
         ("prompt=12", "12"),
         ("prompt=", ""),
         ("image=https://example.org/a.png", "https://example.org/a.png"),
+        ("image=data:," + "a" * 5000, "data:," + "a" * 5000),
         ("steps=25", 25),
         ("strength=0.5", 0.5),
         ("fast=True", True),
@@ -71,6 +72,15 @@ def test_a_file_becomes_a_data_url_with_its_type(tmp_path: Path) -> None:
 def test_a_mistake_is_told_with_the_name_of_the_input(pair: str, sentence: str) -> None:
     with pytest.raises(InvalidSetting, match=sentence.replace("(", r"\(")):
         read_inputs([pair], SCHEMA)
+
+
+def test_a_path_without_its_sign_is_asked_about_where_a_file_is_wanted(tmp_path: Path) -> None:
+    picture = tmp_path / "a.webp"
+    picture.write_bytes(b"RIFF")
+    with pytest.raises(InvalidSetting, match=f"did you mean `-i image=@{picture}`"):
+        read_inputs([f"image={picture}"], SCHEMA)
+    assert read_inputs([f"prompt={picture}"], SCHEMA) == {"prompt": str(picture)}
+    assert read_inputs([f"image={picture}.gone"], SCHEMA) == {"image": f"{picture}.gone"}
 
 
 def test_outputs_are_files_where_the_schema_says_uri() -> None:

@@ -58,10 +58,31 @@ def test_a_wrong_input_ends_with_2_and_an_unknown_model_with_1(darkroom: Shell) 
     assert "no such input" in wrong.stderr
     missing = darkroom("run", "darkroom/echo", "-i", "ms=1")
     assert missing.returncode == 2
-    assert "image is required" in missing.stderr
+    assert missing.stderr == "darkroom: input: image is required\n"
     unknown = darkroom("run", "acme/nothing")
     assert unknown.returncode == 1
-    assert "Traceback" not in unknown.stderr
+    assert unknown.stderr == (
+        "darkroom: there is no model 'acme/nothing' here; see `darkroom models list`\n"
+    )
+
+
+def test_several_faults_stand_on_lines_of_their_own(darkroom: Shell) -> None:
+    done = darkroom("run", "darkroom/echo", "-i", "ms=-1")
+    head, *faults = done.stderr.splitlines()
+    assert (done.returncode, head) == (2, "darkroom: 2 faults")
+    assert sorted(line.split(":")[0] for line in faults) == ["  - input", "  - input.ms"]
+
+
+def test_what_is_not_there_is_named_with_where_to_look(darkroom: Shell) -> None:
+    version = "0" * 64
+    done = darkroom("run", f"darkroom/echo:{version}")
+    assert f"there is no model 'darkroom/echo' of version {version} here" in done.stderr
+    for verb in ("get", "cancel"):
+        done = darkroom("predictions", verb, "nothing")
+        assert done.returncode == 1
+        assert done.stderr == (
+            "darkroom: no prediction 'nothing' of this key; see `darkroom predictions list`\n"
+        )
 
 
 def test_control_c_cancels_the_prediction(darkroom: Shell) -> None:
@@ -94,6 +115,26 @@ def test_predictions_are_listed_newest_first(darkroom: Shell) -> None:
     assert len(table) == 2
 
 
+def test_an_empty_list_says_whose_it_is(darkroom: Shell) -> None:
+    key = darkroom("keys", "create", "--owner", "nobody-yet").stdout.strip()
+    done = darkroom("predictions", "list", "--json", DARKROOM_TOKEN=key)
+    assert (done.returncode, json.loads(done.stdout)) == (0, [])
+    assert done.stderr == (
+        "no predictions of nobody-yet; set DARKROOM_TOKEN to see another owner's\n"
+    )
+
+
+def test_a_wrong_key_need_not_be_set_beside_a_server_of_ones_own(
+    darkroom: Shell, server: Server
+) -> None:
+    near = darkroom("models", "list", DARKROOM_TOKEN="wrong")
+    assert near.returncode == 4
+    assert "set DARKROOM_TOKEN to a key of this server, or unset it" in near.stderr
+    far = darkroom("models", "list", DARKROOM_TOKEN="wrong", DARKROOM_URL=server.url)
+    assert far.returncode == 4
+    assert "unset" not in far.stderr
+
+
 def test_a_key_opens_the_server_until_it_is_revoked(darkroom: Shell, server: Server) -> None:
     made = json.loads(darkroom("keys", "create", "--owner", "alice", "--json").stdout)
     target = {"DARKROOM_URL": server.url, "DARKROOM_TOKEN": made["key"]}
@@ -117,6 +158,8 @@ def test_the_doctor_finds_the_server(darkroom: Shell, server: Server) -> None:
     last = found[-1]
     assert (last["level"], last["subject"]) == ("ok", "server")
     assert server.url in last["line"]
+    weights = [one["line"] for one in found if one["subject"] == "weights"]
+    assert "judged with this shell's settings" in weights[0]
 
 
 def test_a_second_server_on_the_same_directory_is_refused(darkroom: Shell) -> None:

@@ -30,7 +30,8 @@ async def test_weights_that_are_not_here_are_a_warning_with_what_to_do(tmp_path:
     assert all(one.remedy for one in warned)
     assert {one.level for one in models if "echo" in one.line} == {Level.OK}
     [offline] = await found(tmp_path, "weights")
-    assert "Without a network" in offline.line
+    assert f"copy a model's folder into {tmp_path / 'weights'}" in offline.remedy
+    assert "network" not in offline.line
 
 
 async def test_a_gated_model_asks_for_a_token_until_there_is_one(tmp_path: Path) -> None:

@@ -260,10 +260,16 @@ def test_the_example_file_shows_every_setting_with_its_default() -> None:
     written = cast("dict[str, Json]", yaml.safe_load(text))
     for name, field in Settings.model_fields.items():
         assert re.search(rf"^(# )?{name}:", text, re.MULTILINE), name
-        if name in written and name != "models":
+        if name in written:
             assert str(written[name]).removesuffix(".0") == str(field.default).removesuffix(".0")
 
 
-def test_the_models_of_the_example_file_load() -> None:
-    written = cast("dict[str, dict[str, dict[str, object]]]", yaml.safe_load(EXAMPLE.read_text()))
-    assert "acme/portraits" in [one.path for one in load_catalogue(written["models"]).models()]
+def test_the_models_of_the_example_file_load_once_the_block_is_no_comment() -> None:
+    text = EXAMPLE.read_text("utf-8")
+    assert "models" not in yaml.safe_load(text)  # a copy as it is changes no model
+    block = re.sub(r"^# ", "", text[text.index("# models:") :], flags=re.MULTILINE)
+    written = cast("dict[str, dict[str, dict[str, object]]]", yaml.safe_load(block))
+    assert set(written["models"]) == {"acme/portraits", DEV}
+    catalogue = load_catalogue(written["models"])
+    assert catalogue.resolve("acme/portraits")[1].config["revision"] == "main"
+    assert catalogue.resolve(DEV)[1].config["family"] == "flux2-klein"

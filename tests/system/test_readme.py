@@ -11,7 +11,7 @@ from shutil import which
 from typing import cast
 
 import pytest
-from demo.demo import pictures
+from demo.demo import pictures, suggestion
 from tests.support.processes import Server
 
 ROOT = Path(__file__).parents[2]
@@ -95,6 +95,19 @@ def test_the_command_line_saves_pictures(person: Person) -> None:
     assert (person.folder / echoed).read_bytes() == (ROOT / "demo" / "mountains.jpg").read_bytes()
     assert Path(made).parent == Path("pictures")
     assert (person.folder / made).read_bytes().startswith(PNG)
+
+
+def test_what_the_demo_suggests_works_in_another_terminal(person: Person, tmp_path: Path) -> None:
+    line = suggestion(person.address, person.environment["DARKROOM_TOKEN"])
+    done = subprocess.run(
+        ["/bin/sh", "-c", line],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "darkroom/echo" in done.stdout, done.stderr
 
 
 def test_every_example_is_typed_by_a_test() -> None:

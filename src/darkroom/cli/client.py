@@ -186,13 +186,41 @@ def _api(url: str) -> str:
     return plain if plain.endswith("/v1") else f"{plain}/v1"
 
 
+@contextmanager
+def known(what: str, where: str) -> Generator[None]:
+    """Name *what* is not there; the server says only that something could not be found.
+
+    Args:
+        what: such as `no model 'a/b' here`.
+        where: the words of the command that lists what is there.
+
+    Raises:
+        Refused: as inside the block, in other words for a 404.
+    """
+    try:
+        yield
+    except Refused as error:
+        if error.status != 404:
+            raise
+        raise Refused(f"{what}; see `darkroom {where}`", status=404) from error
+
+
 def _refused(response: httpx2.Response) -> Refused:
     status = response.status_code
     try:
         problem = msgspec.json.decode(response.content, type=Problem)
     except msgspec.DecodeError:
         problem = Problem()
-    detail = problem.detail or problem.title or f"the server answered {status}"
+    detail = problem.detail or problem.title
+    if status == 404 and not detail:
+        return Refused(f"{_FOREIGN} (it answered 404)")
+    detail = detail or f"the server answered {status}"
     if status in (401, 403):
-        detail = f"{detail}; set {TOKEN_VARIABLE} to a key of this server"
+        detail = f"{detail}; set {TOKEN_VARIABLE} to a key of this server{_or_unset()}"
     return Refused(detail, status=status)
+
+
+def _or_unset() -> str:
+    """Only with the server of the data directory does it help to have no key of one's own."""
+    own = TOKEN_VARIABLE in os.environ and URL_VARIABLE not in os.environ
+    return ", or unset it" if own else ""

@@ -15,7 +15,7 @@ from darkroom.domain.model import Json
 
 
 def doctor(*, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Check this machine and its settings; exit 1 if anything fails."""
+    """Check this machine; exit 1 on a fault."""
     chosen = flags(data_dir=data_dir)
     findings = [*entry.checkup(chosen), _server(chosen)]
     if as_json:

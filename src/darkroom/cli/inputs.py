@@ -3,6 +3,7 @@
 import base64
 import json
 import mimetypes
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
@@ -21,7 +22,8 @@ def read_inputs(pairs: Sequence[str], schema: Mapping[str, Json]) -> dict[str, J
         schema: the version's `openapi_schema`.
 
     Raises:
-        InvalidSetting: no `=`, no such input, the wrong type, or a file that cannot be read.
+        InvalidSetting: no `=`, no such input, the wrong type, a file that cannot be read, or a
+            file's path without its `@`.
     """
     fields = _fields(schema)
     given: dict[str, Json] = {}
@@ -65,8 +67,7 @@ def _choices(field: Mapping[str, Json], schemas: Mapping[str, Json]) -> Mapping[
 def _value(name: str, text: str, field: Mapping[str, Json]) -> Json:
     kind = field.get("type")
     if kind == "string":
-        wants_file = field.get("format") == "uri" and text.startswith("@")
-        return _data_url(name, Path(text[1:]).expanduser()) if wants_file else text
+        return _file(name, text) if field.get("format") == "uri" else text
     readers: Mapping[str, Callable[[str], Json]] = {
         "integer": int,
         "number": float,
@@ -83,6 +84,14 @@ def _guess(text: str) -> Json:
         return cast("Json", json.loads(text))
     except ValueError:
         return text
+
+
+def _file(name: str, text: str) -> str:
+    if text.startswith("@"):
+        return _data_url(name, Path(text[1:]).expanduser())
+    if os.path.isfile(os.path.expanduser(text)):  # says no where pathlib raises: long data: URLs
+        raise InvalidSetting(f"-i {name}: did you mean `-i {name}=@{text}`?")
+    return text
 
 
 def _data_url(name: str, path: Path) -> str:

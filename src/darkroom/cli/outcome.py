@@ -1,4 +1,4 @@
-"""How a command ends: its exit code, its JSON or table, and one line when it failed."""
+"""How a command ends: its exit code, its JSON or table, and what to tell when it failed."""
 
 import json
 import sys
@@ -13,6 +13,9 @@ from darkroom.domain.errors import (
     Refused,
 )
 from darkroom.domain.model import Json
+
+_FAULT = "- "
+"""How the wire begins the line of each fault of an input."""
 
 
 class Exit(IntEnum):
@@ -44,8 +47,13 @@ def exit_code(error: DarkroomError) -> Exit:
 
 
 def complain(sentence: str) -> None:
-    """Tell on stderr, on one line, what went wrong."""
-    print(f"darkroom: {' '.join(sentence.split())}", file=sys.stderr)
+    """Tell on stderr what went wrong: on one line, but each of several faults on its own."""
+    lines = sentence.strip().splitlines()
+    if len(lines) > 1 and all(line.startswith(_FAULT) for line in lines):
+        print(f"darkroom: {len(lines)} faults", *lines, sep="\n  ", file=sys.stderr)
+    else:
+        told = " ".join(sentence.split()).removeprefix(_FAULT)
+        print(f"darkroom: {told}", file=sys.stderr)
 
 
 def note(sentence: str) -> None:

@@ -5,17 +5,24 @@ from itertools import islice
 from typing import Annotated, cast
 from urllib.parse import quote
 
+import msgspec
 import typer
 
-from darkroom.cli.client import Shown, connected, read_as
+from darkroom.cli.client import TOKEN_VARIABLE, Api, Shown, connected, known, read_as
 from darkroom.cli.options import AsJson, DataDir, flags
-from darkroom.cli.outcome import print_json, print_table
+from darkroom.cli.outcome import note, print_json, print_table
 from darkroom.cli.saving import links
 from darkroom.domain.model import Json
 
 app = typer.Typer(help="List, look at and cancel predictions.", no_args_is_help=True)
 
+_LISTED = "predictions list"
+
 PredictionArgument = Annotated[str, typer.Argument(metavar="ID", help="Of the prediction.")]
+
+
+class _Account(msgspec.Struct, frozen=True):
+    username: str
 
 
 @app.command("list")
@@ -28,6 +35,8 @@ def list_predictions(
     """List the predictions of your key, newest first."""
     with connected(flags(data_dir=data_dir)) as api:
         found = list(islice(api.pages("/predictions"), limit))
+        if not found:
+            _tell_whose(api)
     if as_json:
         print_json(found)
         return
@@ -41,7 +50,7 @@ def get_prediction(
     prediction: PredictionArgument, *, data_dir: DataDir = None, as_json: AsJson = False
 ) -> None:
     """Show one prediction."""
-    with connected(flags(data_dir=data_dir)) as api:
+    with connected(flags(data_dir=data_dir)) as api, known(_absent(prediction), _LISTED):
         found = api.get(f"/predictions/{quote(prediction, safe='')}")
     _tell(found, as_json=as_json)
 
@@ -51,9 +60,18 @@ def cancel_prediction(
     prediction: PredictionArgument, *, data_dir: DataDir = None, as_json: AsJson = False
 ) -> None:
     """Cancel one prediction; one that has ended stays as it is."""
-    with connected(flags(data_dir=data_dir)) as api:
+    with connected(flags(data_dir=data_dir)) as api, known(_absent(prediction), _LISTED):
         found = api.post(f"/predictions/{quote(prediction, safe='')}/cancel")
     _tell(found, as_json=as_json)
+
+
+def _tell_whose(api: Api) -> None:
+    owner = read_as(_Account, api.get("/account")).username
+    note(f"no predictions of {owner}; set {TOKEN_VARIABLE} to see another owner's")
+
+
+def _absent(prediction: str) -> str:
+    return f"no prediction {prediction[:80]!r} of this key"
 
 
 def _tell(found: Json, *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, cast
 import msgspec
 import typer
 
-from darkroom.cli.client import Api, Runnable, Shown, connected, read_as
+from darkroom.cli.client import Api, Runnable, Shown, connected, known, read_as
 from darkroom.cli.follow import follow
 from darkroom.cli.inputs import gives_files, read_inputs
 from darkroom.cli.options import AsJson, DataDir, flags
@@ -53,11 +53,13 @@ def run(
 
 def _schema(api: Api, identifier: Identifier) -> Mapping[str, Json]:
     path = f"/models/{identifier.model}"
-    if identifier.version:
-        version = read_as(Runnable, api.get(f"{path}/versions/{identifier.version}"))
-    else:
-        version = read_as(_Model, api.get(path)).latest_version
-    return cast("Mapping[str, Json]", version.openapi_schema)
+    version = f" of version {identifier.version}" if identifier.version else ""
+    with known(f"there is no model {identifier.model!r}{version} here", "models list"):
+        if identifier.version:
+            told = read_as(Runnable, api.get(f"{path}/versions/{identifier.version}"))
+        else:
+            told = read_as(_Model, api.get(path)).latest_version
+    return cast("Mapping[str, Json]", told.openapi_schema)
 
 
 def _create(api: Api, identifier: Identifier, values: Mapping[str, Json]) -> Shown:

@@ -6,13 +6,14 @@ import platform
 import resource
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from darkroom.compose.control import ask
 from darkroom.compose.finding import Finding, Level
-from darkroom.domain.errors import InvalidSetting
+from darkroom.domain.errors import DarkroomError, InvalidSetting
 from darkroom.egress.allow import AllowList
 from darkroom.service.catalogue import load_catalogue
 from darkroom.settings import Settings
@@ -43,6 +44,7 @@ async def look(settings: Settings) -> list[Finding]:
         _open_files(),
         *_packages(),
         await _gpu(),
+        *await _judged(settings),
         *_models(settings),
         *_egress(settings),
     ]
@@ -143,6 +145,16 @@ async def _gpu() -> Finding:
     )
 
 
+async def _judged(settings: Settings) -> Sequence[Finding]:
+    """What to know of the lines on weights while a server runs, whose settings may be others."""
+    try:
+        await ask(settings, "endpoint", {})
+    except DarkroomError:  # none runs, or none that can be asked; the line on the server tells
+        return ()
+    line = "judged with this shell's settings; the server that runs has its own"
+    return (Finding(Level.OK, "weights", line),)
+
+
 def _models(settings: Settings) -> Iterator[Finding]:
     try:
         models = load_catalogue(settings.models).models()
@@ -169,9 +181,10 @@ def _offline(means: Means) -> Finding:
     return Finding(
         Level.OK,
         "weights",
-        f"come from {means.hub_url} (not asked now). Without a network: copy a model's folder"
-        f" from {means.directory.resolve()} of a machine that has it, name a folder as diffusers"
-        " saves it under `weights:` in darkroom.yaml, or set DARKROOM_WEIGHTS=tiny for noise",
+        f"come from {means.hub_url} (not asked now)",
+        f"without a network: copy a model's folder into {means.directory.resolve()} from a machine"
+        " that has it, name a folder as diffusers saves it under `weights:` in darkroom.yaml, or"
+        " set DARKROOM_WEIGHTS=tiny for noise",
     )
 
 

@@ -269,8 +269,9 @@ def _listener(settings: Settings) -> socket.socket:
             (settings.host, settings.port), backlog=2048, family=_family(settings.host)
         )
     except OSError as error:
+        reason = str(error.strerror).partition(" (while ")[0]  # what create_server adds is no news
         raise InvalidSetting(
-            f"host and port: cannot listen on {settings.host}:{settings.port} ({error.strerror}). "
+            f"host and port: cannot listen on {settings.host}:{settings.port} ({reason}). "
             "Choose another --port; 0 takes a free one."
         ) from error
 

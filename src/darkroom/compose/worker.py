@@ -63,7 +63,8 @@ async def _serve(settings: Settings, options: Options) -> int:
         except OSError as error:
             log.error("worker.refused", socket=str(options.socket), why=error.strerror)  # noqa: TRY400  # a fact, not a bug
             return 1
-        log.info("worker.drained" if drained else "worker.server_gone", fault=worker.fault)
+        fault = {"fault": worker.fault} if worker.fault else {}
+        log.info("worker.drained" if drained else "worker.server_gone", **fault)
         return 0 if drained else 1
 
 

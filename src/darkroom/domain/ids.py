@@ -101,5 +101,8 @@ def parse_identifier(text: str) -> Identifier:
     owner, slash, name = path.partition("/")
     named = slash and _NAME.fullmatch(owner) and _NAME.fullmatch(name)
     if not named or (colon and not _VERSION.fullmatch(version)):
-        raise InvalidIdentifier(f"{text[:200]!r} is neither owner/name nor owner/name:version")
+        raise InvalidIdentifier(
+            f"{text[:200]!r} is neither owner/name nor owner/name:version; a version is 64 "
+            "hexadecimal digits in lower case"
+        )
     return Identifier(owner=owner, name=name, version=VersionId(version) if colon else None)

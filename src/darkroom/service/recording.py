@@ -10,13 +10,14 @@ import structlog
 
 from darkroom.domain.errors import StoreBusy
 from darkroom.domain.events import Report
-from darkroom.domain.prediction import Outcome, Prediction
+from darkroom.domain.prediction import Outcome, Prediction, Status
 from darkroom.ports import Lost, PredictionStore
 from darkroom.protocol.messages import Key
 from darkroom.service.hub import Hub
 
 _log = structlog.get_logger()
 RETRY_SECONDS = 1.0
+_WORTH_A_LINE_SECONDS = 0.5
 
 _Item: TypeAlias = Report | Lost
 
@@ -105,6 +106,7 @@ class Recorder:
                 self._superseded(item)
             return
         self._hub.publish(prediction)
+        _tell_end(prediction)
         if isinstance(item, Lost) and not prediction.terminal:
             self._again(prediction)
 
@@ -121,3 +123,19 @@ class Recorder:
                     reason="what it reported could not be stored.",
                 )
             )
+
+
+def _tell_end(ended: Prediction) -> None:
+    """Log the end of a prediction, unless all went well in a moment: those come by the thousand."""
+    if ended.completed_at is None:
+        return
+    seconds = (ended.completed_at - ended.created_at) / 1000
+    if ended.status is not Status.SUCCEEDED or seconds >= _WORTH_A_LINE_SECONDS:
+        _log.info(
+            "prediction.ended",
+            prediction=ended.id,
+            model=ended.model,
+            status=ended.status,
+            attempt=ended.attempt,
+            seconds=seconds,
+        )

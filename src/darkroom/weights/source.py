@@ -41,17 +41,17 @@ class Weights(WeightsSource):
         if wanted is None:
             return version
         if wanted == TINY:
-            return self._noise(version, log)
+            return self._noise(version)
         address = address_of(wanted, version.config.get("revision"))
         if isinstance(address, Path):
             await asyncio.to_thread(scan_named, address)
             return _with(version, weights=str(address))
         if self._tiny:
-            return self._noise(version, log)
+            return self._noise(version)
         return _with(version, weights=str(await self._from_hub(address, log)))
 
-    def _noise(self, version: VersionSpec, log: Callable[[str], None]) -> VersionSpec:
-        log(NOISE)
+    def _noise(self, version: VersionSpec) -> VersionSpec:
+        """Tiny weights instead; each run's own log says what that means."""
         return _with(version, weights=TINY, tiny_folder=str(self._cache / TINY))
 
     async def _from_hub(self, address: HubAddress, log: Callable[[str], None]) -> Path:

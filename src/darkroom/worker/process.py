@@ -243,9 +243,8 @@ class Hosts:
         def gone(status: int) -> None:
             host = self._hosts.pop(kind)
             self._deaths[kind] = self._deaths.get(kind, -1) + 1
-            structlog.get_logger().info(
-                "host.ended", kind=kind, how=exit_words(status), fault=host.fault
-            )
+            fault = {"fault": host.fault} if host.fault else {}
+            structlog.get_logger().info("host.ended", kind=kind, how=exit_words(status), **fault)
             self._gone(kind, status, host.killed)
 
         deaths = self._deaths.get(kind, 0)
