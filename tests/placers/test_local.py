@@ -40,6 +40,20 @@ def placer(code: str, exits: Exits, restart_seconds: Sequence[float] = (0.0,)) -
     )
 
 
+async def one_started(exits: Exits) -> tuple[LocalPlacer, asyncio.Queue[str]]:
+    """A placer whose one worker has been started, and the names it starts from then on."""
+    starts: asyncio.Queue[str] = asyncio.Queue()
+
+    def command(name: str) -> Sequence[str]:
+        starts.put_nowait(name)
+        return (sys.executable, "-c", STAYS)
+
+    here = LocalPlacer(command, {}, on_exit=exits)
+    await here.reconcile(1)
+    assert await starts.get() == "local-1"
+    return here, starts
+
+
 async def test_as_many_run_as_are_wanted_and_none_after_the_stop() -> None:
     exits = Exits()
     here = placer(STAYS, exits)
@@ -66,15 +80,7 @@ async def test_one_too_many_is_told_to_end_and_stays_away() -> None:
 
 async def test_a_killed_worker_is_told_and_started_again() -> None:
     exits = Exits()
-    starts: asyncio.Queue[str] = asyncio.Queue()
-
-    def command(name: str) -> Sequence[str]:
-        starts.put_nowait(name)
-        return (sys.executable, "-c", STAYS)
-
-    here = LocalPlacer(command, {}, on_exit=exits)
-    await here.reconcile(1)
-    assert await starts.get() == "local-1"
+    here, starts = await one_started(exits)
     os.kill(here.pids["local-1"], signal.SIGKILL)
     assert await starts.get() == "local-1"
     assert exits.names == ["local-1"]
@@ -138,15 +144,7 @@ async def test_a_worker_to_be_restarted_stays_away_when_fewer_are_wanted(tmp_pat
 
 async def test_a_worker_that_is_stopped_is_killed_and_replaced() -> None:
     exits = Exits()
-    starts: asyncio.Queue[str] = asyncio.Queue()
-
-    def command(name: str) -> Sequence[str]:
-        starts.put_nowait(name)
-        return (sys.executable, "-c", STAYS)
-
-    here = LocalPlacer(command, {}, on_exit=exits)
-    await here.reconcile(1)
-    assert await starts.get() == "local-1"
+    here, starts = await one_started(exits)
     stopped = here.pids["local-1"]
     os.kill(stopped, signal.SIGSTOP)
     here.replace("local-1")

@@ -71,6 +71,37 @@ async def test_a_locked_database_is_told_as_busy(tmp_path: Path) -> None:
         assert (await store.accept(acceptance("p1"))).id == "p1"
 
 
+async def test_every_change_of_a_long_queue_is_told_when_the_database_is_locked(
+    tmp_path: Path,
+) -> None:
+    async with open_sqlite(tmp_path / "a.db", busy_seconds=0.01) as store:
+        other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
+        other.execute("begin immediate")
+        changes = [store.accept(acceptance(f"q{number:03}")) for number in range(600)]
+        done = await asyncio.wait_for(asyncio.gather(*changes, return_exceptions=True), 30)
+        other.execute("rollback")
+        other.close()
+
+    assert all(isinstance(one, StoreBusy) for one in done)
+
+
+async def test_a_database_that_cannot_be_read_is_told_as_busy(tmp_path: Path) -> None:
+    async with open_sqlite(tmp_path / "a.db") as store:
+        await store.accept(acceptance("p1"))
+        other = sqlite3.connect(tmp_path / "a.db")
+        other.execute("alter table inputs rename to lost")
+        other.close()
+        with pytest.raises(StoreBusy, match="cannot be read"):
+            await store.get(PredictionId("p1"))
+
+
+async def test_whatever_is_queued_when_the_store_closes_is_committed(tmp_path: Path) -> None:
+    async with open_sqlite(tmp_path / "a.db") as store:
+        await store.accept(acceptance("p1"))
+        waiting = [store.accept(acceptance(f"q{number:03}")) for number in range(600)]
+    assert len(await asyncio.wait_for(asyncio.gather(*waiting), 30)) == 600
+
+
 async def test_a_database_of_a_newer_release_is_refused(tmp_path: Path) -> None:
     async with open_sqlite(tmp_path / "a.db"):
         pass

@@ -6,7 +6,9 @@ from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
+from darkroom.domain.errors import StoreBusy
 from darkroom.domain.events import Event, Report
 from darkroom.domain.ids import Owner, PredictionId, VersionId
 from darkroom.domain.prediction import Prediction, StoredFile
@@ -14,7 +16,10 @@ from darkroom.ports import Acceptance, ApiKey, Holder, LiveAttempt, Lost, Page
 from darkroom.store import migrate, rows, transitions
 from darkroom.store.rows import Parameters, Row
 from darkroom.store.statements import SQLITE, load
+from darkroom.store.transitions import Transition
 from darkroom.store.writer import Writer, drive
+
+T = TypeVar("T")
 
 _ABOVE_ALL_IDS = "~"
 _END_OF_TIME_MS = 2**62
@@ -85,7 +90,7 @@ class SqliteStore:
 
     async def events(self, prediction: PredictionId, after: int) -> Sequence[Event]:
         """Events after number *after*."""
-        return drive(self._reader, self._statements, transitions.events(prediction, after))
+        return self._follow(transitions.events(prediction, after))
 
     # attempts and files
 
@@ -123,10 +128,20 @@ class SqliteStore:
         return bytes.fromhex(await self._writer.write(lambda: transitions.secret(name, offered)))
 
     def _read(self, name: str, parameters: Parameters) -> list[Row]:
-        return self._reader.execute(self._statements[name], parameters).fetchall()
+        return self._follow(_one(name, parameters))
 
     def _complete(self, row: Row) -> Prediction:
-        return drive(self._reader, self._statements, transitions.complete(row))
+        return self._follow(transitions.complete(row))
+
+    def _follow(self, transition: Transition[T]) -> T:
+        try:
+            return drive(self._reader, self._statements, transition)
+        except sqlite3.OperationalError as error:
+            raise StoreBusy(f"The database cannot be read now: {error}. Try again.") from error
+
+
+def _one(name: str, parameters: Parameters) -> Transition[list[Row]]:
+    return (yield name, parameters)
 
 
 @asynccontextmanager

@@ -71,6 +71,7 @@ class Writer:
         self._committing = False
         self._closing = False
         self._idle = asyncio.Event()
+        self._idle.set()
         self._flush_seconds = QUICK_SECONDS  # the first one shows
         self._patience: asyncio.TimerHandle | None = None
 
@@ -86,18 +87,24 @@ class Writer:
         """
         done: asyncio.Future[object] = self._loop.create_future()
         self._queue.append(_Change(recipe, done, patient))
-        if not self._turn_is_due and not self._committing:
-            self._turn_is_due = True
-            self._loop.call_soon(self._turn)
+        self._idle.clear()
+        self._plan()
         return cast("asyncio.Future[T]", done)
 
     async def close(self) -> None:
         """Commit what waits, then end the thread."""
         self._closing = True
         self._turn()
-        if self._committing:
-            await self._idle.wait()
+        await self._idle.wait()
         await asyncio.to_thread(self._thread.shutdown)
+
+    def _plan(self) -> None:
+        """See that a turn comes, if anything waits for one."""
+        if self._queue and not self._turn_is_due and not self._committing:
+            self._turn_is_due = True
+            self._loop.call_soon(self._turn)
+        elif not (self._queue or self._open or self._committing):
+            self._idle.set()
 
     def _turn(self) -> None:
         """Run what is queued inside the open transaction, and commit unless all of it can wait."""
@@ -117,6 +124,7 @@ class Writer:
             self._commit()
         elif self._open and self._patience is None:
             self._patience = self._loop.call_later(PATIENCE_SECONDS, self._commit)
+        self._plan()
 
     def _run(self, change: _Change) -> None:
         if not self._connection.in_transaction:
@@ -160,8 +168,7 @@ class Writer:
             _settle(change, fault)
         if self._queue:
             self._turn()
-        if not self._committing:
-            self._idle.set()
+        self._plan()
 
     def _undo(self, batch: Sequence[_Change], fault: Exception) -> None:
         """The database itself is in trouble: nobody's change is tried again."""
