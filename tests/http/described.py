@@ -19,7 +19,7 @@ def operations() -> list[tuple[str, str]]:
     """
     paths = cast("Mapping[str, Mapping[str, Json]]", contract.parsed()["paths"])
     return [
-        (method.upper(), contract.mount(item) + path)
+        (method.removeprefix("x-").upper(), contract.mount(item) + path)
         for path, item in paths.items()
         for method in item
         if method in contract.METHODS

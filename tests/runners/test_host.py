@@ -8,7 +8,7 @@ import pytest
 from tests.support.versions import make_spec
 
 from darkroom.domain.errors import PeerMisbehaved, RunCanceled
-from darkroom.ports import RunContext, Runner
+from darkroom.ports.running import RunContext, Runner
 from darkroom.protocol.messages import (
     Cancel,
     Entered,

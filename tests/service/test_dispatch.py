@@ -12,9 +12,9 @@ from darkroom.domain.errors import PeerMisbehaved, StoreBusy
 from darkroom.domain.events import EventKind, Report
 from darkroom.domain.ids import Owner, PredictionId, VersionId, WorkerId
 from darkroom.domain.prediction import JsonText, Prediction, Shape, Status
-from darkroom.ports import Acceptance, Holder
+from darkroom.ports.predictions import Acceptance, Holder
 from darkroom.protocol.messages import Beat, Drain, Ended, FileFact, Gave, Said
-from darkroom.store.sqlite import SqliteStore
+from darkroom.store.predictions import PredictionTables
 
 ONE_SLOT = {"echo": 1}
 
@@ -73,7 +73,7 @@ async def test_the_worker_that_has_the_version_loaded_is_preferred(rig: Rig) -> 
     assert (len(rig.worker.jobs), len(warm.jobs)) == (1, 1)
 
 
-class Busy(SqliteStore):
+class Busy(PredictionTables):
     """Refuses the next reports, as a full disk would."""
 
     refusals = 0
@@ -257,7 +257,7 @@ async def test_a_passed_deadline_is_shown_as_canceled_and_stops_the_run(rig: Rig
 
 
 async def test_an_accept_that_fails_gives_its_slot_back(tmp_path: Path) -> None:
-    class Full(SqliteStore):
+    class Full(PredictionTables):
         full = False
 
         def accept(self, new: Acceptance) -> Awaitable[Prediction]:

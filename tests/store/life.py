@@ -23,10 +23,11 @@ from darkroom.domain.prediction import (
     Status,
     StoredFile,
 )
-from darkroom.ports import Acceptance, Holder, Lost
-from darkroom.store import migrate, transitions
+from darkroom.ports.predictions import Acceptance, Holder, Lost
+from darkroom.store import migrate
 from darkroom.store.statements import SQLITE, load
-from darkroom.store.transitions import Transition
+from darkroom.store.transitions import accepting, ending, losing, reading, reporting
+from darkroom.store.transitions.recipe import Transition
 from darkroom.store.writer import drive
 
 T = TypeVar("T")
@@ -101,7 +102,7 @@ class Life(RuleBasedStateMachine):
         id_ = PredictionId(f"p{len(self.accepted):03}")
         holder = Holder(worker=WorkerId("w"), incarnation=1) if claimed else None
         self.commit(
-            transitions.accept(
+            accepting.accept(
                 Acceptance(
                     id=id_,
                     owner=Owner("ada"),
@@ -126,7 +127,7 @@ class Life(RuleBasedStateMachine):
     @rule(most=st.integers(1, 3), answer_lost=st.booleans())
     def claim(self, *, most: int, answer_lost: bool) -> None:
         holder = Holder(worker=WorkerId("w"), incarnation=2)
-        claimed = self.commit(transitions.claim([VERSION], holder, most))
+        claimed = self.commit(accepting.claim([VERSION], holder, most))
         attempts = [(one.id, one.attempt) for one in claimed]
         assert len(set(attempts) & set(self.granted)) == 0, "an attempt was granted twice"
         self.grant(attempts)
@@ -149,7 +150,7 @@ class Life(RuleBasedStateMachine):
         self.report(attempt, outputs, outcome=outcome, started=True)
         self.live.remove(attempt)
         if before.completed_at is None:
-            assert self.row(attempt[0]).status == transitions.ENDINGS[outcome]
+            assert self.row(attempt[0]).status == reporting.ENDINGS[outcome]
 
     @rule(data=st.data(), outcome=st.sampled_from(LOSSES))
     @precondition(lambda self: self.live)
@@ -163,7 +164,7 @@ class Life(RuleBasedStateMachine):
     def cancel(self, data: st.DataObject) -> None:
         open_ = [id_ for id_ in self.accepted if not self.ended(id_)]
         id_ = data.draw(st.sampled_from(open_))
-        canceled = self.commit(transitions.cancel(id_, Owner("ada")))
+        canceled = self.commit(ending.cancel(id_, Owner("ada")))
         assert canceled is not None
         assert canceled.status is Status.CANCELED
 
@@ -171,9 +172,9 @@ class Life(RuleBasedStateMachine):
     def cancel_again_or_by_a_stranger(self, data: st.DataObject) -> None:
         id_ = data.draw(st.sampled_from(list(self.accepted)))
         before = self.row(id_)
-        assert self.commit(transitions.cancel(id_, Owner("eve"))) is None
+        assert self.commit(ending.cancel(id_, Owner("eve"))) is None
         if before.completed_at is not None:
-            assert self.commit(transitions.cancel(id_, Owner("ada"))) is not None
+            assert self.commit(ending.cancel(id_, Owner("ada"))) is not None
         assert self.row(id_) == before
 
     @rule(data=st.data())
@@ -183,7 +184,7 @@ class Life(RuleBasedStateMachine):
         id_ = data.draw(st.sampled_from(open_))
         ran = self.row(id_).started_at is not None
         self.connection.execute("update predictions set deadline_at = 1 where id = ?", (id_,))
-        (ended,) = self.commit(transitions.expire(9))
+        (ended,) = self.commit(ending.expire(9))
         assert (ended.id, ended.status) == (id_, Status.CANCELED if ran else Status.ABORTED)
 
     # ── what the dead do: zombies and answers sent twice ──
@@ -231,7 +232,7 @@ class Life(RuleBasedStateMachine):
         self.told[attempt] = first + outputs
         finished = Finished(outcome=outcome, error="it broke") if outcome else None
         self.commit(
-            transitions.report(
+            reporting.report(
                 Report(
                     prediction=attempt[0],
                     attempt=attempt[1],
@@ -244,7 +245,7 @@ class Life(RuleBasedStateMachine):
 
     def lose(self, attempt: Attempt, outcome: Outcome) -> None:
         lost = Lost(prediction=attempt[0], attempt=attempt[1], outcome=outcome, reason="gone.")
-        self.commit(transitions.lose(lost))
+        self.commit(losing.lose(lost))
         if attempt in self.live:
             self.live.remove(attempt)
 
@@ -253,7 +254,7 @@ class Life(RuleBasedStateMachine):
     def facts(self, id_: PredictionId) -> object:
         return (
             self.row(id_),
-            drive(self.connection, self.statements, transitions.events(id_, 0)),
+            drive(self.connection, self.statements, reading.events(id_, 0)),
             self.connection.execute(
                 "select attempt, place, value, store_key from items where prediction_id = ? "
                 "order by attempt, place",
@@ -291,7 +292,7 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def events_count_without_gap_and_end_with_one_done(self) -> None:
         for id_ in self.accepted:
-            told = drive(self.connection, self.statements, transitions.events(id_, 0))
+            told = drive(self.connection, self.statements, reading.events(id_, 0))
             count = self.row(id_).events
             assert [one.n for one in told] == list(range(1, count + 1)), "a gap in events"
             done = [one.n for one in told if one.kind is EventKind.DONE]
@@ -300,7 +301,7 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def an_output_is_streamed_once_and_every_shown_item_belongs_to_an_attempt(self) -> None:
         for id_ in self.accepted:
-            told = drive(self.connection, self.statements, transitions.events(id_, 0))
+            told = drive(self.connection, self.statements, reading.events(id_, 0))
             streamed = sum(one.kind is EventKind.OUTPUT for one in told)
             (shown,) = self.connection.execute(
                 "select count(distinct place) from items where prediction_id = ? and attempt > 0",
@@ -322,7 +323,7 @@ class Life(RuleBasedStateMachine):
         for attempt in list(self.live):
             self.lose(attempt, Outcome.LOST)
         holder = Holder(worker=WorkerId("w"), incarnation=9)
-        for one in self.commit(transitions.claim([VERSION], holder, 100)):
+        for one in self.commit(accepting.claim([VERSION], holder, 100)):
             self.report((one.id, one.attempt), 1, outcome=Outcome.SUCCEEDED, started=True)
         assert all(self.ended(id_) for id_ in self.accepted), "something never ends"
         self.connection.close()

@@ -35,7 +35,7 @@ MUTANTS = {
         **without("live", " and attempt = :attempt"),
         **without("lose", " and attempt = :attempt"),
     },
-    "the outbox row is forgotten": {"add_delivery": "select :id, :kind, :url"},
+    "the outbox row is forgotten": {"add_delivery": "select :id, :kind, :endpoint"},
     "a finish after a cancel is accepted": without("report", " and claimed = 1"),
 }
 

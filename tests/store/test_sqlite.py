@@ -7,6 +7,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -15,9 +17,11 @@ from darkroom.domain.errors import SchemaTooNew, StoreBusy
 from darkroom.domain.events import Finished, LogText, Report
 from darkroom.domain.ids import Minter, Owner, PredictionId, VersionId, WorkerId
 from darkroom.domain.prediction import JsonText, Outcome, Prediction, Shape
-from darkroom.ports import Acceptance, Holder, Page
+from darkroom.ports.predictions import Acceptance, Holder, Page
+from darkroom.store.keys import KeyTables
+from darkroom.store.predictions import PredictionTables
 from darkroom.store.rows import Parameters
-from darkroom.store.sqlite import open_sqlite
+from darkroom.store.sqlite import BUSY_SECONDS, open_sqlite
 from darkroom.store.statements import SQLITE, load
 
 HOLDER = Holder(worker=WorkerId("w"), incarnation=1)
@@ -36,8 +40,16 @@ def acceptance(id_: str, *, holder: Holder | None = None) -> Acceptance:
     )
 
 
+@asynccontextmanager
+async def tables(
+    path: Path, *, busy_seconds: float = BUSY_SECONDS
+) -> AsyncGenerator[PredictionTables]:
+    async with open_sqlite(path, busy_seconds=busy_seconds) as database:
+        yield PredictionTables(database)
+
+
 async def test_what_is_queued_together_is_committed_together_in_order(tmp_path: Path) -> None:
-    async with open_sqlite(tmp_path / "a.db") as store:
+    async with tables(tmp_path / "a.db") as store:
         accepted = store.accept(acceptance("p1", holder=HOLDER))
         finished = Finished(outcome=Outcome.SUCCEEDED)
         report = Report(prediction=PredictionId("p1"), attempt=1, started=True, finished=finished)
@@ -49,7 +61,7 @@ async def test_what_is_queued_together_is_committed_together_in_order(tmp_path: 
 
 
 async def test_a_change_that_fails_does_not_undo_its_companions(tmp_path: Path) -> None:
-    async with open_sqlite(tmp_path / "a.db") as store:
+    async with tables(tmp_path / "a.db") as store:
         await store.accept(acceptance("p1"))
         changes = [store.accept(acceptance(id_)) for id_ in ("p2", "p1", "p3")]
         done = await asyncio.gather(*changes, return_exceptions=True)
@@ -60,7 +72,7 @@ async def test_a_change_that_fails_does_not_undo_its_companions(tmp_path: Path) 
 
 
 async def test_a_locked_database_is_told_as_busy(tmp_path: Path) -> None:
-    async with open_sqlite(tmp_path / "a.db", busy_seconds=0.01) as store:
+    async with tables(tmp_path / "a.db", busy_seconds=0.01) as store:
         other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
         other.execute("begin immediate")
         with pytest.raises(StoreBusy, match="retry"):
@@ -74,7 +86,7 @@ async def test_a_locked_database_is_told_as_busy(tmp_path: Path) -> None:
 async def test_every_change_of_a_long_queue_is_told_when_the_database_is_locked(
     tmp_path: Path,
 ) -> None:
-    async with open_sqlite(tmp_path / "a.db", busy_seconds=0.01) as store:
+    async with tables(tmp_path / "a.db", busy_seconds=0.01) as store:
         other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
         other.execute("begin immediate")
         changes = [store.accept(acceptance(f"q{number:03}")) for number in range(600)]
@@ -86,7 +98,7 @@ async def test_every_change_of_a_long_queue_is_told_when_the_database_is_locked(
 
 
 async def test_a_database_that_cannot_be_read_is_told_as_busy(tmp_path: Path) -> None:
-    async with open_sqlite(tmp_path / "a.db") as store:
+    async with tables(tmp_path / "a.db") as store:
         await store.accept(acceptance("p1"))
         other = sqlite3.connect(tmp_path / "a.db")
         other.execute("alter table inputs rename to lost")
@@ -96,7 +108,7 @@ async def test_a_database_that_cannot_be_read_is_told_as_busy(tmp_path: Path) ->
 
 
 async def test_whatever_is_queued_when_the_store_closes_is_committed(tmp_path: Path) -> None:
-    async with open_sqlite(tmp_path / "a.db") as store:
+    async with tables(tmp_path / "a.db") as store:
         await store.accept(acceptance("p1"))
         waiting = [store.accept(acceptance(f"q{number:03}")) for number in range(600)]
     assert len(await asyncio.wait_for(asyncio.gather(*waiting), 30)) == 600
@@ -116,16 +128,16 @@ async def test_a_database_of_a_newer_release_is_refused(tmp_path: Path) -> None:
 
 
 async def test_secrets_stay_the_same(tmp_path: Path) -> None:
-    async with open_sqlite(tmp_path / "a.db") as store:
-        first = await store.secret("capabilities")
-    async with open_sqlite(tmp_path / "a.db") as store:
-        assert await store.secret("capabilities") == first
-        assert await store.secret("other") != first
+    async with open_sqlite(tmp_path / "a.db") as database:
+        first = await KeyTables(database).secret("capabilities")
+    async with open_sqlite(tmp_path / "a.db") as database:
+        assert await KeyTables(database).secret("capabilities") == first
+        assert await KeyTables(database).secret("other") != first
     assert len(first) == 32
 
 
 async def test_logs_and_events_of_several_reports_add_up(tmp_path: Path) -> None:
-    async with open_sqlite(tmp_path / "a.db") as store:
+    async with tables(tmp_path / "a.db") as store:
         await store.accept(acceptance("p1", holder=HOLDER))
         for text in ("one\n", "two\n"):
             await store.report(
@@ -142,12 +154,12 @@ PLANS: list[tuple[str, Parameters, str]] = [
     ("peek", {"version": "v", "most": 1}, "predictions_ready"),
     (
         "page_down",
-        {"owner": "a", "edge": "~", "from_ms": 0, "until_ms": 9, "size": 9},
+        {"owner": "a", "edge": "~", "from_ms": 0, "until_ms": 9, "trainings": 0, "size": 9},
         "predictions_owner",
     ),
     (
         "page_up",
-        {"owner": "a", "edge": "", "from_ms": 0, "until_ms": 9, "size": 9},
+        {"owner": "a", "edge": "", "from_ms": 0, "until_ms": 9, "trainings": 0, "size": 9},
         "predictions_owner",
     ),
     ("get", {"id": "p"}, "sqlite_autoindex_predictions"),
@@ -187,13 +199,12 @@ ACKNOWLEDGES = """
 import asyncio, os, sys
 from pathlib import Path
 from darkroom.domain.ids import Minter
-from darkroom.store.sqlite import open_sqlite
-from tests.store.test_sqlite import acceptance
+from tests.store.test_sqlite import acceptance, tables
 import time
 
 async def main() -> None:
     ids = Minter(lambda: time.time_ns() // 1_000_000, os.urandom)
-    async with open_sqlite(Path(sys.argv[1])) as store:
+    async with tables(Path(sys.argv[1])) as store:
         async def one() -> None:
             while True:
                 accepted = await store.accept(acceptance(ids.mint()))
@@ -223,7 +234,7 @@ def acknowledged_until_killed(path: Path) -> list[str]:
 
 async def test_every_acknowledged_prediction_is_there_after_kill_9(tmp_path: Path) -> None:
     acknowledged = await asyncio.to_thread(acknowledged_until_killed, tmp_path / "a.db")
-    async with open_sqlite(tmp_path / "a.db") as store:
+    async with tables(tmp_path / "a.db") as store:
         missing = [id_ for id_ in acknowledged if await store.get(PredictionId(id_)) is None]
 
     assert len(acknowledged) >= 300

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from darkroom.domain.prediction import Milliseconds
-from darkroom.ports import ApiKey, KeyStore
+from darkroom.ports.keys import ApiKey, KeyStore
 
 
 class KeysInMemory(KeyStore):

@@ -37,7 +37,9 @@ from darkroom.service.own_files import OwnFiles
 from darkroom.service.predictions import Predictions
 from darkroom.service.seats import Seat
 from darkroom.service.spool import Spool
-from darkroom.store.sqlite import SqliteStore, open_sqlite
+from darkroom.store.keys import KeyTables
+from darkroom.store.predictions import PredictionTables
+from darkroom.store.sqlite import open_sqlite
 from darkroom.validation.compiled import CompiledValidator
 
 ORIGIN = "http://127.0.0.1:8000"
@@ -137,7 +139,7 @@ class HandClock:
 
 @dataclass(frozen=True, slots=True)
 class Rig:
-    store: SqliteStore
+    store: PredictionTables
     dispatcher: Dispatcher
     predictions: Predictions
     keys: Keys
@@ -196,13 +198,15 @@ class Rig:
 @asynccontextmanager
 async def rig(folder: Path, *, inline: str = "off", public_url: str | None = None,
               private: bool = False, body_limit: int = 2**20,
-              store_class: type[SqliteStore] = SqliteStore) -> AsyncGenerator[Rig]:  # fmt: skip
-    async with open_sqlite(folder / "darkroom.db", store_class=store_class) as store:
+              store_class: type[PredictionTables] = PredictionTables
+              ) -> AsyncGenerator[Rig]:  # fmt: skip
+    async with open_sqlite(folder / "darkroom.db") as database:
+        store, secrets = store_class(database), KeyTables(database)
         hub, clock, catalogue = Hub(), HandClock(), load_catalogue({})
-        keys = Keys(store, clock, os.urandom)
+        keys = Keys(secrets, clock, os.urandom)
         await keys.ensure_bootstrap(KEY)
         blobs = LocalBlobs(folder / "files")
-        capabilities = Capabilities(await store.secret("capabilities"))
+        capabilities = Capabilities(await secrets.secret("capabilities"))
         dispatcher = Dispatcher(store=store, attempts=store, catalogue=catalogue, hub=hub,
                                 clock=clock, silence_seconds=10)  # fmt: skip
         own = OwnFiles(store=store, attempts=store, capabilities=capabilities)

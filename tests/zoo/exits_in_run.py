@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from darkroom.ports import RunContext
+from darkroom.ports.running import RunContext
 from darkroom.protocol.messages import VersionSpec
 
 

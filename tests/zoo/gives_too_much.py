@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from darkroom.ports import RunContext
+from darkroom.ports.running import RunContext
 from darkroom.protocol.messages import MAX_FILE_BYTES, MAX_FILES, VersionSpec
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from darkroom.ports import RunContext
+from darkroom.ports.running import RunContext
 from darkroom.protocol.messages import VersionSpec
 
 

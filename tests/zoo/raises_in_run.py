@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from darkroom.domain.errors import RunFailed
-from darkroom.ports import RunContext
+from darkroom.ports.running import RunContext
 from darkroom.protocol.messages import VersionSpec
 
 

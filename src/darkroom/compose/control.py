@@ -26,7 +26,7 @@ from darkroom.domain.errors import (
 from darkroom.domain.model import Json
 from darkroom.domain.prediction import Milliseconds
 from darkroom.http.times import iso
-from darkroom.ports import ApiKey
+from darkroom.ports.keys import ApiKey
 from darkroom.protocol.link import Link
 from darkroom.protocol.messages import Answer, Ask
 from darkroom.service.keys import Keys

@@ -1,4 +1,4 @@
-"""The data directory: held by one process at a time, with the store in it."""
+"""The data directory: held by one process at a time, with the database in it."""
 
 import fcntl
 from collections.abc import AsyncGenerator
@@ -7,20 +7,20 @@ from typing import IO
 
 from darkroom.domain.errors import DirectoryInUse, InvalidSetting
 from darkroom.settings import Settings
-from darkroom.store.sqlite import SqliteStore, open_sqlite
+from darkroom.store.sqlite import SqliteDatabase, open_sqlite
 
 
 @asynccontextmanager
-async def open_store(settings: Settings) -> AsyncGenerator[SqliteStore]:
-    """The store of the data directory, which is made if need be and held until the block ends.
+async def open_database(settings: Settings) -> AsyncGenerator[SqliteDatabase]:
+    """The database of the data directory, which is made if need be and held until the block ends.
 
     Raises:
         DirectoryInUse: a server holds it.
         InvalidSetting: it cannot be made or written.
     """
     with _held(settings):
-        async with open_sqlite(settings.data_dir / "darkroom.db") as store:
-            yield store
+        async with open_sqlite(settings.data_dir / "darkroom.db") as database:
+            yield database
 
 
 def _held(settings: Settings) -> IO[bytes]:

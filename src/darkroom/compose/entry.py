@@ -87,10 +87,11 @@ async def _command(chosen: "Settings", verb: str, words: Mapping[str, Json]) -> 
 async def _offline(chosen: "Settings", verb: str, words: Mapping[str, Json]) -> Json:
     from darkroom.compose.clock import SystemClock
     from darkroom.compose.control import perform
-    from darkroom.compose.directory import open_store
+    from darkroom.compose.directory import open_database
     from darkroom.service.keys import Keys
+    from darkroom.store.keys import KeyTables
 
-    async with open_store(chosen) as store:
-        keys = Keys(store, SystemClock(), os.urandom)
+    async with open_database(chosen) as database:
+        keys = Keys(KeyTables(database), SystemClock(), os.urandom)
         await keys.load()
         return await perform(keys, verb, words)

@@ -5,42 +5,31 @@ import math
 import os
 import signal
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from functools import partial
 
 import structlog
 import uvicorn
 import uvloop
 
-from darkroom.blobs.local import LocalBlobs
 from darkroom.compose import collector
-from darkroom.compose.clock import SystemClock
 from darkroom.compose.control import control_path, reply
-from darkroom.compose.directory import open_store
+from darkroom.compose.directory import open_database
 from darkroom.compose.logs import configure_logs
+from darkroom.compose.parts import make_core, make_manner, make_parts
 from darkroom.compose.placing import local_placer
 from darkroom.domain.errors import InvalidSetting
-from darkroom.domain.ids import Minter
 from darkroom.egress.allow import AllowList
-from darkroom.http.app import Application, Manner, Parts, create_app
+from darkroom.http.app import Application, create_app
 from darkroom.http.deadlines import PunctualProtocol
-from darkroom.http.wire import Wire
 from darkroom.http.workers import WorkerDoor
 from darkroom.placers.local import LocalPlacer
-from darkroom.ports import Blobs
-from darkroom.service.capabilities import Capabilities
-from darkroom.service.catalogue import Catalogue, load_catalogue
 from darkroom.service.dispatch import Dispatcher
-from darkroom.service.hub import Hub
 from darkroom.service.keys import Keys
-from darkroom.service.own_files import OwnFiles
-from darkroom.service.predictions import Predictions
-from darkroom.service.spool import Spool
 from darkroom.settings import Settings
-from darkroom.store.sqlite import SqliteStore
-from darkroom.validation.compiled import CompiledValidator
+from darkroom.store.sqlite import SqliteDatabase
 
 _log = structlog.get_logger()
 _LAST_STREAMS_SECONDS = 2
@@ -49,7 +38,6 @@ _LAST_WORDS_SECONDS = 5.0
 _MOST_CONNECTIONS = 4096
 _INTERRUPTED = 130
 _SAME_SIGNAL_SECONDS = 1.0
-_SECRET = "capabilities"  # noqa: S105  # a secret's name
 
 
 def main(settings: Settings) -> int:
@@ -62,10 +50,10 @@ async def serve(settings: Settings) -> int:
     """Make all parts, serve until told to stop, let runs finish, end all parts."""
     AllowList.parse(settings.egress_allow)  # a worker would refuse it, over and over
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_store(settings))
+        database = await stack.enter_async_context(open_database(settings))
         listener = stack.enter_context(_listener(settings))
         url = settings.public_url or _address(listener)
-        server = await _joined(stack, settings, store, url)
+        server = await _joined(stack, settings, database, url)
         collector.calm()
         stop = _stop_signal()
         web = _web(server.app)
@@ -146,111 +134,28 @@ class _Server:
 
 
 async def _joined(
-    stack: AsyncExitStack, settings: Settings, store: SqliteStore, url: str
+    stack: AsyncExitStack, settings: Settings, database: SqliteDatabase, url: str
 ) -> _Server:
     """Make the parts and let workers in; what an earlier server left is taken up first."""
-    keys = Keys(store, SystemClock(), os.urandom)
-    await keys.load()
-    if settings.bootstrap_key is not None:
-        await keys.ensure_bootstrap(settings.bootstrap_key.get_secret_value())
-    hub, catalogue = Hub(), load_catalogue(settings.models)
-    dispatcher = Dispatcher(
-        store=store,
-        attempts=store,
-        catalogue=catalogue,
-        hub=hub,
-        clock=SystemClock(),
-        silence_seconds=settings.worker_silence_seconds,
-    )
-    await dispatcher.recover()
+    core = await make_core(stack, settings, database)
+    await core.dispatcher.recover()
     door = WorkerDoor(
-        dispatcher,
-        lambda question: reply(keys, question, url=url),
+        core.dispatcher,
+        lambda question: reply(core.keys, question, url=url),
         silence_seconds=settings.worker_silence_seconds,
     )
     path = control_path(settings)
     await door.open(path)
-    shared = _Shared(
-        hub=hub,
-        catalogue=catalogue,
-        keys=keys,
-        dispatcher=dispatcher,
-        blobs=_blobs(stack, settings),
-        capabilities=Capabilities(await store.secret(_SECRET)),
-    )
     life = _Life()
-    parts = _parts(shared, store, settings, lambda: _unready(life, dispatcher, settings.workers))
+    ready = partial(_unready, life, core.dispatcher, settings.workers)
     return _Server(
-        keys=keys,
-        dispatcher=dispatcher,
+        keys=core.keys,
+        dispatcher=core.dispatcher,
         door=door,
-        placer=local_placer(settings, path, dispatcher.ended),
+        placer=local_placer(settings, path, core.dispatcher.ended),
         workers=settings.workers,
         life=life,
-        app=create_app(parts, _manner(settings)),
-    )
-
-
-def _blobs(stack: AsyncExitStack, settings: Settings) -> LocalBlobs:
-    blobs = LocalBlobs(settings.data_dir / "files", fsync=settings.fsync_files)
-    stack.push_async_callback(blobs.close)
-    return blobs
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Shared:
-    """Parts that several others stand on."""
-
-    hub: Hub
-    catalogue: Catalogue
-    keys: Keys
-    dispatcher: Dispatcher
-    blobs: Blobs
-    capabilities: Capabilities
-
-
-def _parts(
-    shared: _Shared, store: SqliteStore, settings: Settings, ready: Callable[[], str | None]
-) -> Parts:
-    own = OwnFiles(store=store, attempts=store, capabilities=shared.capabilities)
-    spool = Spool(blobs=shared.blobs, own=own.find, over_bytes=settings.spool_bytes)
-    return Parts(
-        predictions=Predictions(
-            store=store,
-            dispatcher=shared.dispatcher,
-            hub=shared.hub,
-            spool=spool,
-            ids=Minter(SystemClock().wall_ms, os.urandom).mint,
-        ),
-        catalogue=shared.catalogue,
-        validator=CompiledValidator(),
-        capabilities=shared.capabilities,
-        attempts=store,
-        blobs=shared.blobs,
-        wire=Wire(
-            capabilities=shared.capabilities,
-            catalogue=shared.catalogue,
-            blobs=shared.blobs,
-            spool=spool,
-            echo_limit_bytes=settings.echo_limit_bytes,
-            inline_limit_bytes=settings.inline_limit_bytes,
-            show_aborted=settings.show_aborted,
-        ),
-        keys=shared.keys,
-        ready=ready,
-    )
-
-
-def _manner(settings: Settings) -> Manner:
-    names = list(settings.allowed_hosts)
-    if settings.public_url and (host := urlsplit(settings.public_url).hostname):
-        names.append(host)
-    return Manner(
-        allowed_hosts=names,
-        public_url=settings.public_url,
-        inline_outputs=settings.inline_outputs,
-        body_limit_bytes=settings.body_limit_bytes,
-        private_pages=settings.pages == "private",
+        app=create_app(make_parts(core, ready), make_manner(settings)),
     )
 
 

@@ -101,7 +101,12 @@ class InputFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """One run of one version on one input, as the store knows it."""
+    """One run of one version on one input, as the store knows it.
+
+    `webhook_site` is the scheme, host and prefix under which the client that named a webhook found
+    us. `deployment` is the one it was created through. `destination` is the model, `owner/name`,
+    that a training makes a version of. After `data_removed_at` only the bare facts are left.
+    """
 
     id: PredictionId
     owner: Owner
@@ -124,6 +129,10 @@ class Prediction:
     webhook_events: Sequence[str]
     deadline_at: Milliseconds | None
     event_count: int
+    webhook_site: str | None = None
+    deployment: str | None = None
+    destination: str | None = None
+    data_removed_at: Milliseconds | None = None
 
     @property
     def terminal(self) -> bool:

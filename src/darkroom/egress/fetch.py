@@ -35,7 +35,7 @@ from darkroom.egress.answers import (
     resumed_at,
 )
 from darkroom.egress.guard import CONNECT_SECONDS, GuardedBackend, Resolver, resolve_by_system
-from darkroom.ports import Fetcher
+from darkroom.ports.files import Fetcher
 
 FETCH_HOPS = 3
 DOWNLOAD_HOPS = 5
@@ -66,6 +66,7 @@ class GuardedFetcher(Fetcher):
     Args:
         allow: entries of the operator's list; see `AllowList.parse`.
         resolve: from a name to addresses, blocking.
+        network: what dials the addresses that were judged; the system's by default.
         fetch_seconds: how long one `fetch` may take, waiting for its turn excepted.
         stall_seconds: how long a `download` may stay silent.
 
@@ -78,11 +79,12 @@ class GuardedFetcher(Fetcher):
         *,
         allow: Sequence[str] = (),
         resolve: Resolver = resolve_by_system,
+        network: httpcore2.AsyncNetworkBackend | None = None,
         fetch_seconds: float = 20.0,
         stall_seconds: float = 30.0,
     ) -> None:
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="resolve")
-        self._guard = GuardedBackend(AllowList.parse(allow), resolve, self._threads)
+        self._guard = GuardedBackend(AllowList.parse(allow), resolve, self._threads, network)
         self._fetch_seconds = fetch_seconds
         self._stall_seconds = stall_seconds
         self._everyone = asyncio.Semaphore(FETCHES_IN_ALL)
@@ -226,7 +228,8 @@ class GuardedFetcher(Fetcher):
             return
         clock = asyncio.get_running_loop()
         left = when - clock.time()
-        queue = self._hosts.setdefault(_host(here), asyncio.Semaphore(FETCHES_PER_HOST))
+        name = _host(here).rstrip(".")  # with and without its dot it is the same host
+        queue = self._hosts.setdefault(name, asyncio.Semaphore(FETCHES_PER_HOST))
         deadline.reschedule(None)
         # The host's permit first: who waits for a slow host must not keep others from theirs.
         async with queue, self._everyone:

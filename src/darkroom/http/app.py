@@ -13,6 +13,7 @@ from darkroom.domain.errors import NotFound
 from darkroom.domain.ids import PredictionId
 from darkroom.domain.model import Json
 from darkroom.http.answers import Site, json_answer, route
+from darkroom.http.creating import Creations
 from darkroom.http.edge import Authenticator, Edge, Hosts
 from darkroom.http.files import FileRoutes
 from darkroom.http.models import ModelRoutes
@@ -22,7 +23,9 @@ from darkroom.http.problems import NOT_FOUND, problem
 from darkroom.http.reading import BODY_SECONDS
 from darkroom.http.stream import StreamRoutes
 from darkroom.http.wire import Wire, as_dict
-from darkroom.ports import Attempts, Blobs, InputValidator
+from darkroom.ports.files import Blobs
+from darkroom.ports.predictions import Attempts
+from darkroom.ports.serving import InputValidator
 from darkroom.service.capabilities import Capabilities
 from darkroom.service.catalogue import Catalogue
 from darkroom.service.predictions import Predictions
@@ -69,14 +72,20 @@ def create_app(parts: Parts, manner: Manner) -> Application:
 
 def routes(parts: Parts, manner: Manner) -> list[BaseRoute]:
     """Every route, those of the API under `/v1`."""
-    predictions = PredictionRoutes(
+    creations = Creations(
         predictions=parts.predictions,
-        catalogue=parts.catalogue,
         validator=parts.validator,
         wire=parts.wire,
         inline=manner.inline_outputs,
         body_limit_bytes=manner.body_limit_bytes,
         body_seconds=manner.body_seconds,
+    )
+    predictions = PredictionRoutes(
+        predictions=parts.predictions,
+        catalogue=parts.catalogue,
+        validator=parts.validator,
+        wire=parts.wire,
+        creations=creations,
     )
     api: list[BaseRoute] = [
         *predictions.routes(),

@@ -17,7 +17,7 @@ from darkroom.domain.errors import DarkroomError, Unauthenticated
 from darkroom.http.answers import Caller, Site
 from darkroom.http.headers import API_HEADERS
 from darkroom.http.problems import MalformedRequest, from_error, internal, problem
-from darkroom.ports import ApiKey
+from darkroom.ports.keys import ApiKey
 
 _log = structlog.get_logger()
 _API = re.compile(r"(?P<prefix>(?:/replicate)?/v1)(?:/v1)?(?P<path>/.*)")

@@ -14,7 +14,8 @@ from darkroom.domain.prediction import StoredFile
 from darkroom.http.answers import route
 from darkroom.http.headers import file_headers, matches
 from darkroom.http.problems import NOT_FOUND, problem
-from darkroom.ports import Attempts, Blobs
+from darkroom.ports.files import Blobs
+from darkroom.ports.predictions import Attempts
 from darkroom.service.capabilities import Capabilities
 
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")

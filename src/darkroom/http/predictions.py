@@ -15,35 +15,27 @@ from darkroom.domain.model import Json, Model, Version
 from darkroom.domain.prediction import Milliseconds, Prediction
 from darkroom.http import reading
 from darkroom.http.answers import Site, caller, json_answer, route, site
+from darkroom.http.creating import Creations, Target
 from darkroom.http.problems import NOT_FOUND, MalformedRequest
 from darkroom.http.wire import Wire
-from darkroom.ports import InputValidator, Page
+from darkroom.ports.predictions import Page
+from darkroom.ports.serving import InputValidator
 from darkroom.service.catalogue import Catalogue
-from darkroom.service.predictions import NewPrediction, Predictions
+from darkroom.service.predictions import Predictions
 
 PAGE_SIZE = 100
-REDACTED = "[redacted]"
 _FILTERS = ("created_after", "created_before", "source")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionRoutes:
-    """The routes of predictions.
-
-    Args:
-        inline: whether blocking answers carry output files as data: URLs: `on`, `off`, or
-            `auto` for only where the client came by plain http.
-        body_limit_bytes: the longest request body taken.
-        body_seconds: how long a body may take to arrive.
-    """
+    """The routes of predictions."""
 
     predictions: Predictions
     catalogue: Catalogue
     validator: InputValidator
     wire: Wire
-    inline: str
-    body_limit_bytes: int
-    body_seconds: float = reading.BODY_SECONDS
+    creations: Creations
 
     def routes(self) -> list[Route]:
         """Paths relative to the API's mount."""
@@ -57,17 +49,17 @@ class PredictionRoutes:
 
     async def create(self, request: Request) -> Response:
         """Run the version that the body names."""
-        body = await self._body(request)
+        body = await self.creations.body(request)
         model, runnable = self._named(body.document)
         self.validator.check(runnable, body.document, with_version=True)
-        return await self._created(request, body, model, runnable)
+        return await self.creations.answer(request, body, Target(model=model, version=runnable))
 
     async def create_by_model(self, request: Request) -> Response:
         """Run the latest version of the model that the path names."""
-        body = await self._body(request)
+        body = await self.creations.body(request)
         model = self.catalogue.model(request.path_params["owner"], request.path_params["name"])
         self.validator.check(model.latest, body.document, with_version=False)
-        return await self._created(request, body, model, model.latest)
+        return await self.creations.answer(request, body, Target(model=model, version=model.latest))
 
     async def get(self, request: Request) -> Response:
         """One prediction."""
@@ -104,14 +96,6 @@ class PredictionRoutes:
             }
         )
 
-    async def _body(self, request: Request) -> "_Body":
-        data = await reading.body(request, self.body_limit_bytes, seconds=self.body_seconds)
-        document = reading.json(data)
-        if not isinstance(document, dict):
-            self.validator.check_envelope(document)
-            raise MalformedRequest("The request body must be a JSON object")
-        return _Body(data, document)
-
     def _named(self, document: Mapping[str, Json]) -> tuple[Model, Version]:
         """The version a body names; if there is none, whatever else is wrong is told with it."""
         version = document.get("version")
@@ -127,83 +111,6 @@ class PredictionRoutes:
             except InvalidInput as rest:
                 raise InvalidInput([own, *rest.fields]) from unknown
             raise
-
-    async def _created(
-        self, request: Request, body: "_Body", model: Model, version: Version
-    ) -> Response:
-        preference = request.headers.get("prefer")
-        wait = reading.wait_seconds(preference)
-        created = await self.predictions.create(
-            _new(request, body, model, version), wait_seconds=wait
-        )
-        here = site(request)
-        timed_out = wait is not None and not created.ended
-        shown = await self.wire.prediction(
-            created.prediction,
-            here,
-            timed_out=timed_out,
-            inline=created.ended and self._inlines(here),
-        )
-        headers = {"Location": shown.urls.get}
-        if wait is not None and preference is not None:
-            headers["Preference-Applied"] = preference
-        return json_answer(shown, status=202 if timed_out else 201, headers=headers)
-
-    def _inlines(self, here: Site) -> bool:
-        if self.inline == "auto":
-            return here.origin.startswith("http:")
-        return self.inline == "on"
-
-
-@dataclass(frozen=True, slots=True)
-class _Body:
-    """A request's body as it came and as it reads."""
-
-    data: bytes
-    document: Mapping[str, Json]
-
-
-def _new(request: Request, body: _Body, model: Model, version: Version) -> NewPrediction:
-    document = body.document
-    input_ = document.get("input")
-    assert isinstance(input_, Mapping)  # noqa: S101  # the validator has seen to it
-    token = str(request.scope["darkroom.token"])
-    # A key without a trace in the bytes can only be there spelled with escapes.
-    if token.encode("latin-1") in body.data or b"\\" in body.data:
-        input_ = {_kept(name, token): _redacted(one, token) for name, one in input_.items()}
-    webhook, legacy = document.get("webhook"), document.get("webhook_completed")
-    address = webhook or legacy
-    events = document.get("webhook_events_filter")
-    return NewPrediction(
-        owner=caller(request).owner,
-        model=model,
-        version=version,
-        input=input_,
-        webhook=address if isinstance(address, str) else None,
-        webhook_events=_texts(events) or (() if webhook or not legacy else ("completed",)),
-        cancel_after_ms=reading.cancel_after_ms(request.headers.get("cancel-after")),
-    )
-
-
-def _texts(value: Json) -> Sequence[str]:
-    if isinstance(value, str) or not isinstance(value, Sequence):
-        return ()
-    return [one for one in value if isinstance(one, str)]
-
-
-def _redacted(value: Json, token: str) -> Json:
-    """*value* without the caller's own key, which people paste into prompts and URLs."""
-    if isinstance(value, str):
-        return _kept(value, token)
-    if isinstance(value, Mapping):
-        return {_kept(name, token): _redacted(one, token) for name, one in value.items()}
-    if isinstance(value, Sequence):
-        return [_redacted(one, token) for one in value]
-    return value
-
-
-def _kept(text: str, token: str) -> str:
-    return REDACTED if token in text else text
 
 
 def _ms(value: int | None) -> Milliseconds | None:

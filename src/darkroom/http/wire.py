@@ -22,7 +22,7 @@ from darkroom.domain.prediction import (
 )
 from darkroom.http.answers import Site
 from darkroom.http.times import iso
-from darkroom.ports import Blobs
+from darkroom.ports.files import Blobs
 from darkroom.service import data_urls
 from darkroom.service.capabilities import Capabilities
 from darkroom.service.catalogue import Catalogue

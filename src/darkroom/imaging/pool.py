@@ -14,7 +14,7 @@ import structlog
 
 from darkroom.domain.errors import InputUnusable
 from darkroom.imaging.verdict import GO, LARGEST_SIDE, READY, REPLY, Verdict, sentence
-from darkroom.ports import PictureDecoder
+from darkroom.ports.running import PictureDecoder
 from darkroom.protocol.messages import Pixels
 
 USUAL_PIXELS = 50_000_000

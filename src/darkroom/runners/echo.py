@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from darkroom.domain.errors import RunFailed
-from darkroom.ports import RunContext
+from darkroom.ports.running import RunContext
 from darkroom.protocol.messages import Bytes, VersionSpec
 
 _EXTENSIONS: Mapping[str, str] = {

@@ -19,7 +19,7 @@ import uvloop
 
 from darkroom.domain.errors import DarkroomError, PeerMisbehaved, RunCanceled
 from darkroom.domain.prediction import Outcome
-from darkroom.ports import Runner
+from darkroom.ports.running import Runner
 from darkroom.protocol.lifeline import ParentGone, die_with_parent
 from darkroom.protocol.link import Link
 from darkroom.protocol.messages import (

@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from typing import cast
 
 from darkroom.domain.errors import RunFailed
-from darkroom.ports import Runner
+from darkroom.ports.running import Runner
 
 GROUP = "darkroom.runners"
 

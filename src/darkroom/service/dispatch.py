@@ -15,7 +15,8 @@ from darkroom.domain.events import Finished, Report
 from darkroom.domain.ids import PredictionId, VersionId, WorkerId
 from darkroom.domain.model import Version
 from darkroom.domain.prediction import InputFile, JsonText, Outcome, Prediction
-from darkroom.ports import Attempts, Clock, Holder, Lost, PredictionStore
+from darkroom.ports.predictions import Attempts, Holder, Lost, PredictionStore
+from darkroom.ports.serving import Clock
 from darkroom.protocol.messages import Beat, Drain, FileRef, Hello, Job, Key, Know, Stop, Told
 from darkroom.service.catalogue import Catalogue, to_spec
 from darkroom.service.hub import Hub

@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from darkroom.domain.errors import InvalidSetting
 from darkroom.domain.ids import Owner, base32
 from darkroom.domain.prediction import Milliseconds
-from darkroom.ports import ApiKey, Clock, KeyStore
+from darkroom.ports.keys import ApiKey, KeyStore
+from darkroom.ports.serving import Clock
 
 PREFIX = "dkr_"
 ADMIN = Owner("admin")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from darkroom.domain.ids import Owner
 from darkroom.domain.prediction import StoredFile
-from darkroom.ports import Attempts, PredictionStore
+from darkroom.ports.predictions import Attempts, PredictionStore
 from darkroom.service.capabilities import Capabilities
 
 _FILE_URL = re.compile(r"https?://[^/]+/files/(?P<token>[0-9a-z]+)/[^/?#]+")

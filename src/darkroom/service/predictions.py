@@ -10,7 +10,7 @@ from darkroom.domain.events import Event, EventKind
 from darkroom.domain.ids import Owner, PredictionId, is_prediction_id
 from darkroom.domain.model import Json, Model, Version
 from darkroom.domain.prediction import Prediction
-from darkroom.ports import Acceptance, Page, PredictionStore
+from darkroom.ports.predictions import Acceptance, Page, PredictionStore
 from darkroom.service.dispatch import Dispatcher
 from darkroom.service.hub import Hub
 from darkroom.service.seats import Seat
@@ -29,6 +29,9 @@ class NewPrediction:
     input: Mapping[str, Json]
     webhook: str | None = None
     webhook_events: Sequence[str] = ()
+    webhook_site: str | None = None
+    deployment: str | None = None
+    destination: str | None = None
     cancel_after_ms: int | None = None
 
 
@@ -81,6 +84,9 @@ class Predictions:
             input_files=files,
             webhook=new.webhook,
             webhook_events=new.webhook_events,
+            webhook_site=new.webhook_site,
+            deployment=new.deployment,
+            destination=new.destination,
             cancel_after_ms=new.cancel_after_ms,
             holder=seat.holder if seat else None,
             patient=seat is not None and wait_seconds is not None,

@@ -11,7 +11,7 @@ import structlog
 from darkroom.domain.errors import StoreBusy
 from darkroom.domain.events import Report
 from darkroom.domain.prediction import Outcome, Prediction, Status
-from darkroom.ports import Lost, PredictionStore
+from darkroom.ports.predictions import Lost, PredictionStore
 from darkroom.protocol.messages import Key
 from darkroom.service.hub import Hub
 

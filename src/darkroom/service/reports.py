@@ -8,7 +8,7 @@ from darkroom.domain.errors import PeerMisbehaved
 from darkroom.domain.events import Finished, LogText, Published, Report
 from darkroom.domain.ids import PredictionId
 from darkroom.domain.prediction import JsonText, Outcome, StoredFile
-from darkroom.ports import Lost
+from darkroom.ports.predictions import Lost
 from darkroom.protocol.messages import Ended, Gave, Said, Told
 
 _LOSSES = frozenset({Outcome.LOST, Outcome.CRASHED, Outcome.RELEASED})

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from darkroom.domain.ids import VersionId
 from darkroom.domain.model import Version
-from darkroom.ports import Holder
+from darkroom.ports.predictions import Holder
 from darkroom.protocol.messages import Key
 
 _BEATS_TO_BE_MISSED = 2

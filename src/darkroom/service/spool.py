@@ -14,7 +14,7 @@ from darkroom.domain.errors import FileMissing, FilesUnavailable, InputUnusable
 from darkroom.domain.ids import Owner, PredictionId
 from darkroom.domain.model import Json, Version
 from darkroom.domain.prediction import InputFile, JsonText, StoredFile
-from darkroom.ports import Blobs
+from darkroom.ports.files import Blobs
 from darkroom.service import data_urls
 
 INPUT_ATTEMPT = 0

@@ -17,7 +17,8 @@ from darkroom.domain.prediction import (
     Status,
     StoredFile,
 )
-from darkroom.ports import ApiKey, Holder, LiveAttempt
+from darkroom.ports.keys import ApiKey
+from darkroom.ports.predictions import Holder, LiveAttempt
 
 Value: TypeAlias = str | int | float | None
 Row: TypeAlias = tuple[Value, ...]
@@ -26,12 +27,12 @@ Parameters: TypeAlias = Mapping[str, Value]
 PREDICTION_COLUMNS = (
     "id, owner, model, version, shape, input_files, webhook, webhook_events, status, "
     "attempt, claimed, created_at, started_at, completed_at, deadline_at, event_count, error, "
-    "metrics"
+    "metrics, webhook_site, deployment, destination, data_removed_at"
 )
 _PredictionRow: TypeAlias = tuple[
     str, str, str, str, str, str, str | None, str, str,
     int, int, int, int | None, int | None, int | None, int, str | None,
-    str,
+    str, str | None, str | None, str | None, int | None,
 ]  # fmt: skip
 _ItemRow: TypeAlias = tuple[
     int, int, str | None, str | None, str | None, str | None, int | None, str | None,
@@ -54,7 +55,7 @@ def prediction(row: Row, input_: str, output: Sequence[OutputItem], logs: str) -
     (
         id_, owner, model, version, shape, input_files, webhook, webhook_events, status,
         attempt, claimed, created_at, started_at, completed_at, deadline_at, event_count, error,
-        metrics,
+        metrics, webhook_site, deployment, destination, data_removed_at,
     ) = cast("_PredictionRow", row)  # fmt: skip
     return Prediction(
         id=PredictionId(id_),
@@ -76,8 +77,12 @@ def prediction(row: Row, input_: str, output: Sequence[OutputItem], logs: str) -
         metrics=JsonText(metrics),
         webhook=webhook,
         webhook_events=() if webhook_events == NO_LIST else _names(webhook_events),
+        webhook_site=webhook_site,
         deadline_at=_at(deadline_at),
         event_count=event_count,
+        deployment=deployment,
+        destination=destination,
+        data_removed_at=_at(data_removed_at),
     )
 
 

@@ -20,7 +20,7 @@ from typing import TypeAlias, TypeVar, cast
 
 from darkroom.domain.errors import StoreBusy
 from darkroom.store.rows import Row
-from darkroom.store.transitions import Transition
+from darkroom.store.transitions.recipe import Transition
 
 T = TypeVar("T")
 Recipe: TypeAlias = Callable[[], Transition[T]]

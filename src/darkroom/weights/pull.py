@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 from darkroom.domain.errors import EgressDenied, WeightsUnavailable
 from darkroom.domain.weights_address import HubAddress
 from darkroom.domain.weights_layout import INDEX
-from darkroom.ports import Fetcher
+from darkroom.ports.files import Fetcher
 from darkroom.weights.listing import Listing, RemoteFile, needed, read_listing
 from darkroom.weights.progress import Meter
 from darkroom.weights.scan import parts_of, scan

@@ -9,7 +9,7 @@ import msgspec
 
 from darkroom.domain.errors import FilesUnavailable, InvalidSetting, WeightsUnavailable
 from darkroom.domain.weights_address import TINY, HubAddress, parse_weights
-from darkroom.ports import WeightsSource
+from darkroom.ports.running import WeightsSource
 from darkroom.protocol.messages import VersionSpec
 from darkroom.weights.pull import Hub, Pull
 from darkroom.weights.scan import scan_named

@@ -10,7 +10,8 @@ import msgspec
 
 from darkroom.domain.errors import FileMissing, InputUnusable
 from darkroom.domain.model import Json, JsonScalar
-from darkroom.ports import Blobs, Fetcher, PictureDecoder
+from darkroom.ports.files import Blobs, Fetcher
+from darkroom.ports.running import PictureDecoder
 from darkroom.protocol.messages import Bytes, FieldSpec, FileRef, Job, Pixels, VersionSpec
 from darkroom.service import data_urls
 from darkroom.worker import magic

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from darkroom.ports import Blobs, Fetcher, PictureDecoder, WeightsSource
+from darkroom.ports.files import Blobs, Fetcher
+from darkroom.ports.running import PictureDecoder, WeightsSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

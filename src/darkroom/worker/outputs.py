@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from darkroom.domain.errors import FilesUnavailable
-from darkroom.ports import Blobs
+from darkroom.ports.files import Blobs
 from darkroom.protocol.messages import FileFact, Output
 from darkroom.worker.magic import UNKNOWN
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from darkroom.domain.errors import PeerMisbehaved
-from darkroom.ports import WeightsSource
+from darkroom.ports.running import WeightsSource
 from darkroom.protocol.messages import Key, Load, Unload, VersionSpec
 
 WEIGHTS = "weights"  # a version whose configuration names none takes no room

@@ -1,4 +1,4 @@
-"""Satisfies `darkroom.ports.Runner` with an engine and one thread that it belongs to."""
+"""Satisfies `darkroom.ports.running.Runner` with an engine and one thread that it belongs to."""
 
 import asyncio
 import secrets
@@ -11,7 +11,7 @@ from darkroom.engine.device import best_device, compute_alone, give_memory_back
 from darkroom.engine.interface import Engine, Row
 from darkroom.engine.loading import load_engine
 from darkroom.engine.tiny import tiny_weights
-from darkroom.ports import RunContext
+from darkroom.ports.running import RunContext
 from darkroom.protocol.messages import VersionSpec
 from darkroom.runners.diffusers.inputs import Inputs, Plan, plan
 from darkroom.runners.diffusers.pictures import read_picture

@@ -1,3 +1,5 @@
--- Put a webhook into the outbox, once per prediction and kind; returns nothing.
-insert into deliveries(prediction_id, kind, url, next_at) values (:id, :kind, :url, /*NOW*/)
-on conflict (prediction_id, kind) do nothing
+-- Put a webhook into the outbox as the next of its prediction; returns nothing.
+insert into deliveries(prediction_id, n, kind, endpoint, created_at, next_at)
+select :id, coalesce(max(n), 0) + 1, :kind, :endpoint, /*NOW*/, /*NOW*/
+  from deliveries
+ where prediction_id = :id

@@ -1,0 +1,132 @@
+"""The server's parts, made and joined; what they are for is their own business."""
+
+import os
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from darkroom.blobs.local import LocalBlobs
+from darkroom.compose.clock import SystemClock
+from darkroom.domain.ids import Minter
+from darkroom.http.app import Manner, Parts
+from darkroom.http.wire import Wire
+from darkroom.ports.files import Blobs
+from darkroom.service.capabilities import Capabilities
+from darkroom.service.catalogue import Catalogue, load_catalogue
+from darkroom.service.dispatch import Dispatcher
+from darkroom.service.hub import Hub
+from darkroom.service.keys import Keys
+from darkroom.service.own_files import OwnFiles
+from darkroom.service.predictions import Predictions
+from darkroom.service.spool import Spool
+from darkroom.settings import Settings
+from darkroom.store.keys import KeyTables
+from darkroom.store.predictions import PredictionTables
+from darkroom.store.sqlite import SqliteDatabase
+from darkroom.validation.compiled import CompiledValidator
+
+_SECRET = "capabilities"  # noqa: S105  # a secret's name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """Parts that several others stand on."""
+
+    store: PredictionTables
+    hub: Hub
+    catalogue: Catalogue
+    keys: Keys
+    dispatcher: Dispatcher
+    blobs: Blobs
+    capabilities: Capabilities
+    predictions: Predictions
+    wire: Wire
+
+
+async def make_core(stack: AsyncExitStack, settings: Settings, database: SqliteDatabase) -> Core:
+    """Make what the server stands on.
+
+    Args:
+        stack: closes what must be closed.
+        settings: of this server.
+        database: open until *stack* closes.
+    """
+    store, clock = PredictionTables(database), SystemClock()
+    keys = await _keys(settings, KeyTables(database), clock)
+    hub, catalogue = Hub(), load_catalogue(settings.models)
+    dispatcher = Dispatcher(
+        store=store,
+        attempts=store,
+        catalogue=catalogue,
+        hub=hub,
+        clock=clock,
+        silence_seconds=settings.worker_silence_seconds,
+    )
+    blobs = LocalBlobs(settings.data_dir / "files", fsync=settings.fsync_files)
+    stack.push_async_callback(blobs.close)
+    capabilities = Capabilities(await KeyTables(database).secret(_SECRET))
+    own = OwnFiles(store=store, attempts=store, capabilities=capabilities)
+    spool = Spool(blobs=blobs, own=own.find, over_bytes=settings.spool_bytes)
+    return Core(
+        store=store,
+        hub=hub,
+        catalogue=catalogue,
+        keys=keys,
+        dispatcher=dispatcher,
+        blobs=blobs,
+        capabilities=capabilities,
+        predictions=Predictions(
+            store=store,
+            dispatcher=dispatcher,
+            hub=hub,
+            spool=spool,
+            ids=Minter(clock.wall_ms, os.urandom).mint,
+        ),
+        wire=Wire(
+            capabilities=capabilities,
+            catalogue=catalogue,
+            blobs=blobs,
+            spool=spool,
+            echo_limit_bytes=settings.echo_limit_bytes,
+            inline_limit_bytes=settings.inline_limit_bytes,
+            show_aborted=settings.show_aborted,
+        ),
+    )
+
+
+async def _keys(settings: Settings, store: KeyTables, clock: SystemClock) -> Keys:
+    keys = Keys(store, clock, os.urandom)
+    await keys.load()
+    if settings.bootstrap_key is not None:
+        await keys.ensure_bootstrap(settings.bootstrap_key.get_secret_value())
+    return keys
+
+
+def make_parts(core: Core, ready: Callable[[], str | None]) -> Parts:
+    """What the routes stand on; *ready* gives a reason for not being ready."""
+    return Parts(
+        predictions=core.predictions,
+        catalogue=core.catalogue,
+        validator=CompiledValidator(),
+        capabilities=core.capabilities,
+        attempts=core.store,
+        blobs=core.blobs,
+        wire=core.wire,
+        keys=core.keys,
+        ready=ready,
+    )
+
+
+def make_manner(settings: Settings) -> Manner:
+    """How the application presents itself."""
+    names = list(settings.allowed_hosts)
+    if settings.public_url and (host := urlsplit(settings.public_url).hostname):
+        names.append(host)
+    return Manner(
+        allowed_hosts=names,
+        public_url=settings.public_url,
+        inline_outputs=settings.inline_outputs,
+        body_limit_bytes=settings.body_limit_bytes,
+        private_pages=settings.pages == "private",
+    )

@@ -1,0 +1,141 @@
+"""How a request becomes a prediction, whichever route it came by, and what it is answered."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from darkroom.domain.model import Json, Model, Version
+from darkroom.http import reading
+from darkroom.http.answers import Site, caller, json_answer, site
+from darkroom.http.problems import MalformedRequest
+from darkroom.http.wire import Wire
+from darkroom.ports.serving import InputValidator
+from darkroom.service.predictions import NewPrediction, Predictions
+
+REDACTED = "[redacted]"
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A request's body as it came and as it reads."""
+
+    data: bytes
+    document: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a request wants to run, and the names it went through."""
+
+    model: Model
+    version: Version
+    deployment: str | None = None
+    destination: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Creations:
+    """Reads, creates and answers.
+
+    Args:
+        inline: whether blocking answers carry output files as data: URLs: `on`, `off`, or
+            `auto` for only where the client came by plain http.
+        body_limit_bytes: the longest request body taken.
+        body_seconds: how long a body may take to arrive.
+    """
+
+    predictions: Predictions
+    validator: InputValidator
+    wire: Wire
+    inline: str
+    body_limit_bytes: int
+    body_seconds: float = reading.BODY_SECONDS
+
+    async def body(self, request: Request) -> Body:
+        """The JSON object that a creation sends.
+
+        Raises:
+            InvalidInput: it is JSON of another kind.
+            MalformedRequest: it is none.
+        """
+        data = await reading.body(request, self.body_limit_bytes, seconds=self.body_seconds)
+        document = reading.json(data)
+        if not isinstance(document, dict):
+            self.validator.check_envelope(document)
+            raise MalformedRequest("The request body must be a JSON object")
+        return Body(data, document)
+
+    async def answer(self, request: Request, body: Body, target: Target) -> Response:
+        """Create the prediction of a body that has been checked, and show it.
+
+        Under `Prefer: wait` the answer is held until it has ended, or the time is over.
+        """
+        preference = request.headers.get("prefer")
+        wait = reading.wait_seconds(preference)
+        created = await self.predictions.create(_new(request, body, target), wait_seconds=wait)
+        here = site(request)
+        timed_out = wait is not None and not created.ended
+        shown = await self.wire.prediction(
+            created.prediction,
+            here,
+            timed_out=timed_out,
+            inline=created.ended and self._inlines(here),
+        )
+        headers = {"Location": shown.urls.get}
+        if wait is not None and preference is not None:
+            headers["Preference-Applied"] = preference
+        return json_answer(shown, status=202 if timed_out else 201, headers=headers)
+
+    def _inlines(self, here: Site) -> bool:
+        if self.inline == "auto":
+            return here.origin.startswith("http:")
+        return self.inline == "on"
+
+
+def _new(request: Request, body: Body, target: Target) -> NewPrediction:
+    document = body.document
+    input_ = document.get("input")
+    assert isinstance(input_, Mapping)  # noqa: S101  # the validator has seen to it
+    token = str(request.scope["darkroom.token"])
+    # A key without a trace in the bytes can only be there spelled with escapes.
+    if token.encode("latin-1") in body.data or b"\\" in body.data:
+        input_ = {_kept(name, token): _redacted(one, token) for name, one in input_.items()}
+    webhook, legacy = document.get("webhook"), document.get("webhook_completed")
+    address = webhook or legacy
+    events = document.get("webhook_events_filter")
+    here = site(request)
+    return NewPrediction(
+        owner=caller(request).owner,
+        model=target.model,
+        version=target.version,
+        input=input_,
+        webhook=address if isinstance(address, str) else None,
+        webhook_events=_texts(events) or (() if webhook or not legacy else ("completed",)),
+        webhook_site=f"{here.origin}{here.prefix}" if address else None,
+        deployment=target.deployment,
+        destination=target.destination,
+        cancel_after_ms=reading.cancel_after_ms(request.headers.get("cancel-after")),
+    )
+
+
+def _texts(value: Json) -> Sequence[str]:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return ()
+    return [one for one in value if isinstance(one, str)]
+
+
+def _redacted(value: Json, token: str) -> Json:
+    """*value* without the caller's own key, which people paste into prompts and URLs."""
+    if isinstance(value, str):
+        return _kept(value, token)
+    if isinstance(value, Mapping):
+        return {_kept(name, token): _redacted(one, token) for name, one in value.items()}
+    if isinstance(value, Sequence):
+        return [_redacted(one, token) for one in value]
+    return value
+
+
+def _kept(text: str, token: str) -> str:
+    return REDACTED if token in text else text

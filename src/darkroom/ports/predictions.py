@@ -1,0 +1,147 @@
+"""What the service asks of the durable store of predictions, their attempts and their files."""
+
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from darkroom.domain.events import Event, Report
+from darkroom.domain.ids import Owner, PredictionId, VersionId, WorkerId
+from darkroom.domain.prediction import (
+    InputFile,
+    JsonText,
+    Milliseconds,
+    Outcome,
+    Prediction,
+    Shape,
+    StoredFile,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who runs an attempt: a worker's name and which of its lives this is."""
+
+    worker: WorkerId
+    incarnation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """A new prediction, its input already checked.
+
+    `holder` claims attempt 1 in the same breath. `patient` lets the commit wait a millisecond, for
+    a caller who waits for a later change of the same prediction anyway.
+    """
+
+    id: PredictionId
+    owner: Owner
+    model: str
+    version: VersionId
+    shape: Shape
+    input: JsonText
+    input_files: Sequence[InputFile] = ()
+    webhook: str | None = None
+    webhook_events: Sequence[str] = ()
+    webhook_site: str | None = None
+    deployment: str | None = None
+    destination: str | None = None
+    request_digest: str | None = None
+    cancel_after_ms: int | None = None
+    holder: Holder | None = None
+    patient: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """An attempt that ended without a result, and the sentence its prediction's log will carry."""
+
+    prediction: PredictionId
+    attempt: int
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Which part of a list: newest first, strictly `before` or `after` an id, within times.
+
+    It shows either trainings or all other predictions.
+    """
+
+    size: int
+    before: PredictionId | None = None
+    after: PredictionId | None = None
+    created_from: Milliseconds | None = None
+    created_until: Milliseconds | None = None
+    trainings: bool = False
+
+
+class PredictionStore(Protocol):
+    """Durable predictions. Every change is on disk when what its method returns is awaited.
+
+    Changes take effect in the order of the calls, whether awaited or not. A writer that quotes a
+    superseded attempt changes nothing and gets None.
+    """
+
+    def accept(self, new: Acceptance) -> Awaitable[Prediction]:
+        """Add a prediction (T1), claimed (T2) if it names a holder."""
+        ...
+
+    def claim(
+        self, versions: Sequence[VersionId], holder: Holder, most: int
+    ) -> Awaitable[Sequence[Prediction]]:
+        """Give *holder* up to *most* of the oldest unclaimed predictions of these versions (T2)."""
+        ...
+
+    def report(self, report: Report) -> Awaitable[Prediction | None]:
+        """Record what an attempt tells (T3, T4, T5). None: it was superseded or had ended."""
+        ...
+
+    def lose(self, lost: Lost) -> Awaitable[Prediction | None]:
+        """End an attempt without a result (T6): run again, or fail when attempts are used up."""
+        ...
+
+    def cancel(self, prediction: PredictionId, owner: Owner | None) -> Awaitable[Prediction | None]:
+        """Cancel (T7); the unchanged prediction if it has ended, None if *owner* has no such."""
+        ...
+
+    async def get(self, prediction: PredictionId) -> Prediction | None:
+        """One prediction with its log."""
+        ...
+
+    async def page(self, owner: Owner, page: Page) -> Sequence[Prediction]:
+        """One page of *owner*'s predictions, newest first."""
+        ...
+
+    async def events(self, prediction: PredictionId, after: int) -> Sequence[Event]:
+        """Events number *after* + 1 and later, in order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveAttempt:
+    """An attempt that has not ended, and who holds it."""
+
+    prediction: PredictionId
+    attempt: int
+    holder: Holder
+
+
+class Attempts(Protocol):
+    """What the reaper and the files need to know beyond predictions."""
+
+    async def live(self) -> Sequence[LiveAttempt]:
+        """All attempts that have not ended."""
+        ...
+
+    async def waiting(self) -> Sequence[VersionId]:
+        """Versions that unclaimed predictions wait for."""
+        ...
+
+    def expire(self, most: int) -> Awaitable[Sequence[Prediction]]:
+        """End up to *most* predictions whose deadline has passed (T8)."""
+        ...
+
+    async def file(self, prediction: PredictionId, attempt: int, index: int) -> StoredFile | None:
+        """A stored output, or with attempt 0 a stored input."""
+        ...

@@ -1,0 +1,54 @@
+"""What the server asks of its surroundings: checks of inputs, workers kept alive, time."""
+
+from typing import Protocol
+
+from darkroom.domain.model import Json, Version
+
+
+class InputValidator(Protocol):
+    """Holds create bodies against the schema of a version, in the words of the wire."""
+
+    def check(self, version: Version, body: Json, *, with_version: bool) -> None:
+        """Check a whole create body.
+
+        Args:
+            version: what the body wants to run.
+            body: as it was decoded, of any JSON type.
+            with_version: whether the body names the version; otherwise it must not.
+
+        Raises:
+            InvalidInput: with every fault at once, those beside `input` first.
+        """
+        ...
+
+    def check_envelope(self, body: Json) -> None:
+        """Check a body whose version is not known; `input` is looked at from outside only.
+
+        Raises:
+            InvalidInput: with every fault at once; always where `version` is no string.
+        """
+        ...
+
+
+class Placer(Protocol):
+    """Keeps workers alive somewhere."""
+
+    async def reconcile(self, want: int) -> None:
+        """Start or restart workers until *want* run; one that does not start is tried again."""
+        ...
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Let every worker drain for that long, then end what is left."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, passed in so that tests own it."""
+
+    def wall_ms(self) -> int:
+        """Unix time in milliseconds, for names and display."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never jump, for waiting."""
+        ...

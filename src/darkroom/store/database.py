@@ -1,0 +1,40 @@
+"""What the tables ask of a database: to follow a transition, in a transaction or just reading."""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+from darkroom.store.rows import Parameters, Row
+from darkroom.store.transitions.recipe import Transition
+
+T = TypeVar("T")
+
+
+class Database(Protocol):
+    """One database. Neither method is a coroutine's body: what they queue is queued at once."""
+
+    def write(self, recipe: Callable[[], Transition[T]], *, patient: bool = False) -> Awaitable[T]:
+        """Follow a transition in a transaction; done once the commit is on disk.
+
+        A recipe may be called twice, so it must make a fresh transition each time.
+
+        Args:
+            recipe: makes the transition.
+            patient: the commit may wait a millisecond for a change that is in more of a hurry.
+
+        Raises:
+            StoreBusy: the database takes no writes now.
+        """
+        ...
+
+    def read(self, transition: Transition[T]) -> Awaitable[T]:
+        """Follow a transition that changes nothing, beside the writer.
+
+        Raises:
+            StoreBusy: the database cannot be read now.
+        """
+        ...
+
+
+def rows_of(name: str, parameters: Parameters) -> Transition[list[Row]]:
+    """The transition that is one statement."""
+    return (yield name, parameters)

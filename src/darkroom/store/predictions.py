@@ -1,0 +1,90 @@
+"""Predictions, their attempts and files, as tables of a database."""
+
+from collections.abc import Awaitable, Sequence
+
+from darkroom.domain.events import Event, Report
+from darkroom.domain.ids import Owner, PredictionId, VersionId
+from darkroom.domain.prediction import Prediction, StoredFile
+from darkroom.ports.predictions import Acceptance, Holder, LiveAttempt, Lost, Page
+from darkroom.store import rows
+from darkroom.store.database import Database, rows_of
+from darkroom.store.transitions import accepting, ending, losing, reading, reporting
+
+_ABOVE_ALL_IDS = "~"
+_END_OF_TIME_MS = 2**62
+
+
+class PredictionTables:
+    """Satisfies PredictionStore and Attempts.
+
+    Methods that change predictions are not coroutines: what they queue is queued at once.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def accept(self, new: Acceptance) -> Awaitable[Prediction]:
+        """T1, and T2 if a holder is named."""
+        return self._database.write(lambda: accepting.accept(new), patient=new.patient)
+
+    def claim(
+        self, versions: Sequence[VersionId], holder: Holder, most: int
+    ) -> Awaitable[Sequence[Prediction]]:
+        """T2."""
+        return self._database.write(lambda: accepting.claim(versions, holder, most))
+
+    def report(self, report: Report) -> Awaitable[Prediction | None]:
+        """T3, T4, T5."""
+        return self._database.write(lambda: reporting.report(report))
+
+    def lose(self, lost: Lost) -> Awaitable[Prediction | None]:
+        """T6."""
+        return self._database.write(lambda: losing.lose(lost))
+
+    def cancel(self, prediction: PredictionId, owner: Owner | None) -> Awaitable[Prediction | None]:
+        """T7."""
+        return self._database.write(lambda: ending.cancel(prediction, owner))
+
+    def expire(self, most: int) -> Awaitable[Sequence[Prediction]]:
+        """T8."""
+        return self._database.write(lambda: ending.expire(most))
+
+    async def get(self, prediction: PredictionId) -> Prediction | None:
+        """One prediction with its outputs and log."""
+        return await self._database.read(reading.one(prediction))
+
+    async def page(self, owner: Owner, page: Page) -> Sequence[Prediction]:
+        """One page, newest first."""
+        upwards = page.after is not None
+        edge = page.after if upwards else page.before
+        parameters = {
+            "owner": owner,
+            "edge": _ABOVE_ALL_IDS if edge is None else edge,
+            "from_ms": page.created_from or 0,
+            "until_ms": _END_OF_TIME_MS if page.created_until is None else page.created_until,
+            "trainings": int(page.trainings),
+            "size": page.size,
+        }
+        statement = "page_up" if upwards else "page_down"
+        found = await self._database.read(reading.several(statement, parameters))
+        return list(reversed(found)) if upwards else found
+
+    async def events(self, prediction: PredictionId, after: int) -> Sequence[Event]:
+        """Events after number *after*."""
+        return await self._database.read(reading.events(prediction, after))
+
+    async def live(self) -> Sequence[LiveAttempt]:
+        """All open attempts."""
+        found = await self._database.read(rows_of("live_attempts", {}))
+        return [rows.live_attempt(row) for row in found]
+
+    async def waiting(self) -> Sequence[VersionId]:
+        """Versions that unclaimed predictions wait for."""
+        found = await self._database.read(rows_of("waiting", {}))
+        return [VersionId(str(version)) for (version,) in found]
+
+    async def file(self, prediction: PredictionId, attempt: int, index: int) -> StoredFile | None:
+        """A stored output or input."""
+        place = {"id": prediction, "attempt": attempt, "place": index}
+        found = await self._database.read(rows_of("item", place))
+        return rows.stored_file(prediction, found[0]) if found else None

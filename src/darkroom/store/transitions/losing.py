@@ -1,0 +1,49 @@
+"""T6: an attempt is lost."""
+
+from typing import cast
+
+from darkroom.domain.events import Finished
+from darkroom.domain.prediction import MAX_ATTEMPTS, Outcome, Prediction, Status
+from darkroom.ports.predictions import Lost
+from darkroom.store import rows
+from darkroom.store.transitions import outbox
+from darkroom.store.transitions.closing import closing_count, end
+from darkroom.store.transitions.reading import complete
+from darkroom.store.transitions.recipe import Transition
+
+
+def lose(lost: Lost) -> Transition[Prediction | None]:
+    """T6: run again while attempts are left, else fail; releases do not count."""
+    ended = Finished(outcome=lost.outcome, error=lost.reason)
+    live = yield "live", {"id": lost.prediction, "attempt": lost.attempt}
+    yield "end_attempt", end(lost.prediction, lost.attempt, ended)
+    if not live:
+        return None
+    counts = int(lost.outcome is not Outcome.RELEASED)
+    losses = cast("int", live[0][0]) + counts
+    final = losses >= MAX_ATTEMPTS
+    error = (
+        f"The prediction was tried {MAX_ATTEMPTS} times and its model was lost every time. "
+        f"The last time: {lost.reason}"
+        if final
+        else None
+    )
+    again = "" if final else " The prediction runs again."
+    line = f"Attempt {lost.attempt} was lost: {lost.reason}{again}\n"
+    status = Status.FAILED if final else None
+    updated = yield (
+        "lose",
+        {
+            "id": lost.prediction,
+            "attempt": lost.attempt,
+            "counts": counts,
+            "status": status,
+            "error": error,
+            "events": 1 + closing_count(status),
+        },
+    )
+    n = rows.event_count(updated[0]) - closing_count(status)
+    yield "add_log", {"id": lost.prediction, "n": n, "text": line}
+    if final:
+        yield from outbox.ended(updated[0])
+    return (yield from complete(updated[0]))

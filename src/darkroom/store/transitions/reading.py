@@ -1,0 +1,72 @@
+"""Predictions and events put together, also inside a transaction."""
+
+from collections.abc import Sequence
+
+from darkroom.domain.events import (
+    Event,
+    EventKind,
+)
+from darkroom.domain.ids import PredictionId
+from darkroom.domain.prediction import Prediction, Status
+from darkroom.store import rows
+from darkroom.store.rows import Parameters, Row
+from darkroom.store.transitions.recipe import Transition
+
+_DONE = {
+    Status.SUCCEEDED: "{}",
+    Status.FAILED: '{"reason":"error"}',
+    Status.CANCELED: '{"reason":"canceled"}',
+    Status.ABORTED: '{"reason":"canceled"}',
+}
+
+
+def one(id_: PredictionId) -> Transition[Prediction | None]:
+    """A prediction by its id."""
+    found = yield "get", {"id": id_}
+    return (yield from complete(found[0])) if found else None
+
+
+def several(statement: str, parameters: Parameters) -> Transition[Sequence[Prediction]]:
+    """The predictions that a statement finds, in its order."""
+    found = yield statement, parameters
+    completed: list[Prediction] = []
+    for row in found:
+        prediction = yield from complete(row)
+        completed.append(prediction)
+    return completed
+
+
+def complete(row: Row) -> Transition[Prediction]:
+    """A prediction with its input, its outputs and its log."""
+    id_ = PredictionId(str(row[0]))
+    found = yield "input", {"id": id_}
+    input_ = str(found[0][0])
+    if not rows.event_count(row):
+        return rows.prediction(row, input_, (), "")
+    items = yield "items", {"id": id_}
+    lines = yield "logs", {"id": id_, "after": 0}
+    text = "".join(str(text) for _n, text, _at in lines)
+    return rows.prediction(row, input_, rows.output_items(id_, items), text)
+
+
+def events(id_: PredictionId, after: int) -> Transition[Sequence[Event]]:
+    """The events of a prediction after number *after*, in order; the ending's come last."""
+    row = yield "get", {"id": id_}
+    if not row or rows.event_count(row[0]) <= after:
+        return ()
+    lines = yield "logs", {"id": id_, "after": after}
+    items = yield "items", {"id": id_}
+    shown = [event for item in items if (event := rows.output_event(item))]
+    told = [*(rows.log_event(line) for line in lines), *shown]
+    ending = _ending(rows.prediction(row[0], "", (), ""))
+    return sorted((one for one in (*told, *ending) if one.n > after), key=lambda one: one.n)
+
+
+def _ending(ended: Prediction) -> Sequence[Event]:
+    at, last = ended.completed_at, ended.event_count
+    if at is None:
+        return ()
+    done = Event(n=last, kind=EventKind.DONE, data=_DONE[ended.status], at=at)
+    if ended.status is not Status.FAILED:
+        return (done,)
+    return Event(n=last - 1, kind=EventKind.ERROR, data=ended.error or "", at=at), done
