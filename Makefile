@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 export ONCE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test test-slow coverage lint types imports check bench fix clean
+.PHONY: help install clients demo serve test test-slow coverage lint types imports check bench conformance fix clean
 
 help:                 ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -19,19 +19,22 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[diffusers,dev]'
 	@touch $@
 
+clients: install      ## The clients that the compat tests run, into build/clients; quick when nothing changed.
+	@$(BIN)/python -m tests.compat.install
+
 demo: install         ## Serve both documented requests with tiny weights. ONCE=1 ends by itself.
 	@$(BIN)/python demo/demo.py
 
 serve: install        ## Run the server on its default address.
 	$(BIN)/darkroom serve
 
-test: install         ## Quick tests: no network, no accelerator.
+test: install clients ## Quick tests: no accelerator; no network once the clients are installed.
 	$(BIN)/python -m pytest -m "not slow and not gpu"
 
 test-slow: install    ## The tests that take their time.
 	$(BIN)/python -m pytest -m "slow and not gpu"
 
-coverage: install     ## Which lines and branches the quick tests leave out.
+coverage: install clients ## Which lines and branches the quick tests leave out.
 	$(BIN)/coverage run -m pytest -m "not slow and not gpu"
 	$(BIN)/coverage report --show-missing --skip-covered
 
@@ -49,6 +52,9 @@ check: lint types imports test  ## Everything CI runs, in CI's order.
 
 bench: install        ## Measure; writes build/bench.json. ONLY=api runs one group.
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
+
+conformance: install  ## Write docs/conformance.md from the marks of the tests.
+	$(BIN)/python -m tests.conformance
 
 fix: install          ## Rewrite whatever a tool can rewrite.
 	$(BIN)/ruff check --fix .

@@ -9,7 +9,7 @@ from bench import api
 from bench.figures import Figure, markdown, read_json, table, write_json
 
 OUT = Path("build/bench.json")
-PARTS = ("start", "echo", "full")
+PARTS = ("start", "echo", "hooks", "streams", "upload", "full")
 
 
 def main() -> int:
@@ -37,7 +37,7 @@ def _words() -> argparse.Namespace:
         "--parts",
         nargs="+",
         default=PARTS,
-        choices=("start", "echo", "picture", "full"),
+        choices=(*PARTS, "picture"),
         help="parts of group api; `picture` is `full` without the full-size weights",
     )
     parser.add_argument(

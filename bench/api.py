@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench import contenders, echo, picture, start
+from bench import contenders, echo, hooks, picture, start, streams, upload
 from bench.echo import Load, Sample
 from bench.figures import Figure, at_most, middle, plain, ratio_at_least, ratio_at_most
 from bench.picture_bytes import BIG_BYTES
@@ -30,6 +30,9 @@ def figures(effort: Effort) -> list[Figure]:
     parts: dict[str, Callable[[], list[Figure]]] = {
         "start": start.figures,
         "echo": lambda: _echo(effort),
+        "hooks": lambda: hooks.figures(effort.rounds, effort.seconds),
+        "streams": streams.figures,
+        "upload": upload.figures,
         "picture": lambda: picture.figures(full=False),
         "full": lambda: picture.figures(full=True),
     }

@@ -28,6 +28,7 @@ def faults(answer: httpx2.Response) -> list[tuple[str, str]]:
     return [(one["type"], one["field"]) for one in answer.json()["invalid_fields"]]
 
 
+@pytest.mark.conformance(33)
 @pytest.mark.parametrize("digits", [400, 5000])
 async def test_a_wait_of_any_number_of_digits_is_a_wait(rig: Rig, digits: int) -> None:
     rig.worker.join()

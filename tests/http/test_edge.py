@@ -13,6 +13,7 @@ from darkroom.http.edge import Hosts
 NOTHING = {"detail": "The requested resource could not be found.", "status": 404}
 
 
+@pytest.mark.conformance(1)
 @pytest.mark.parametrize("scheme", ["Bearer", "Token", "bearer"])
 async def test_both_schemes_carry_a_key(rig: Rig, scheme: str) -> None:
     answer = await rig.client.get("/v1/account", headers={"Authorization": f"{scheme} {KEY}"})
@@ -20,6 +21,7 @@ async def test_both_schemes_carry_a_key(rig: Rig, scheme: str) -> None:
     assert answer.json()["username"] == "admin"
 
 
+@pytest.mark.conformance(2)
 @pytest.mark.parametrize(
     ("header", "detail"),
     [
@@ -45,6 +47,7 @@ async def test_a_revoked_key_is_refused_at_once(rig: Rig) -> None:
     assert (await rig.client.get("/v1/account", headers=headers)).status_code == 401
 
 
+@pytest.mark.conformance(4)
 @pytest.mark.parametrize(
     "path", ["/v1/nope", "/v1/predictions/nope", "/nope", "/v1", "/predictions"]
 )

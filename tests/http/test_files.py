@@ -12,6 +12,7 @@ async def finished(rig: Rig, data: bytes = PICTURE) -> str:
     return str((await rig.get(shown["id"]))["output"])
 
 
+@pytest.mark.conformance(65)
 @pytest.mark.parametrize("authorization", ["", "Bearer nobody-knows-this-key"])
 async def test_a_file_needs_no_credentials(rig: Rig, authorization: str) -> None:
     url = await finished(rig)
@@ -27,6 +28,7 @@ async def test_a_file_needs_no_credentials(rig: Rig, authorization: str) -> None
     assert not answer.headers["etag"].startswith("W/")
 
 
+@pytest.mark.conformance(65)
 @pytest.mark.parametrize(
     ("asked", "status", "start", "end"),
     [

@@ -133,6 +133,7 @@ def test_a_model_has_every_documented_key(client: Client) -> None:
     assert version == client.get(f"{SD}/versions/{SD_VERSION}").json()
 
 
+@pytest.mark.conformance(82)
 def test_the_vendors_client_parses_models_versions_and_account(client: Client) -> None:
     models = client.get("/models").json()["results"]
     parsed = [parse(ClientModel, one) for one in models]
@@ -150,6 +151,7 @@ def test_runs_are_counted_by_whoever_counts_them() -> None:
     assert counted.get("/models/darkroom/echo").json()["run_count"] == 7
 
 
+@pytest.mark.conformance(84)
 def test_versions_are_shown_for_a_community_model_and_hidden_for_an_official_one(
     client: Client,
 ) -> None:
@@ -192,6 +194,7 @@ def test_a_sort_order_that_is_not_offered_is_refused(client: Client, query: str)
     assert client.get(f"/models?{query}").json() == "InvalidInput"
 
 
+@pytest.mark.conformance(53)
 def test_pages_hold_25_and_lead_on_without_gap_or_repeat() -> None:
     client = Client(Catalogue(many(60)))
     pages = client.walk("/models")
@@ -216,6 +219,7 @@ def test_previous_leads_back_to_the_first_page() -> None:
     assert client.walk(third, link="previous") == client.walk("/models")[::-1]
 
 
+@pytest.mark.conformance(24)
 @pytest.mark.parametrize(
     ("ms", "text"),
     [

@@ -34,6 +34,7 @@ KONTEXT_BODY = (
 )
 
 
+@pytest.mark.conformance(11, 13, 23, 24, 25, 26)
 @pytest.mark.parametrize("prefix", ["/v1", "/replicate/v1", "/v1/v1", "/replicate/v1/v1"])
 async def test_the_first_documented_request_is_accepted_at_every_address(
     rig: Rig, prefix: str
@@ -56,6 +57,7 @@ async def test_the_first_documented_request_is_accepted_at_every_address(
     assert shown["urls"]["stream"].startswith(f"{ORIGIN}/v1/files/")
 
 
+@pytest.mark.conformance(18)
 async def test_the_second_documented_request_is_accepted_and_its_version_hidden(rig: Rig) -> None:
     path = "/replicate/v1/models/flux-kontext-apps/multi-image-kontext-pro/predictions"
     answer = await rig.client.post(path, content=KONTEXT_BODY)
@@ -73,6 +75,7 @@ async def test_a_version_may_be_named_in_three_ways(rig: Rig, version: str) -> N
     assert answer.json()["version"] == SD_VERSION
 
 
+@pytest.mark.conformance(22)
 async def test_the_input_is_echoed_as_sent_unknown_keys_too(rig: Rig) -> None:
     input_ = {"zebra": [1, {"a": None}], "image": "data:,x", "ms": 0}
 
@@ -108,6 +111,7 @@ async def test_the_callers_key_never_gets_into_the_store(rig: Rig) -> None:
     assert shown["input"] == {"image": "[redacted]", "x": ["[redacted]"]}
 
 
+@pytest.mark.conformance(29)
 async def test_waiting_answers_with_the_output_when_the_run_ends(rig: Rig) -> None:
     rig.worker.join()
     body = {"version": "darkroom/echo", "input": {"image": "data:,x"}}
@@ -144,6 +148,7 @@ async def test_a_wait_that_expires_says_starting_although_the_model_runs(rig: Ri
     assert (await rig.get(answer.json()["id"]))["status"] == "processing"
 
 
+@pytest.mark.conformance(33)
 @pytest.mark.parametrize(
     "preference", ["wait=600", "wait=2.5", "wait=0", "wait=abc", "respond-async"]
 )
@@ -158,6 +163,7 @@ async def test_odd_preferences_do_no_harm(rig: Rig, preference: str) -> None:
     assert (await creating).status_code == 201
 
 
+@pytest.mark.conformance(34)
 async def test_blocking_answers_carry_pictures_as_data_urls_where_asked(tmp_path: Path) -> None:
     async with open_rig(tmp_path, inline="auto") as rig:
         rig.worker.join()
@@ -181,6 +187,7 @@ async def test_what_finds_no_slot_waits_and_runs_in_order(rig: Rig) -> None:
     assert [job.id for job in rig.worker.jobs] == [first["id"], second["id"]]
 
 
+@pytest.mark.conformance(6, 39)
 async def test_cancel_is_final_at_once_and_stops_the_run(rig: Rig) -> None:
     rig.worker.join()
     shown = await rig.create()
@@ -254,6 +261,7 @@ async def test_another_owner_sees_nothing(rig: Rig) -> None:
     assert page.json() == {"next": None, "previous": None, "results": []}
 
 
+@pytest.mark.conformance(53, 54)
 async def test_pages_cover_everything_once_in_both_directions(rig: Rig) -> None:
     made = [(await rig.create())["id"] for _ in range(205)]
     seen: list[str] = []
@@ -276,6 +284,7 @@ async def test_pages_cover_everything_once_in_both_directions(rig: Rig) -> None:
     assert back == made[::-1][:200]
 
 
+@pytest.mark.conformance(54)
 async def test_lists_honour_times(rig: Rig) -> None:
     shown = await rig.create()
     at = str(shown["created_at"])

@@ -27,6 +27,7 @@ def stream_url(shown: dict[str, object]) -> str:
     return cast("dict[str, str]", shown["urls"])["stream"]
 
 
+@pytest.mark.conformance(70, 72)
 async def test_a_late_reader_gets_everything_and_the_stream_ends(rig: Rig) -> None:
     rig.worker.join()
     shown = await rig.create()
@@ -46,6 +47,7 @@ async def test_a_late_reader_gets_everything_and_the_stream_ends(rig: Rig) -> No
     assert events[2]["data"] == "{}"
 
 
+@pytest.mark.conformance(70)
 async def test_a_reader_resumes_after_the_last_event_it_saw(rig: Rig) -> None:
     rig.worker.join()
     shown = await rig.create(version="darkroom/echo-text", input={"prompt": "a b"})
@@ -86,6 +88,7 @@ async def test_the_name_of_an_output_is_spelled_for_a_url(rig: Rig) -> None:
     assert (await rig.client.get(told)).content == PICTURE
 
 
+@pytest.mark.conformance(72)
 async def test_a_waiting_reader_hears_events_as_they_come(rig: Rig) -> None:
     rig.worker.join()
     shown = await rig.create()
@@ -101,6 +104,7 @@ async def test_a_waiting_reader_hears_events_as_they_come(rig: Rig) -> None:
     assert events[2]["data"] == '{"reason":"error"}'
 
 
+@pytest.mark.conformance(72)
 async def test_a_canceled_prediction_ends_its_stream_with_the_reason(rig: Rig) -> None:
     shown = await rig.create()
     await rig.client.post(f"/v1/predictions/{shown['id']}/cancel")

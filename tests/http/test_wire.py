@@ -34,6 +34,7 @@ async def with_status(rig: Rig, status: Status) -> Prediction:
     return replace(await rig.predictions.get(id_, Owner("admin")), status=status)
 
 
+@pytest.mark.conformance(36)
 @pytest.mark.parametrize(
     ("status", "hidden", "shown"),
     [
@@ -51,6 +52,7 @@ async def test_aborted_is_shown_as_such_only_where_the_operator_wants_it(
     assert (await wire(rig, show_aborted=True).prediction(one, SITE)).status == shown
 
 
+@pytest.mark.conformance(31)
 async def test_a_wait_that_saw_no_end_says_starting_also_of_what_was_aborted(rig: Rig) -> None:
     one = await with_status(rig, Status.ABORTED)
     told = await wire(rig, show_aborted=True).prediction(one, SITE, timed_out=True)

@@ -11,6 +11,7 @@ DATA = bytes(range(256))
 PLAIN = base64.b64encode(DATA).decode()
 
 
+@pytest.mark.conformance(64)
 @pytest.mark.parametrize(
     "url",
     [

@@ -236,6 +236,7 @@ async def test_a_version_that_is_gone_fails_and_can_still_be_looked_at(rig: Rig)
     assert len(await rig.listed()) == 1
 
 
+@pytest.mark.conformance(36)
 async def test_a_passed_deadline_is_shown_as_canceled_and_stops_the_run(rig: Rig) -> None:
     rig.worker.join(ONE_SLOT)
     running = await rig.create_with({"Cancel-After": "5"})

@@ -40,6 +40,7 @@ MUTANTS = {
 }
 
 
+@pytest.mark.conformance(37)
 def test_every_promise_holds_whatever_happens() -> None:
     run_state_machine_as_test(Life, settings=SOUND)
 

@@ -241,6 +241,7 @@ async def test_every_acknowledged_prediction_is_there_after_kill_9(tmp_path: Pat
     assert missing == []
 
 
+@pytest.mark.conformance(23)
 def test_ids_sort_in_the_order_they_were_made() -> None:
     times = iter([5, 5, 5, 3, 6, 6])
     minter = Minter(lambda: next(times), lambda size: b"\xff" * size)

@@ -109,6 +109,7 @@ def test_a_crash_of_the_worker_runs_the_prediction_again(server: Server) -> None
     assert ended["status"] == "succeeded", ended["error"]
 
 
+@pytest.mark.conformance(39)
 def test_a_cancel_stops_a_running_picture(server: Server) -> None:
     shown = server.create(SD_VERSION, LONG_RUN)
     server.running(shown)
@@ -180,6 +181,7 @@ def test_what_was_accepted_survives_a_kill_of_the_server(tmp_path: Path) -> None
         assert str(after).replace(server.url, old) == str(before)
 
 
+@pytest.mark.conformance(36, 72)
 @pytest.mark.slow
 def test_a_run_that_outlives_its_deadline_is_canceled(server: Server) -> None:
     shown = server.create(

@@ -74,6 +74,7 @@ def test_a_fitting_input_passes(validator: CompiledValidator, changes: dict[str,
     assert faults(validator, with_input(**changes)) == []
 
 
+@pytest.mark.conformance(46, 47, 48)
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -124,6 +125,7 @@ def test_a_value_that_does_not_fit_has_one_fault(
     assert faults(validator, with_input(**changes)) == [told]
 
 
+@pytest.mark.conformance(49)
 @pytest.mark.parametrize(
     "image",
     [
@@ -151,6 +153,7 @@ def test_a_missing_input_is_told_of_its_parent(validator: CompiledValidator) -> 
     ]
 
 
+@pytest.mark.conformance(50)
 def test_every_fault_is_told_at_once_and_in_order(validator: CompiledValidator) -> None:
     body: Json = {
         "colour": 1,

@@ -89,6 +89,7 @@ async def test_more_files_than_are_taken_fail_the_run(tmp_path: Path) -> None:
         assert large.end.error == "the model gave a file larger than 64 MiB, which is the limit"
 
 
+@pytest.mark.conformance(22)
 async def test_defaults_are_filled_and_unknown_inputs_dropped(tmp_path: Path) -> None:
     fields = (
         FieldSpec(name="steps", type="integer", default=20),
@@ -105,6 +106,7 @@ async def test_defaults_are_filled_and_unknown_inputs_dropped(tmp_path: Path) ->
         assert shown(heard)["files"] == {"image": ["image/png", len(PNG)]}
 
 
+@pytest.mark.conformance(64)
 async def test_files_come_from_the_store_and_from_addresses(tmp_path: Path) -> None:
     fields = tuple(FieldSpec(name=name, type="file") for name in ("kept", "far", "inline"))
     async with rig(tmp_path) as here:
