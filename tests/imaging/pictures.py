@@ -52,3 +52,38 @@ def swapped_profile() -> bytes:
     renamed = data.replace("sRGB".encode("utf-16-be"), "Swap".encode("utf-16-be"))
     swapped = renamed.replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ")
     return swapped.replace(b"????", b"gXYZ")
+
+
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2))
+
+
+def interlaced(picture: Image.Image) -> bytes:
+    """*picture* as an interlaced RGB PNG, which Pillow reads and does not write.
+
+    Source: PNG 8.2, the seven passes of Adam7.
+    """
+    rows = b""
+    for left, top, across, down in (*_ADAM7, (0, 1, 1, 2)):
+        for y in range(top, picture.height, down):
+            row = [picture.getpixel((x, y)) for x in range(left, picture.width, across)]
+            rows += b"\0" + bytes(part for one in row if isinstance(one, tuple) for part in one)
+    head = struct.pack(">IIBBBBB", *picture.size, 8, 2, 0, 0, 1)
+    body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def cmyk_jpeg(ink: tuple[int, int, int, int], *, adobe: int | None = 0) -> bytes:
+    """A JPEG of one colour in four inks, stored inverted as Adobe's programs do.
+
+    Args:
+        ink: cyan, magenta, yellow, black in 0 to 255.
+        adobe: the transform that Adobe's marker tells: 0 for CMYK as it is, 2 for YCCK; None
+            leaves the marker out.
+    """
+    data = bytearray(encoded(Image.new("CMYK", (16, 16), ink), "JPEG", quality=100, subsampling=0))
+    begin = data.index(b"Adobe") - 4
+    if adobe is None:
+        del data[begin : begin + 16]
+    else:
+        data[begin + 15] = adobe
+    return bytes(data)

@@ -83,7 +83,7 @@ def resumed_at(response: httpcore2.Response, have: int) -> int:
         return 0
     _must_be_plain(response, 206)
     match = _CONTENT_RANGE.fullmatch(_header(response, b"content-range") or "")
-    if not match or match[1] is None or int(match[1]) != have:
+    if not match or match[1] != str(have):  # as text: a number may have thousands of digits
         raise AnswerUnusable("it sent another part of the file than was asked for", status=206)
     return have
 
@@ -103,11 +103,17 @@ def length(response: httpcore2.Response) -> int | None:
 def _must_be_plain(response: httpcore2.Response, status: int) -> None:
     if response.status != status:
         raise AnswerUnusable(f"it answered HTTP {response.status}", status=response.status)
-    coding = _header(response, b"content-encoding") or "identity"
-    if coding.strip().lower() != "identity":
+    if any(coding.strip().lower() != "identity" for coding in _codings(response)):
         raise AnswerUnusable("it is sent compressed, which is not accepted", status=status)
 
 
+def _codings(response: httpcore2.Response) -> list[str]:
+    return ",".join(_headers(response, b"content-encoding") or ["identity"]).split(",")
+
+
 def _header(response: httpcore2.Response, name: bytes) -> str | None:
-    values = [value for key, value in response.headers if key.lower() == name]
-    return values[0].decode("latin-1") if values else None
+    return next(iter(_headers(response, name)), None)
+
+
+def _headers(response: httpcore2.Response, name: bytes) -> list[str]:
+    return [value.decode("latin-1") for key, value in response.headers if key.lower() == name]

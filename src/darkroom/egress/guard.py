@@ -9,7 +9,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import cast
 
 import httpcore2
@@ -18,11 +18,15 @@ from ssrfguard import DEFAULT_DENIED
 
 from darkroom.domain.errors import EgressDenied
 from darkroom.egress.allow import DEFAULT_PORTS, Address, AllowList, literal
+from darkroom.egress.handshake import ClosingStream
 
 DNS_SECONDS = 5.0
 CONNECT_SECONDS = 5.0
 MOST_DIALLED = 4
 _ISATAP = frozenset({0x00005EFE, 0x02005EFE})
+_CARRIERS = tuple(map(IPv6Network, ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96")))
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+_HOST_OF_AZURE = IPv4Address("168.63.129.16")
 
 Resolver = Callable[[str], Sequence[str]]
 """From a host name to the addresses it has now, as text; called in a thread."""
@@ -41,14 +45,28 @@ def resolve_by_system(host: str) -> Sequence[str]:
 def is_public(address: Address) -> bool:
     """Whether anyone on the internet may be meant by *address*.
 
-    IPv6 forms that carry an IPv4 address are judged by that one. ISATAP interface identifiers
-    (RFC 5214 section 6.1) are unwrapped here, because the table does not know them.
+    The table judges first. Added to it are Azure's address of the machine below, which is public
+    only by its number; whatever of IPv6 nobody has been given yet; and the forms that carry an
+    IPv4 address, which are judged by that one.
+
+    Source: RFC 4291 sections 2.4 and 2.5.5, RFC 2765 section 2.1 (translated), RFC 6052 section
+    2.1, RFC 3056, RFC 4380 and RFC 5214 section 6.1 (ISATAP).
     """
-    if DEFAULT_DENIED.classify(address).blocked:
+    if DEFAULT_DENIED.classify(address).blocked or address == _HOST_OF_AZURE:
         return False
-    if isinstance(address, IPv4Address) or int(address) >> 32 & 0xFFFFFFFF not in _ISATAP:
+    if isinstance(address, IPv4Address):
         return True
-    return is_public(IPv4Address(int(address) & 0xFFFFFFFF))
+    carried = _carried(address)
+    return address in _GLOBAL_UNICAST if carried is None else is_public(carried)
+
+
+def _carried(address: IPv6Address) -> IPv4Address | None:
+    if address.teredo:
+        return address.teredo[1]
+    is_isatap = int(address) >> 32 & 0xFFFFFFFF in _ISATAP
+    if is_isatap or any(address in carrier for carrier in _CARRIERS):
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.sixtofour
 
 
 class GuardedBackend(httpcore2.AsyncNetworkBackend):
@@ -58,13 +76,20 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         allow: what may be reached beyond public addresses on ports 80 and 443.
         resolve: blocking; runs in *threads*.
         threads: where names are looked up; a lookup that hangs holds one of them.
+        network: what dials the judged addresses.
     """
 
-    def __init__(self, allow: AllowList, resolve: Resolver, threads: Executor) -> None:
+    def __init__(
+        self,
+        allow: AllowList,
+        resolve: Resolver,
+        threads: Executor,
+        network: httpcore2.AsyncNetworkBackend | None = None,
+    ) -> None:
         self._allow = allow
         self._resolve = resolve
         self._threads = threads
-        self._network = cast("httpcore2.AsyncNetworkBackend", httpcore2.AnyIOBackend())
+        self._network = network or cast("httpcore2.AsyncNetworkBackend", httpcore2.AnyIOBackend())
 
     async def connect_tcp(
         self,
@@ -85,8 +110,10 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         trouble: Exception | None = None
         for address in addresses:
             try:
-                return await self._network.connect_tcp(
-                    str(address), port, share, local_address, socket_options
+                return ClosingStream(
+                    await self._network.connect_tcp(
+                        str(address), port, share, local_address, socket_options
+                    )
                 )
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 trouble = error

@@ -5,8 +5,8 @@ does not need, says that it is ready, receives two descriptors (the picture, and
 pixels), writes raw RGB rows into the second one and answers with a verdict.
 
 The child writes the rows itself because the parent would otherwise copy up to 150 MB through its
-event loop. RLIMIT_FSIZE then bounds what the file can grow to, and a descriptor limit of five
-makes opening anything else impossible.
+event loop. RLIMIT_FSIZE then bounds what the file can grow to. Once it holds the picture it can
+open nothing else; see `darkroom.imaging.confine`.
 """
 
 import ctypes
@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from struct import error as StructError  # noqa: N812
-from typing import Final
+from typing import Final, cast
 from zlib import error as ZlibError  # noqa: N812
 
 from PIL import (
@@ -32,6 +32,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from darkroom.imaging.confine import confine
 from darkroom.imaging.headers import Header, is_whole, read_header
 from darkroom.imaging.verdict import GO, LARGEST_SIDE, READY, REPLY, SMALLEST_SIDE, Verdict
 
@@ -45,6 +46,7 @@ DESCRIPTORS: Final = 5  # 0 to 2, the picture, the pixels
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _ORIENTATION = 0x0112
+_PNG_DEPTH_AT = 24
 _UPRIGHT: Mapping[int, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -86,8 +88,10 @@ def main(words: list[str]) -> None:
     if order != GO or len(descriptors) != 2:
         return
     picture, pixels = descriptors
+    data = os.pread(picture, os.fstat(picture).st_size, 0)
+    confine()
     try:
-        size = decode(os.pread(picture, os.fstat(picture).st_size, 0), pixels, most)
+        size = decode(data, pixels, most)
         reply = (int(Verdict.DECODED), *size)
     except Unfit as error:
         reply = error.reply
@@ -107,11 +111,13 @@ def decode(data: bytes, pixels: int, most: int) -> tuple[int, int]:
     try:
         with Image.open(BytesIO(data), formats=FORMATS) as opened:
             _check_size(*opened.size, most)
+            if header.format == "PNG":
+                _match_depth(opened, depth=data[_PNG_DEPTH_AT])
             return _write(_upright(opened), pixels)
     except MemoryError as error:
         raise Unfit(Verdict.TOO_GREEDY, header.width, header.height) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise Unfit(Verdict.TOO_MANY_PIXELS, header.width, header.height) from error
+        raise Unfit(Verdict.TOO_GREEDY) from error  # its header was modest: a later one is not
     except _DAMAGE as error:
         raise Unfit(_why(data, header)) from error
 
@@ -140,6 +146,25 @@ def _upright(opened: Image.Image) -> Image.Image:
     return opened if turn is None else opened.transpose(turn)
 
 
+def _match_depth(opened: Image.Image, *, depth: int) -> None:
+    """Bring the one transparent colour of a PNG to the eight bits that are kept of each sample.
+
+    Pillow leaves it in the samples of the file, where it meets no pixel.
+    """
+    told = opened.info.get("transparency")
+    if depth in {1, 8} or opened.mode == "P":
+        return
+    if isinstance(told, int):
+        opened.info["transparency"] = _in_eight_bits(told, depth)
+    elif isinstance(told, tuple):
+        samples = cast("tuple[int, ...]", told)
+        opened.info["transparency"] = tuple(_in_eight_bits(one, depth) for one in samples)
+
+
+def _in_eight_bits(sample: int, depth: int) -> int:
+    return sample >> 8 if depth == 16 else sample * 255 // (2**depth - 1)
+
+
 def _write(picture: Image.Image, pixels: int) -> tuple[int, int]:
     width, height = picture.size
     to_srgb = _to_srgb(picture)
@@ -156,7 +181,7 @@ def _write(picture: Image.Image, pixels: int) -> tuple[int, int]:
 def _flat(strip: Image.Image, to_srgb: Strip, *, clear: bool) -> Image.Image:
     if not clear:
         return to_srgb(strip)
-    layered = strip.convert("RGBA")
+    layered = _eight_bits(strip).convert("RGBA")
     white = Image.new("RGB", strip.size, (255, 255, 255))
     white.paste(to_srgb(layered.convert("RGB")), mask=layered.getchannel("A"))
     return white
@@ -185,9 +210,14 @@ def _colour_mode(picture: Image.Image) -> str | None:
 
 
 def _plain(strip: Image.Image) -> Image.Image:
-    if strip.mode.startswith("I;16"):
-        strip = strip.point(lambda value: value * (1 / 256)).convert("L")
+    strip = _eight_bits(strip)
     return strip if strip.mode == "RGB" else strip.convert("RGB")
+
+
+def _eight_bits(strip: Image.Image) -> Image.Image:
+    if strip.mode.startswith("I;16"):
+        return strip.point(lambda value: value * (1 / 256)).convert("L")
+    return strip
 
 
 def _die_with(parent: int) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -20,6 +21,7 @@ from darkroom.protocol.messages import Pixels
 USUAL_PIXELS = 50_000_000
 _CHANNELS = 3
 _TRACEBACK_EXIT = 1
+_GRACE_SECONDS = 1.0
 _NO_START = "the picture could not be decoded: the decoding process does not start"
 
 
@@ -54,9 +56,13 @@ class _Child:
         """Hand it its two descriptors; raises OSError if it is dead."""
         socket.send_fds(self.channel, [GO], [picture, pixels])
 
-    async def end(self) -> int:
-        """Kill it and return its exit status, negative for a signal."""
+    async def end(self, *, grace_seconds: float = 0.0) -> int:
+        """Kill it, after a while to end by itself; its exit status, negative for a signal."""
         self.channel.close()
+        if grace_seconds:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(grace_seconds):
+                    await self.process.wait()
         if self.process.returncode is None:
             self.process.kill()
         return await self.process.wait()
@@ -157,14 +163,16 @@ class DecoderPool(PictureDecoder):
         return child
 
     async def _answer(self, child: _Child) -> tuple[Verdict, int, int]:
-        reply = b""
+        reply, grace = b"", 0.0
         try:
             async with asyncio.timeout(self._limits.wall_seconds):
                 reply = await _received(child.channel, REPLY.size)
-        except (OSError, EOFError):
-            pass  # its exit status says why
+        except (EOFError, ConnectionError):
+            grace = _GRACE_SECONDS  # it is ending, and its own exit status says why
+        except TimeoutError:
+            pass
         finally:
-            status = await child.end()
+            status = await child.end(grace_seconds=grace)
         if not reply:
             greedy = status != _TRACEBACK_EXIT
             return (Verdict.TOO_GREEDY if greedy else Verdict.DAMAGED), 0, 0
