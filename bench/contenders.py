@@ -70,6 +70,7 @@ def darkroom_recipe(name: str = "darkroom", **settings: str) -> Recipe:
         "DARKROOM_DATA_DIR": "{scratch}/data",
         "DARKROOM_BOOTSTRAP_KEY": KEY,
         "DARKROOM_WEIGHTS": "tiny",
+        "DARKROOM_RATE_LIMIT": "0",
         **settings,
     }
     return Recipe(

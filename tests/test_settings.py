@@ -208,3 +208,18 @@ def test_a_named_file_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("DARKROOM_CONFIG", "missing.yaml")
     with pytest.raises(InvalidSetting, match=r"missing\.yaml: cannot be read"):
         load({})
+
+
+@pytest.mark.parametrize("written", ["retention: 90s", "retention: 0", 'retention: "0"'])
+def test_a_time_is_kept_as_it_was_written(written: str, folder: Path) -> None:
+    (folder / "darkroom.yaml").write_text(written)
+    assert load({}).retention == written.split()[1].strip('"')
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("retention", "a day"), ("retention", "-1h"), ("upload_retention", "0"), ("retention", "90")],
+)
+def test_a_time_that_is_none_is_refused(name: str, value: str) -> None:
+    with pytest.raises(InvalidSetting, match=f"{name}: must be a time such as 90s"):
+        load({name: value})

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, cast
 from urllib.parse import SplitResult, urlsplit
 
 import yaml
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -23,6 +23,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from darkroom.domain import durations
 from darkroom.domain.errors import InvalidSetting
 from darkroom.domain.model import Json
 
@@ -58,7 +59,7 @@ class Settings(BaseSettings):
     )
     egress_allow: CommaSeparated = Field(
         (),
-        description="Hosts, host:port or CIDRs that inputs may reach although they are private.",
+        description="Hosts, host:port or CIDRs that inputs and webhooks may reach though private.",
     )
     allowed_hosts: CommaSeparated = Field(
         (), description="Names accepted in the Host header, beside addresses and localhost."
@@ -112,6 +113,43 @@ class Settings(BaseSettings):
     fsync_files: bool = Field(
         default=False, description="Flush every file to disk before a run counts as ended."
     )
+    retention: str = Field(
+        "24h",
+        description="How long inputs, outputs, logs and files are kept after a prediction's end; "
+        "0 keeps them for ever.",
+    )
+    upload_retention: str = Field(
+        "24h", description="How long a file that a client uploads is kept."
+    )
+    openai_model: str | None = Field(
+        None, description="What runs on /v1/images/… where a request names no model."
+    )
+    openai_wait_seconds: float = Field(
+        590.0,
+        gt=0,
+        description="How long an answer of /v1/images/… is held; OpenAI's clients wait 600 s.",
+    )
+    rate_limit: int = Field(
+        600,
+        ge=0,
+        description="Creations a minute and key, other calls five times as many; 0 limits nothing.",
+    )
+    queue_limit: int = Field(
+        0, ge=0, description="Predictions of one owner that have not ended; 0 for any number."
+    )
+    stream_limit: int = Field(
+        2000, ge=0, description="Open streams of one owner's predictions; 0 for any number."
+    )
+    wrong_key_limit: int = Field(
+        30, ge=0, description="Wrong keys a minute from one address; 0 for any number."
+    )
+    adopt_orphans: bool = Field(
+        default=True,
+        description="Answer a request whose first answer got lost with what that one has made.",
+    )
+    min_free_bytes: int = Field(
+        2**30, ge=0, description="With less free on the disk no prediction is taken; 0 never minds."
+    )
     models: Mapping[str, Mapping[str, object]] = Field(
         default_factory=dict[str, Mapping[str, object]],
         description="Models of your own, by owner/name; see darkroom.example.yaml.",
@@ -129,6 +167,19 @@ class Settings(BaseSettings):
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 16:
             raise ValueError("must be 16 characters or longer")
+        return value
+
+    @field_validator("retention", "upload_retention", mode="before")
+    @classmethod
+    def _zero_as_text(cls, value: object) -> object:
+        return "0" if value == 0 and isinstance(value, int | float) else value
+
+    @field_validator("retention", "upload_retention")
+    @classmethod
+    def _a_span(cls, value: str, info: ValidationInfo) -> str:
+        endless = value == "0" and info.field_name == "retention"
+        if not endless and durations.milliseconds(value) is None:
+            raise ValueError("must be a time such as 90s, 15m, 12h or 30d")
         return value
 
     @field_validator("public_url")

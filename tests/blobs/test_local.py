@@ -1,6 +1,7 @@
 """The local folder keeps what it was given, shows nothing half, and says why it cannot."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,6 +11,10 @@ from darkroom.blobs.local import PIECE_BYTES, LocalBlobs, location
 from darkroom.domain.errors import FileMissing, FilesUnavailable
 
 KEY = "predictions/01h2xcejqtf2nbrexx3vqjhp41/1/0"
+
+
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 @pytest.fixture
@@ -93,3 +98,65 @@ async def test_what_is_no_key_is_refused(blobs: LocalBlobs, key: str) -> None:
 
 def test_files_of_one_prediction_lie_in_one_of_many_folders() -> None:
     assert location(KEY) == "predictions/41/01h2xcejqtf2nbrexx3vqjhp41+1+0"
+
+
+async def test_a_file_written_piece_by_piece_shows_only_when_it_is_whole(
+    blobs: LocalBlobs, tmp_path: Path
+) -> None:
+    writer = blobs.writer(KEY)
+    for piece in (b"first ", b"second"):
+        await writer.add(piece)
+    with pytest.raises(FileMissing):
+        await blobs.get(KEY)
+    digests = await writer.finish()
+    await writer.abandon()
+
+    assert await blobs.get(KEY) == b"first second"
+    assert digests.size_bytes == 12
+    assert digests.sha256 == hashlib.sha256(b"first second").hexdigest()
+    assert digests.md5 == hashlib.md5(b"first second", usedforsecurity=False).hexdigest()
+    assert len(files_in(tmp_path)) == 1
+
+
+async def test_an_empty_file_may_be_written(blobs: LocalBlobs) -> None:
+    assert (await blobs.writer(KEY).finish()).size_bytes == 0
+    assert await blobs.get(KEY) == b""
+
+
+async def test_a_file_given_up_leaves_nothing(blobs: LocalBlobs, tmp_path: Path) -> None:
+    writer = blobs.writer(KEY)
+    await writer.add(b"data")
+    await writer.abandon()
+    await writer.add(b"a piece that was on its way")
+
+    assert files_in(tmp_path) == []
+
+
+async def test_of_two_who_write_a_key_the_first_to_finish_wins(blobs: LocalBlobs) -> None:
+    first, second = blobs.writer(KEY), blobs.writer(KEY)
+    await second.add(b"second")
+    await first.add(b"first")
+    await first.finish()
+    await second.finish()
+
+    assert await blobs.get(KEY) == b"first"
+
+
+async def test_a_folder_that_takes_no_pieces_is_told(blobs: LocalBlobs, tmp_path: Path) -> None:
+    (tmp_path / "files" / "predictions").write_bytes(b"in the way")
+    with pytest.raises(FilesUnavailable, match="Not a directory"):
+        await blobs.writer(KEY).add(b"data")
+
+
+async def test_everything_under_a_prefix_is_deleted_and_nothing_beside_it(
+    blobs: LocalBlobs, tmp_path: Path
+) -> None:
+    own, longer = "predictions/a41", "predictions/aa41"  # both lie in one folder
+    for key in (f"{own}/1/0", f"{own}/0/12", f"{longer}/1/0"):
+        await blobs.put(key, b"data")
+    await blobs.writer(f"{own}/2/0").add(b"half")
+    await blobs.delete_under(own)
+
+    assert await blobs.get(f"{longer}/1/0") == b"data"
+    assert len(files_in(tmp_path)) == 1
+    await blobs.delete_under("predictions/nobody")

@@ -49,3 +49,12 @@ async def test_tiny_weights_are_well_and_nothing_is_said_of_downloads(tmp_path: 
     assert {one.level for one in models} == {Level.OK}
     assert sum("pictures are noise" in one.line for one in models) == 3
     assert await found(tmp_path, "weights", weights="tiny") == []
+
+
+async def test_a_disk_on_which_no_prediction_would_be_taken_is_a_failure(tmp_path: Path) -> None:
+    [plenty] = await found(tmp_path, "disk", weights="tiny", min_free_bytes="0")
+    [little] = await found(tmp_path, "disk", weights="tiny", min_free_bytes=str(2**60))
+
+    assert plenty.level is not Level.FAIL
+    assert little.level is Level.FAIL
+    assert "DARKROOM_MIN_FREE_BYTES" in little.remedy

@@ -95,10 +95,8 @@ async def test_an_idle_stream_sends_comments_and_no_events(
 async def opened(rig: Rig, url: str) -> AsyncIterator[bytes]:
     """What the stream at *url* sends, piece by piece as it is sent."""
     routes = stream.StreamRoutes(predictions=rig.predictions, capabilities=rig.capabilities)
-    token = {"token": url.rpartition("/")[2]}
-    answer = await routes.follow(
-        Request({"type": "http", "headers": [], "path_params": token, "darkroom.site": SITE})
-    )
+    request = Request({"type": "http", "headers": [], "darkroom.site": SITE})
+    answer = await routes.follow(request, url.rpartition("/")[2])
     assert isinstance(answer, StreamingResponse)
     return cast("AsyncIterator[bytes]", aiter(answer.body_iterator))
 

@@ -132,7 +132,7 @@ def test_an_operation_says_its_answers_and_its_path_parameters(
 def test_only_capability_and_public_addresses_go_without_a_key(
     where: str, operation: Object, item: Object
 ) -> None:
-    api = "servers" not in item
+    api = "servers" not in item or contract.mount(item) == "/api"
     assert ("security" not in operation) == api
     assert ("401" in obj(operation["responses"])) == api, where
 
@@ -158,7 +158,7 @@ def test_what_is_sent_is_the_document_without_spaces() -> None:
 def test_operations_are_told_where_they_are_mounted() -> None:
     told = described.operations()
     assert ("POST", "/v1/predictions") in told
-    assert ("GET", "/v1/files/{token}") in told
+    assert ("GET", "/v1/files/{id}") in told
     assert ("GET", "/files/{token}/{name}") in told
     assert ("GET", "/p/{prediction_id}") in told
     assert len(told) == len(OPERATIONS)

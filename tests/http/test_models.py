@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import cast
 
 import httpx2
 import pytest
@@ -13,16 +13,20 @@ from replicate.version import Version as ClientVersion
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
+from tests.support.vendor import parse
 
+from darkroom.compose.hardware import CPU
 from darkroom.domain.errors import InvalidInput, NotFound
 from darkroom.domain.ids import Owner, VersionId
 from darkroom.domain.model import Model
 from darkroom.domain.prediction import Milliseconds
+from darkroom.http.account import AccountRoutes
 from darkroom.http.answers import Caller, Site
-from darkroom.http.models import ModelRoutes, RunCount
+from darkroom.http.model_wire import ModelWire, RunCount
+from darkroom.http.models import ModelRoutes
 from darkroom.http.times import iso
 from darkroom.service.catalogue import Catalogue, load_catalogue
 
@@ -33,15 +37,12 @@ SD_VERSION = "15a3689ee13b0d2616e98820eca31d4c3abcd36672df6afce5cb6feb1d66087d"
 MULTI = "/models/flux-kontext-apps/multi-image-kontext-pro"
 
 
-Parsed = TypeVar("Parsed")
-
-
 class Edge:
     """Stands where the real edge stands: tells the routes their site and caller."""
 
-    def __init__(self, routes: ModelRoutes) -> None:
+    def __init__(self, routes: list[Route]) -> None:
         self._app = Starlette(
-            routes=[Mount(PREFIX, routes=routes.routes())],
+            routes=[Mount(PREFIX, routes=routes)],
             exception_handlers={NotFound: _refused, InvalidInput: _refused},
         )
 
@@ -59,7 +60,11 @@ class Client:
     """The routes of one catalogue, asked by path below the prefix or by absolute URL."""
 
     def __init__(self, catalogue: Catalogue, run_count: RunCount | None = None) -> None:
-        routes = ModelRoutes(catalogue, run_count) if run_count else ModelRoutes(catalogue)
+        wire = ModelWire(run_count or (lambda _: 0))
+        routes = [
+            *ModelRoutes(catalogue=catalogue, wire=wire).routes(),
+            *AccountRoutes(hardware=[CPU]).routes(),
+        ]
         self._client = TestClient(Edge(routes), base_url=ORIGIN)
 
     def get(self, path: str) -> httpx2.Response:
@@ -81,26 +86,16 @@ def client() -> Client:
     return Client(load_catalogue({}))
 
 
-def parse(into: type[Parsed], data: object) -> Parsed:
-    """Read an answer as the vendor's client reads it."""
-    return cast("type[Any]", into).parse_obj(data)
-
-
 def many(count: int) -> Sequence[Model]:
     """Models `m000`, `m001` …, each a second younger than the one before; the last two twins."""
     one = load_catalogue({}).model("darkroom", "echo")
-    return [
-        replace(
-            one,
-            name=f"m{n:03}",
-            latest=replace(
-                one.latest,
-                id=VersionId(f"{n:064x}"),
-                created_at=Milliseconds(min(n, count - 2) * 1000),
-            ),
-        )
-        for n in range(count)
-    ]
+
+    def made(n: int) -> Model:
+        at = Milliseconds(min(n, count - 2) * 1000)
+        version = replace(one.latest, id=VersionId(f"{n:064x}"), created_at=at)
+        return replace(one, name=f"m{n:03}", created_at=at, versions=[version])
+
+    return [made(n) for n in range(count)]
 
 
 def test_the_models_are_one_page_with_the_documented_ones_first(client: Client) -> None:
@@ -125,6 +120,7 @@ def test_a_model_has_every_documented_key(client: Client) -> None:
         "github_url": "https://github.com/replicate/cog-stable-diffusion-img2img",
         "paper_url": "https://arxiv.org/abs/2112.10752",
         "license_url": "https://github.com/Stability-AI/stablediffusion/blob/main/LICENSE-MODEL",
+        "weights_url": None,
         "run_count": 0,
         "cover_image_url": None,
         "default_example": None,

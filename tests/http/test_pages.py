@@ -350,7 +350,8 @@ async def test_the_front_page_names_address_key_and_models() -> None:
         output=OutputKind.FILE,
         created_at=Milliseconds(0),
     )
-    echo = Model(owner="darkroom", name="echo", description="<i>", official=False, latest=version)
+    echo = Model(owner="darkroom", name="echo", description="<i>", official=False,
+                 versions=[version], created_at=version.created_at)  # fmt: skip
     text = await front([echo])
     assert f"{ORIGIN}/v1" in text
     assert "darkroom keys create --owner NAME" in text

@@ -17,7 +17,9 @@ SITE = Site(ORIGIN, "/v1")
 
 
 def wire(rig: Rig, *, show_aborted: bool) -> Wire:
-    own = OwnFiles(store=rig.store, attempts=rig.store, capabilities=rig.capabilities)
+    own = OwnFiles(
+        store=rig.store, attempts=rig.store, capabilities=rig.capabilities, uploads=rig.uploads
+    )
     return Wire(
         capabilities=rig.capabilities,
         catalogue=load_catalogue({}),

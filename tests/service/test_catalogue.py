@@ -11,7 +11,18 @@ import pytest
 import yaml
 
 from darkroom.domain.errors import InvalidSetting, NotFound, VersionNotRunnable
-from darkroom.domain.model import FieldType, InputField, Json, OutputKind
+from darkroom.domain.ids import Owner, VersionId
+from darkroom.domain.model import (
+    FieldType,
+    InputField,
+    Json,
+    Model,
+    Origin,
+    OutputKind,
+    Version,
+    Visibility,
+)
+from darkroom.domain.prediction import Milliseconds
 from darkroom.service.catalogue import Catalogue, load_catalogue, to_spec
 from darkroom.service.entries import version_digest
 from darkroom.settings import Settings
@@ -273,3 +284,84 @@ def test_the_models_of_the_example_file_load_once_the_block_is_no_comment() -> N
     catalogue = load_catalogue(written["models"])
     assert catalogue.resolve("acme/portraits")[1].config["revision"] == "main"
     assert catalogue.resolve(DEV)[1].config["family"] == "flux2-klein"
+
+
+# ── what changes ────────────────────────────────────────────────────────────────────────────
+
+
+def greeter(**changes: object) -> Model:
+    echo = load_catalogue({}).model("darkroom", "echo-text")
+    empty = replace(echo, owner="ada", name="greeter", versions=(), origin=Origin.MADE)
+    return replace(empty, **changes)
+
+
+def one_of(model: str, digit: str, at: int) -> Version:
+    base = load_catalogue({}).resolve("darkroom/echo-text")[1]
+    return replace(base, id=VersionId(digit * 64), model=model, created_at=Milliseconds(at),
+                   trainer=None)  # fmt: skip
+
+
+def test_a_renamed_entry_has_a_trainer_of_its_own() -> None:
+    shipped = load_catalogue({}).resolve("darkroom/echo-text")[1]
+    own = load_catalogue({"acme/say": {"runner": "echo-text"}}).resolve("acme/say")[1]
+    assert shipped.trainer is not None
+    assert own.trainer is not None
+    assert (own.trainer.kind, own.trainer.base) == ("echo-text-trainer", own.id)
+    assert shipped.trainer.base == shipped.id
+    assert own.trainer.id != shipped.trainer.id
+
+
+def test_a_trainer_is_known_by_its_id_and_cannot_be_asked_for() -> None:
+    catalogue = load_catalogue({})
+    trainer = catalogue.resolve("darkroom/echo-text")[1].trainer
+    assert trainer is not None
+    assert catalogue.version(trainer.id)[1] is trainer
+    with pytest.raises(VersionNotRunnable):
+        catalogue.resolve(trainer.id)
+
+
+def test_a_name_runs_the_newest_version_and_a_retired_one_is_only_remembered() -> None:
+    catalogue = load_catalogue({})
+    catalogue.put(greeter())
+    with pytest.raises(VersionNotRunnable):
+        catalogue.resolve("ada/greeter")
+    old, new = one_of("ada/greeter", "a", 1), one_of("ada/greeter", "b", 2)
+    for version in (new, old, new):
+        catalogue.add_version(version)
+    assert catalogue.model("ada", "greeter").versions == [new, old]
+    assert catalogue.resolve("ada/greeter")[1] == new
+
+    catalogue.retire(new.id)
+    assert catalogue.resolve("ada/greeter")[1] == old
+    assert catalogue.version(new.id)[1] == new
+    with pytest.raises(VersionNotRunnable):
+        catalogue.resolve(new.id)
+    catalogue.add_version(new)  # as at every start, before it is retired again
+    assert catalogue.model("ada", "greeter").versions == [old]
+
+
+def test_a_version_whose_model_is_gone_is_remembered() -> None:
+    catalogue = load_catalogue({})
+    lost = one_of("ada/greeter", "a", 1)
+    catalogue.add_version(lost)
+    catalogue.retire(lost.id)
+    model, version = catalogue.version(lost.id)
+    assert (model.path, version) == ("ada/greeter", lost)
+    assert not catalogue.holds("ada/greeter")
+
+
+def test_a_private_model_is_its_owners_alone() -> None:
+    catalogue = load_catalogue({})
+    version = one_of("ada/greeter", "a", 1)
+    catalogue.put(greeter(visibility=Visibility.PRIVATE, versions=[version]))
+    ada, bob = Owner("ada"), Owner("bob")
+    for text in ("ada/greeter", version.id, f"ada/greeter:{version.id}"):
+        assert catalogue.resolve(text, caller=ada)[1] == version
+        for other in (bob, None):
+            with pytest.raises(VersionNotRunnable):
+                catalogue.resolve(text, caller=other)
+    for other in (bob, None):
+        with pytest.raises(NotFound):
+            catalogue.model("ada", "greeter", caller=other)
+        assert "ada/greeter" not in [one.path for one in catalogue.models(other)]
+    assert "ada/greeter" in [one.path for one in catalogue.models(ada)]

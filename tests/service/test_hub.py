@@ -77,3 +77,12 @@ async def test_nobody_hears_of_it_after_the_block() -> None:
     hub.publish(ENDED)
 
     assert subscription.latest is None
+
+
+async def test_a_listener_hears_of_every_prediction() -> None:
+    hub, heard = Hub(), list[Prediction]()
+    hub.listen(heard.append)
+    hub.publish(RUNNING)
+    hub.publish(ENDED)
+
+    assert heard == [RUNNING, ENDED]

@@ -177,6 +177,22 @@ PLANS: list[tuple[str, Parameters, str]] = [
     ("items", {"id": "p"}, "sqlite_autoindex_items"),
     ("live_attempts", {}, "attempts_one_live"),
     ("expire", {"most": 1}, "predictions_deadline"),
+    (
+        "delete_model",
+        {"owner": "a", "name": "n", "path": "a/n"},
+        "trained_versions_model",
+    ),
+    ("idempotency_key", {"owner": "a", "key": "k"}, "sqlite_autoindex_idempotency_keys"),
+    ("recent_requests", {"since": "p", "most": 1}, "sqlite_autoindex_predictions"),
+    ("forget_requests", {"since": "p"}, "sqlite_autoindex_predictions"),
+    ("unended", {}, "predictions_ready"),
+    ("removable", {"keep_ms": 1, "most": 1}, "predictions_removable"),
+    ("upload", {"id": "u"}, "sqlite_autoindex_uploads"),
+    ("uploads_down", {"owner": "a", "edge": "~", "size": 9}, "uploads_owner"),
+    ("uploads_up", {"owner": "a", "edge": "", "size": 9}, "uploads_owner"),
+    ("expired_uploads", {"most": 1}, "uploads_expiry"),
+    ("forget_idempotency_keys", {"keep_ms": 1}, "idempotency_keys_age"),
+    ("empty_answers", {"id": "p"}, "sqlite_autoindex_delivery_tries"),
 ]
 
 

@@ -47,6 +47,8 @@ class Server:
             "DARKROOM_BOOTSTRAP_KEY": KEY,
             "DARKROOM_WEIGHTS": "tiny",
             "DARKROOM_PORT": "0",
+            "DARKROOM_RATE_LIMIT": "0",
+            "DARKROOM_WRONG_KEY_LIMIT": "0",
             **{f"DARKROOM_{name.upper()}": value for name, value in settings.items()},
         }
         self.url = ""

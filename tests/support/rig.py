@@ -11,12 +11,18 @@ from typing import cast
 
 import httpx2
 from starlette.routing import BaseRoute
+from tests.support.limits import NO_LIMITS, Limits
 
 from darkroom.blobs.local import LocalBlobs
 from darkroom.compose.clock import SystemClock
+from darkroom.compose.hardware import CPU
+from darkroom.compose.models import make_models
 from darkroom.domain.ids import Minter
+from darkroom.egress.webhooks import GuardedPoster
 from darkroom.http.app import Manner, Parts, create_app, routes
+from darkroom.http.webhooks import WebhookBodies
 from darkroom.http.wire import Wire
+from darkroom.ports.webhooks import Poster
 from darkroom.protocol.messages import (
     PROTOCOL,
     Ended,
@@ -30,20 +36,30 @@ from darkroom.protocol.messages import (
 )
 from darkroom.service.capabilities import Capabilities
 from darkroom.service.catalogue import load_catalogue
+from darkroom.service.deliveries import Deliveries
 from darkroom.service.dispatch import Dispatcher
 from darkroom.service.hub import Hub
 from darkroom.service.keys import Keys
+from darkroom.service.limits import Room, Streams
 from darkroom.service.own_files import OwnFiles
 from darkroom.service.predictions import Predictions
+from darkroom.service.retention import Retention
 from darkroom.service.seats import Seat
 from darkroom.service.spool import Spool
+from darkroom.service.uploads import Uploads
+from darkroom.service.webhook_secrets import WebhookSecrets
+from darkroom.store.deliveries import DeliveryTables
 from darkroom.store.keys import KeyTables
 from darkroom.store.predictions import PredictionTables
-from darkroom.store.sqlite import open_sqlite
+from darkroom.store.removals import RemovalTables
+from darkroom.store.requests import RequestTables
+from darkroom.store.sqlite import SqliteDatabase, open_sqlite
+from darkroom.store.uploads import UploadTables
 from darkroom.validation.compiled import CompiledValidator
 
 ORIGIN = "http://127.0.0.1:8000"
 KEY = "a-key-of-sixteen-characters"
+HOUR_MS = 3_600_000
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(24)
 
 
@@ -150,6 +166,10 @@ class Rig:
     routes: list[BaseRoute]
     clock: "HandClock"
     folder: Path
+    deliveries: Deliveries  # sends when a test calls `once`
+    uploads: Uploads
+    removals: RemovalTables
+    retention: Retention  # removes when a test calls `once`
 
     async def create(self, **extra: object) -> dict[str, object]:
         """POST an echo prediction; returns its JSON."""
@@ -185,6 +205,18 @@ class Rig:
         connection.execute("update predictions set deadline_at = 1 where deadline_at is not null")
         connection.close()
 
+    async def pass_hours(self, hours: float) -> None:
+        """Let everything that has an end lie that much further back, to the database's clock."""
+        connection = sqlite3.connect(self.folder / "darkroom.db", isolation_level=None)
+        passed = {"ms": int(hours * HOUR_MS)}
+        for statement in (
+            "update predictions set completed_at = completed_at - :ms",
+            "update uploads set expires_at = expires_at - :ms",
+            "update idempotency_keys set created_at = created_at - :ms",
+        ):
+            connection.execute(statement, passed)
+        connection.close()
+
     def another_dispatcher(self) -> Dispatcher:
         """What a server started anew on the same store would have."""
         return Dispatcher(store=self.store, attempts=self.store, catalogue=load_catalogue({}),
@@ -195,44 +227,66 @@ class Rig:
         return secret
 
 
+def keeping(database: SqliteDatabase, blobs: LocalBlobs, clock: HandClock, room: Room
+            ) -> tuple[Uploads, RemovalTables, Retention]:  # fmt: skip
+    """Uploads and data of predictions, each kept for a day."""
+    uploads = Uploads(store=UploadTables(database), blobs=blobs,
+                      secret=KeyTables(database).secret, clock=clock,
+                      ids=Minter(clock.wall_ms, os.urandom).mint, keep_ms=24 * HOUR_MS,
+                      room=room)  # fmt: skip
+    removals = RemovalTables(database)
+    retention = Retention(store=removals, blobs=blobs, uploads=uploads, clock=clock,
+                          keep_ms=24 * HOUR_MS)  # fmt: skip
+    return uploads, removals, retention
+
+
 @asynccontextmanager
-async def rig(folder: Path, *, inline: str = "off", public_url: str | None = None,
+async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a test changes one
+              inline: str = "off", public_url: str | None = None,
               private: bool = False, body_limit: int = 2**20,
-              store_class: type[PredictionTables] = PredictionTables
-              ) -> AsyncGenerator[Rig]:  # fmt: skip
+              store_class: type[PredictionTables] = PredictionTables,
+              poster: Poster | None = None, openai_model: str | None = None,
+              openai_wait: float = 590.0) -> AsyncGenerator[Rig]:  # fmt: skip
     async with open_sqlite(folder / "darkroom.db") as database:
         store, secrets = store_class(database), KeyTables(database)
         hub, clock, catalogue = Hub(), HandClock(), load_catalogue({})
         keys = Keys(secrets, clock, os.urandom)
+        await keys.load()
         await keys.ensure_bootstrap(KEY)
         blobs = LocalBlobs(folder / "files")
         capabilities = Capabilities(await secrets.secret("capabilities"))
         dispatcher = Dispatcher(store=store, attempts=store, catalogue=catalogue, hub=hub,
                                 clock=clock, silence_seconds=10)  # fmt: skip
-        own = OwnFiles(store=store, attempts=store, capabilities=capabilities)
+        uploads, removals, retention = keeping(database, blobs, clock, limits.room(clock))
+        own = OwnFiles(store=store, attempts=store, capabilities=capabilities,
+                       uploads=uploads)  # fmt: skip
         spool = Spool(blobs=blobs, own=own.find, over_bytes=16_384)
-        predictions = Predictions(store=store, dispatcher=dispatcher, hub=hub, spool=spool,
-                                  ids=Minter(clock.wall_ms, os.urandom).mint)  # fmt: skip
+        intake = limits.intake(store=store, requests=RequestTables(database), spool=spool,
+                               dispatcher=dispatcher, hub=hub, clock=clock)  # fmt: skip
+        predictions = Predictions(store=store, dispatcher=dispatcher, hub=hub, intake=intake,
+                                  streams=Streams(limits.streams))  # fmt: skip
         wire = Wire(capabilities=capabilities, catalogue=catalogue, blobs=blobs, spool=spool,
                     echo_limit_bytes=65_536, inline_limit_bytes=10_000_000)  # fmt: skip
-        parts = Parts(
-            predictions=predictions,
-            catalogue=catalogue,
-            validator=CompiledValidator(),
-            capabilities=capabilities,
-            attempts=store,
-            blobs=blobs,
-            wire=wire,
-            keys=keys,
-            ready=lambda: None,
-        )
-        manner = Manner(
-            allowed_hosts=("example.test",),
-            public_url=public_url,
-            inline_outputs=inline,
-            body_limit_bytes=body_limit,
-            private_pages=private,
-        )
+        webhook_secrets = WebhookSecrets(secrets)
+        deliveries = Deliveries(outbox=DeliveryTables(database), store=store,
+                                poster=poster or GuardedPoster(),
+                                spell=WebhookBodies(wire=wire, origin=ORIGIN).spell,
+                                secrets=webhook_secrets, clock=clock,
+                                chance=lambda: 0.5)  # fmt: skip
+        hub.listen(deliveries.hear)
+        models, deployments = await make_models(
+            database, catalogue, hub, Minter(clock.wall_ms, os.urandom).mint, hardware=[CPU],
+            runs=predictions.intake.runs)  # fmt: skip
+        parts = Parts(models=models, predictions=predictions, catalogue=catalogue,
+                      deployments=deployments, validator=CompiledValidator(),
+                      capabilities=capabilities, attempts=store, blobs=blobs, uploads=uploads,
+                      wire=wire, deliveries=deliveries, webhook_secrets=webhook_secrets,
+                      keys=keys, rates=limits.rates(clock), guesses=limits.guesses(clock),
+                      ready=lambda: None)  # fmt: skip
+        manner = Manner(allowed_hosts=("example.test",), public_url=public_url,
+                        inline_outputs=inline, body_limit_bytes=body_limit,
+                        private_pages=private, openai_model=openai_model,
+                        openai_wait_seconds=openai_wait)  # fmt: skip
         transport = httpx2.ASGITransport(app=create_app(parts, manner))
         worker = HandWorker(dispatcher, blobs)
         authorized = {"Authorization": f"Bearer {KEY}"}
@@ -240,5 +294,6 @@ async def rig(folder: Path, *, inline: str = "off", public_url: str | None = Non
             transport=transport, base_url=ORIGIN, headers=authorized
         ) as client:
             yield Rig(store, dispatcher, predictions, keys, blobs, worker, client, capabilities,
-                routes(parts, manner), clock, folder)  # fmt: skip
+                routes(parts, manner), clock, folder, deliveries, uploads, removals,
+                retention)  # fmt: skip
         await blobs.close()

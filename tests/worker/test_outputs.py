@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from darkroom.domain.errors import FilesUnavailable
-from darkroom.ports.files import Blobs
+from darkroom.ports.files import Blobs, BlobWriter
 from darkroom.protocol.messages import FileFact, Output
 from darkroom.worker.outputs import Outputs
 
@@ -35,6 +35,12 @@ class Unsteady(Blobs):
 
     async def delete(self, key: str) -> None:
         del self.kept[key]
+
+    def writer(self, key: str) -> BlobWriter:
+        raise NotImplementedError
+
+    async def delete_under(self, prefix: str) -> None:
+        raise NotImplementedError
 
 
 async def store(blobs: Blobs, output: Output) -> FileFact | FilesUnavailable:

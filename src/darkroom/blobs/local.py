@@ -7,13 +7,14 @@ reading or writing a small file does, so small ones are read and written where t
 import asyncio
 import os
 import re
-import secrets
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TypeVar
 
 from darkroom.blobs.lanes import Lanes
+from darkroom.blobs.writing import Arrival, beside, made, show, shut, taking, write_all
 from darkroom.domain.errors import FileMissing, FilesUnavailable
+from darkroom.ports.files import BlobWriter
 
 LANES = 2  # threads that write, and as many that read
 SMALL_BYTES = 256 * 1024  # read or written in about 100 µs
@@ -94,6 +95,23 @@ class LocalBlobs:
         path = f"{self._root}{location(key)}"
         await self._writing.run(lambda: _told(lambda: Path(path).unlink(missing_ok=True)))
 
+    def writer(self, key: str) -> BlobWriter:
+        """Write *key* piece by piece; the first to finish a key wins."""
+        return Arrival(f"{self._root}{location(key)}", self._writing, fsync=self._fsync)
+
+    async def delete_under(self, prefix: str) -> None:
+        """Forget all keys that begin with *prefix* and a slash, and what half-written is left.
+
+        Args:
+            prefix: two parts of a key, such as `predictions/<id>`.
+
+        Raises:
+            FilesUnavailable: one of them could not be removed.
+        """
+        folder, _, first = location(f"{prefix}/0").rpartition("/")
+        stem = first.removesuffix("0")
+        await self._writing.run(lambda: _told(lambda: _swept(f"{self._root}{folder}", stem)))
+
     async def close(self) -> None:
         """Finish what was begun and end the threads."""
         await self._writing.close()
@@ -101,54 +119,27 @@ class LocalBlobs:
 
     def _write(self, path: str, data: bytes) -> None:
         """Write under a name of its own, then link: the key shows nothing or all, once."""
-        aside = f"{path}~{secrets.token_hex(4)}"
-        try:
-            file = _made(aside)
+        with taking():
+            aside = beside(path)
+            file = made(aside)
             try:
-                _all(file, data)
-                if self._fsync:
-                    os.fsync(file)
+                write_all(file, data)
+            except OSError:
+                os.unlink(aside)
+                raise
             finally:
-                os.close(file)
-            _linked(aside, path)
-            if self._fsync:
-                _flush(Path(path).parent)
-        except OSError as error:
-            raise FilesUnavailable(
-                f"the file store does not take files ({error.strerror})"
-            ) from error
+                shut(file, fsync=self._fsync)
+            show(aside, path, fsync=self._fsync)
 
 
-def _made(path: str) -> int:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+def _swept(folder: str, stem: str) -> None:
+    """Delete whatever begins with *stem*."""
     try:
-        return os.open(path, flags, 0o600)
+        found = [one.path for one in os.scandir(folder) if one.name.startswith(stem)]
     except FileNotFoundError:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        return os.open(path, flags, 0o600)
-
-
-def _all(file: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(file, rest) :]
-
-
-def _linked(aside: str, path: str) -> None:
-    try:
-        os.link(aside, path)
-    except FileExistsError:
         return
-    finally:
-        os.unlink(aside)
-
-
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    for path in found:
+        Path(path).unlink(missing_ok=True)
 
 
 def _head(path: str) -> bytes:

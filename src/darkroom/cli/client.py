@@ -100,6 +100,10 @@ class Api:
         """POST; as `get` otherwise."""
         return self._call("POST", path, body)
 
+    def administration(self, path: str) -> str:
+        """The absolute link of a path below `/api`, beside the prediction API."""
+        return f"{self._address()}/api{path}"
+
     def pages(self, path: str) -> Iterator[Mapping[str, Json]]:
         """Every item of a list, page by page as they are asked for."""
         link: str | None = path
@@ -110,8 +114,7 @@ class Api:
 
     def ready(self) -> str:
         """The server's address once its /readyz says yes; raises as `get` does."""
-        parts = urlsplit(self._base)
-        address = f"{parts.scheme}://{parts.netloc}"
+        address = self._address()
         with self.open(f"{address}/readyz", {}):
             return address
 
@@ -142,6 +145,10 @@ class Api:
             return cast("Json", msgspec.json.decode(response.content))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Refused(f"{_FOREIGN} (it is no JSON)") from error
+
+    def _address(self) -> str:
+        parts = urlsplit(self._base)
+        return f"{parts.scheme}://{parts.netloc}"
 
     def _credentials(self, link: str) -> dict[str, str]:
         ours = urlsplit(link)[:2] == urlsplit(self._base)[:2]

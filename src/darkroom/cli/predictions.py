@@ -1,6 +1,6 @@
-"""`darkroom predictions`: list, look at and cancel them."""
+"""`darkroom predictions`: list, look at and cancel them, and see how their webhooks fared."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Annotated, cast
 from urllib.parse import quote
@@ -19,6 +19,23 @@ app = typer.Typer(help="List, look at and cancel predictions.", no_args_is_help=
 _LISTED = "predictions list"
 
 PredictionArgument = Annotated[str, typer.Argument(metavar="ID", help="Of the prediction.")]
+
+
+class _Try(msgspec.Struct, frozen=True):
+    at: str
+    status: int | None
+    seconds: float
+    error: str | None
+
+
+class _Delivery(msgspec.Struct, frozen=True):
+    event: str
+    state: str
+    tries: list[_Try]
+
+
+class _Deliveries(msgspec.Struct, frozen=True):
+    deliveries: list[_Delivery]
 
 
 class _Account(msgspec.Struct, frozen=True):
@@ -63,6 +80,44 @@ def cancel_prediction(
     with connected(flags(data_dir=data_dir)) as api, known(_absent(prediction), _LISTED):
         found = api.post(f"/predictions/{quote(prediction, safe='')}/cancel")
     _tell(found, as_json=as_json)
+
+
+@app.command("webhooks")
+def show_webhooks(
+    prediction: PredictionArgument,
+    *,
+    resend: Annotated[
+        bool, typer.Option("--resend", help="Send the webhook of the end again, at once.")
+    ] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show every try to deliver the webhooks of a prediction."""
+    path = f"/predictions/{quote(prediction, safe='')}/webhooks"
+    with connected(flags(data_dir=data_dir)) as api:
+        with known(_absent(prediction), _LISTED):
+            found = api.get(api.administration(path))
+        if resend:
+            with known(
+                f"no webhook of the end of {prediction[:80]!r}",
+                f"predictions webhooks {prediction[:80]}",
+            ):
+                found = api.post(api.administration(f"{path}/resend"))
+    if as_json:
+        print_json(found)
+        return
+    told = read_as(_Deliveries, found)
+    print_table(("EVENT", "STATE", "TRIED", "STATUS", "SECONDS", "ERROR"), list(_lines(told)))
+
+
+def _lines(told: _Deliveries) -> Iterator[tuple[str, ...]]:
+    """One line for each try; one for a delivery that has not been tried."""
+    for one in told.deliveries:
+        if not one.tries:
+            yield one.event, one.state, "", "", "", ""
+        for each in one.tries:
+            status = "" if each.status is None else str(each.status)
+            yield one.event, one.state, each.at, status, f"{each.seconds:.3f}", each.error or ""
 
 
 def _tell_whose(api: Api) -> None:

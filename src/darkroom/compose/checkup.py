@@ -23,6 +23,7 @@ from darkroom.weights.standing import Means, Stand, standing
 OPEN_FILES = 4096
 """A server with 2,000 streams open needs about this many descriptors."""
 
+_LEAST_BYTES = 2**28
 _LEVELS: Mapping[Stand, Level] = {
     Stand.READY: Level.OK,
     Stand.ABSENT: Level.WARN,
@@ -88,8 +89,9 @@ def _disk(settings: Settings) -> Finding:
     free = shutil.disk_usage(_nearest(settings.data_dir)).free
     line = f"{free / 2**30:.1f} GiB free"
     wanted = 2 if settings.weights == "tiny" else 20
-    if free < 2**28:
-        return Finding(Level.FAIL, "disk", line, "free some space: predictions cannot be kept")
+    if free < max(_LEAST_BYTES, settings.min_free_bytes):
+        remedy = "free some space: no prediction is taken (DARKROOM_MIN_FREE_BYTES)"
+        return Finding(Level.FAIL, "disk", line, remedy)
     if free < wanted * 2**30:
         remedy = f"free up to {wanted} GiB, or move the data directory (DARKROOM_DATA_DIR)"
         return Finding(Level.WARN, "disk", line, remedy)

@@ -10,6 +10,8 @@ def configure_logs() -> None:
     """Lines for people on a terminal, JSON elsewhere; foreign libraries from warnings up."""
     terminal = sys.stderr.isatty()
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    # It warns of every form that makes no sense: any client could fill the log.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

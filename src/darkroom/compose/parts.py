@@ -8,15 +8,23 @@ from urllib.parse import urlsplit
 
 from darkroom.blobs.local import LocalBlobs
 from darkroom.compose.clock import SystemClock
+from darkroom.compose.hardware import installed
+from darkroom.compose.keeping import Keeping, make_keeping
+from darkroom.compose.models import make_models
+from darkroom.compose.sending import Sending, make_sending
+from darkroom.compose.taking import make_guesses, make_predictions, make_rates
 from darkroom.domain.ids import Minter
 from darkroom.http.app import Manner, Parts
 from darkroom.http.wire import Wire
 from darkroom.ports.files import Blobs
 from darkroom.service.capabilities import Capabilities
 from darkroom.service.catalogue import Catalogue, load_catalogue
+from darkroom.service.deployments import Deployments
 from darkroom.service.dispatch import Dispatcher
 from darkroom.service.hub import Hub
 from darkroom.service.keys import Keys
+from darkroom.service.limits import Guesses, Rates
+from darkroom.service.models import Models
 from darkroom.service.own_files import OwnFiles
 from darkroom.service.predictions import Predictions
 from darkroom.service.spool import Spool
@@ -41,7 +49,13 @@ class Core:
     blobs: Blobs
     capabilities: Capabilities
     predictions: Predictions
+    rates: Rates
+    guesses: Guesses
+    deployments: Deployments
+    models: Models
     wire: Wire
+    sending: Sending
+    keeping: Keeping
 
 
 async def make_core(stack: AsyncExitStack, settings: Settings, database: SqliteDatabase) -> Core:
@@ -66,8 +80,24 @@ async def make_core(stack: AsyncExitStack, settings: Settings, database: SqliteD
     blobs = LocalBlobs(settings.data_dir / "files", fsync=settings.fsync_files)
     stack.push_async_callback(blobs.close)
     capabilities = Capabilities(await KeyTables(database).secret(_SECRET))
-    own = OwnFiles(store=store, attempts=store, capabilities=capabilities)
+    keeping = make_keeping(settings, database, blobs, clock)
+    own = OwnFiles(store=store, attempts=store, capabilities=capabilities, uploads=keeping.uploads)
     spool = Spool(blobs=blobs, own=own.find, over_bytes=settings.spool_bytes)
+    wire = _wire(settings, capabilities, catalogue, blobs, spool)
+    ids = Minter(clock.wall_ms, os.urandom).mint
+    predictions = make_predictions(
+        settings,
+        database,
+        store=store,
+        dispatcher=dispatcher,
+        hub=hub,
+        spool=spool,
+        clock=clock,
+    )
+    models, deployments = await make_models(
+        database, catalogue, hub, ids, hardware=installed(), runs=predictions.intake.runs
+    )
+    sending = await make_sending(stack, settings, database, store=store, hub=hub, wire=wire)
     return Core(
         store=store,
         hub=hub,
@@ -76,22 +106,32 @@ async def make_core(stack: AsyncExitStack, settings: Settings, database: SqliteD
         dispatcher=dispatcher,
         blobs=blobs,
         capabilities=capabilities,
-        predictions=Predictions(
-            store=store,
-            dispatcher=dispatcher,
-            hub=hub,
-            spool=spool,
-            ids=Minter(clock.wall_ms, os.urandom).mint,
-        ),
-        wire=Wire(
-            capabilities=capabilities,
-            catalogue=catalogue,
-            blobs=blobs,
-            spool=spool,
-            echo_limit_bytes=settings.echo_limit_bytes,
-            inline_limit_bytes=settings.inline_limit_bytes,
-            show_aborted=settings.show_aborted,
-        ),
+        predictions=predictions,
+        rates=make_rates(settings, clock),
+        guesses=make_guesses(settings, clock),
+        deployments=deployments,
+        models=models,
+        wire=wire,
+        sending=sending,
+        keeping=keeping,
+    )
+
+
+def _wire(
+    settings: Settings,
+    capabilities: Capabilities,
+    catalogue: Catalogue,
+    blobs: Blobs,
+    spool: Spool,
+) -> Wire:
+    return Wire(
+        capabilities=capabilities,
+        catalogue=catalogue,
+        blobs=blobs,
+        spool=spool,
+        echo_limit_bytes=settings.echo_limit_bytes,
+        inline_limit_bytes=settings.inline_limit_bytes,
+        show_aborted=settings.show_aborted,
     )
 
 
@@ -108,12 +148,19 @@ def make_parts(core: Core, ready: Callable[[], str | None]) -> Parts:
     return Parts(
         predictions=core.predictions,
         catalogue=core.catalogue,
+        deployments=core.deployments,
+        models=core.models,
         validator=CompiledValidator(),
         capabilities=core.capabilities,
         attempts=core.store,
         blobs=core.blobs,
+        uploads=core.keeping.uploads,
         wire=core.wire,
+        deliveries=core.sending.deliveries,
+        webhook_secrets=core.sending.secrets,
         keys=core.keys,
+        rates=core.rates,
+        guesses=core.guesses,
         ready=ready,
     )
 
@@ -129,4 +176,6 @@ def make_manner(settings: Settings) -> Manner:
         inline_outputs=settings.inline_outputs,
         body_limit_bytes=settings.body_limit_bytes,
         private_pages=settings.pages == "private",
+        openai_model=settings.openai_model,
+        openai_wait_seconds=settings.openai_wait_seconds,
     )

@@ -15,17 +15,21 @@ import uvicorn
 import uvloop
 
 from darkroom.compose import collector
+from darkroom.compose.clock import SystemClock
 from darkroom.compose.control import control_path, reply
 from darkroom.compose.directory import open_database
+from darkroom.compose.keeping import start_removing
 from darkroom.compose.logs import configure_logs
 from darkroom.compose.parts import make_core, make_manner, make_parts
 from darkroom.compose.placing import local_placer
+from darkroom.compose.taking import start_taking
 from darkroom.domain.errors import InvalidSetting
 from darkroom.egress.allow import AllowList
 from darkroom.http.app import Application, create_app
 from darkroom.http.deadlines import PunctualProtocol
 from darkroom.http.workers import WorkerDoor
 from darkroom.placers.local import LocalPlacer
+from darkroom.service.deliveries import Deliveries
 from darkroom.service.dispatch import Dispatcher
 from darkroom.service.keys import Keys
 from darkroom.settings import Settings
@@ -35,6 +39,7 @@ _log = structlog.get_logger()
 _LAST_STREAMS_SECONDS = 2
 _KEEP_SECONDS = 1.0
 _LAST_WORDS_SECONDS = 5.0
+_LAST_WEBHOOKS_SECONDS = 3.0
 _MOST_CONNECTIONS = 4096
 _INTERRUPTED = 130
 _SAME_SIGNAL_SECONDS = 1.0
@@ -106,6 +111,7 @@ class _Server:
 
     keys: Keys
     dispatcher: Dispatcher
+    deliveries: Deliveries
     door: WorkerDoor
     placer: LocalPlacer
     workers: int
@@ -126,10 +132,11 @@ class _Server:
             await asyncio.sleep(_KEEP_SECONDS)
 
     async def end(self, drain_seconds: float) -> None:
-        """Runs finish or are released, workers end, then nobody is let in any more."""
+        """Runs finish or are released, workers end, the last webhooks leave, the door shuts."""
         ending = asyncio.create_task(self.placer.stop(drain_seconds + _LAST_WORDS_SECONDS))
         await self.dispatcher.drain(drain_seconds)
         await ending
+        await self.deliveries.close(_LAST_WEBHOOKS_SECONDS)
         await self.door.close()
 
 
@@ -139,6 +146,9 @@ async def _joined(
     """Make the parts and let workers in; what an earlier server left is taken up first."""
     core = await make_core(stack, settings, database)
     await core.dispatcher.recover()
+    await start_taking(stack, core.predictions.intake, SystemClock())
+    await core.sending.deliveries.start()
+    start_removing(stack, core.keeping.retention)
     door = WorkerDoor(
         core.dispatcher,
         lambda question: reply(core.keys, question, url=url),
@@ -151,6 +161,7 @@ async def _joined(
     return _Server(
         keys=core.keys,
         dispatcher=core.dispatcher,
+        deliveries=core.sending.deliveries,
         door=door,
         placer=local_placer(settings, path, core.dispatcher.ended),
         workers=settings.workers,

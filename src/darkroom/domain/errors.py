@@ -4,7 +4,14 @@ DarkroomError
 ├─ NotFound               nothing by that name that this owner may see
 ├─ VersionNotRunnable     the version text names nothing that can be run
 ├─ InvalidInput           the request does not fit the version's schema
+├─ UnknownHardware        no hardware of that name in this server
+├─ AlreadyExists          the owner has something of that name already
+├─ NotAllowed             this key may not change that
+├─ StillNeeded            it cannot be deleted as it is
+├─ NotTrainable           the version declares no trainer
 ├─ Unauthenticated        no key, or not a valid one
+├─ Throttled              more at once, or in a minute, than is allowed
+├─ KeyReused              an idempotency key that stands for another request
 ├─ InvalidIdentifier      the text is no owner/name or owner/name:version
 ├─ InvalidSetting         a setting or darkroom.yaml cannot be used
 ├─ InputUnusable          a file of the input cannot be had or is no picture
@@ -38,6 +45,34 @@ class VersionNotRunnable(DarkroomError):
     """The `version` of a request names nothing that can be run. List the model's versions."""
 
 
+class UnknownHardware(DarkroomError):
+    """`sku` names no hardware of this server; `skus` are what it has. Choose one of them."""
+
+    def __init__(self, sku: str, skus: Sequence[str]) -> None:
+        """Say in the wire's words what may be chosen."""
+        self.sku = sku
+        self.skus = tuple(skus)
+        super().__init__(
+            f"{sku[:200]} is not a valid hardware SKU. Your options are: {', '.join(self.skus)}"
+        )
+
+
+class AlreadyExists(DarkroomError):
+    """Something of that name and owner is there already. Choose another name, or change that."""
+
+
+class NotAllowed(DarkroomError):
+    """This key may see that and may not change it. The message says why, and who can or where."""
+
+
+class StillNeeded(DarkroomError):
+    """It cannot be deleted as it is. The message says what holds it, and what to do first."""
+
+
+class NotTrainable(DarkroomError):
+    """The version declares no trainer. Train one that has a `TrainingInput`."""
+
+
 class Unauthenticated(DarkroomError):
     """The request carries no key, or not a valid one. Create one with `darkroom keys create`."""
 
@@ -48,6 +83,19 @@ class Unauthenticated(DarkroomError):
             if offered
             else "You did not pass an authentication token"
         )
+
+
+class Throttled(DarkroomError):
+    """More at once, or in a minute, than is allowed. Try again after `retry_seconds`."""
+
+    def __init__(self, message: str, *, retry_seconds: int) -> None:
+        """Keep the whole seconds, at least 1, after which a repeat may succeed."""
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
+
+
+class KeyReused(DarkroomError):
+    """This `Idempotency-Key` came with another request before. Choose a new one for each."""
 
 
 class InvalidIdentifier(DarkroomError):

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
-from darkroom.domain.ids import VersionId
+from darkroom.domain.errors import VersionNotRunnable
+from darkroom.domain.ids import Owner, VersionId
 from darkroom.domain.prediction import Milliseconds, Shape
 
 JsonScalar: TypeAlias = str | int | float | bool | None
@@ -46,6 +47,14 @@ class InputField:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hardware:
+    """What a model may ask to run on."""
+
+    sku: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
     """An immutable, runnable state of a model.
 
@@ -55,6 +64,8 @@ class Version:
         concurrency: how many runs one host may have of it at once.
         pixels: whether file inputs are pictures, decoded before they reach the runner.
         config: what the runner needs beyond the inputs; flat, the runner's own keys.
+        trainer: what makes new versions from this one; itself a version that runs, never listed.
+        base: of a trainer, the version it makes others from.
     """
 
     id: VersionId
@@ -66,6 +77,8 @@ class Version:
     concurrency: int = 1
     pixels: bool = False
     config: Mapping[str, str] = field(default_factory=dict[str, str])
+    trainer: "Version | None" = None
+    base: VersionId | None = None
 
     @property
     def shape(self) -> Shape:
@@ -78,21 +91,57 @@ class Version:
         return [one.name for one in self.inputs if one.type is FieldType.FILE]
 
 
+class Visibility(StrEnum):
+    """Who sees a model and may run it: everybody with a key, or its owner."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
+class Origin(StrEnum):
+    """Where a model comes from, and so where it is changed."""
+
+    SHIPPED = "shipped"  # with this release; also when the operator's file replaces what it runs
+    DECLARED = "declared"  # in the operator's file
+    MADE = "made"  # over the API
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A named thing that can be run, `owner/name`; `latest` is what its name runs."""
+    """A named thing that can be run, `owner/name`; `versions` are its versions, newest first."""
 
     owner: str
     name: str
     description: str
     official: bool
-    latest: Version
+    versions: Sequence[Version]
+    created_at: Milliseconds
+    origin: Origin = Origin.SHIPPED
+    visibility: Visibility = Visibility.PUBLIC
+    hardware: str | None = None
     license_url: str | None = None
     paper_url: str | None = None
     github_url: str | None = None
+    cover_image_url: str | None = None
+    weights_url: str | None = None
     readme: str = ""
 
     @property
     def path(self) -> str:
         """The identifier without a version, `owner/name`."""
         return f"{self.owner}/{self.name}"
+
+    @property
+    def latest(self) -> Version:
+        """What its name runs.
+
+        Raises:
+            VersionNotRunnable: it has no version, or none any more.
+        """
+        if not self.versions:
+            raise VersionNotRunnable(f"{self.path} has no version yet. Train one, then run it.")
+        return self.versions[0]
+
+    def seen_by(self, owner: Owner | None) -> bool:
+        """Whether *owner* may see and run it; None stands for anybody."""
+        return self.visibility is Visibility.PUBLIC or self.owner == owner

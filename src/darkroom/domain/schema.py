@@ -47,10 +47,11 @@ def openapi_schema(version: Version) -> dict[str, Json]:
     return {
         "openapi": "3.0.2",
         "info": {"title": "Cog", "version": "0.1.0"},
-        "paths": _paths(),
+        "paths": _paths(trainable=version.trainer is not None),
         "components": {
             "schemas": {
-                "Input": _input(version),
+                **_training(version),
+                "Input": _input("Input", version),
                 **{one.name: _enum(one) for one in version.inputs if one.choices},
                 "Output": _OUTPUTS[version.output],
                 **_messages(),
@@ -118,9 +119,23 @@ def _limits(one: InputField) -> dict[str, Json]:
 # ── the published document ──────────────────────────────────────────────────────────────────
 
 
-def _input(version: Version) -> dict[str, Json]:
+def _training(version: Version) -> dict[str, Json]:
+    """What a version's trainer takes and gives; nothing where there is none."""
+    if version.trainer is None:
+        return {}
+    inputs = version.trainer.inputs
+    return {
+        "TrainingInput": _input("TrainingInput", version.trainer),
+        **{one.name: _enum(one) for one in inputs if one.choices},
+        "TrainingOutput": _object(
+            "TrainingOutput", version=_text("Version"), weights=_text("Weights", "uri")
+        ),
+    }
+
+
+def _input(title: str, version: Version) -> dict[str, Json]:
     required: list[Json] = [one.name for one in version.inputs if one.required]
-    published: dict[str, Json] = {"type": "object", "title": "Input"}
+    published: dict[str, Json] = {"type": "object", "title": title}
     if required:
         published["required"] = required
     published["properties"] = {
@@ -222,7 +237,7 @@ def _ref(name: str) -> dict[str, Json]:
 # ── its paths ───────────────────────────────────────────────────────────────────────────────
 
 
-def _paths() -> dict[str, Json]:
+def _paths(*, trainable: bool) -> dict[str, Json]:
     prediction_id: Json = {
         "name": "prediction_id",
         "in": "path",
@@ -248,6 +263,13 @@ def _paths() -> dict[str, Json]:
             "post": _operation("Cancel", parameters=[prediction_id])
         },
         "/shutdown": {"post": _operation("Start Shutdown")},
+        **({"/trainings": _train()} if trainable else {}),
+    }
+
+
+def _train() -> dict[str, Json]:
+    return {
+        "post": _operation("Train", answer="TrainingOutput", requestBody=_content("TrainingInput"))
     }
 
 

@@ -70,10 +70,11 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose key came with the request."""
+    """Whose key came with the request, and which."""
 
     owner: Owner
     admin: bool
+    key: str = ""
 
 
 def site(request: Request) -> Site:

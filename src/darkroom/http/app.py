@@ -6,29 +6,46 @@ from typing import TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route, Router
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from darkroom.domain.errors import NotFound
 from darkroom.domain.ids import PredictionId
 from darkroom.domain.model import Json
+from darkroom.http.account import AccountRoutes
 from darkroom.http.answers import Site, json_answer, route
+from darkroom.http.collections import CollectionRoutes
 from darkroom.http.creating import Creations
+from darkroom.http.deployments import DeploymentRoutes
 from darkroom.http.edge import Authenticator, Edge, Hosts
 from darkroom.http.files import FileRoutes
+from darkroom.http.making import MakingRoutes
+from darkroom.http.model_wire import ModelWire
 from darkroom.http.models import ModelRoutes
+from darkroom.http.openai.images import ImageRoutes
 from darkroom.http.pages import Look, PageRoutes
+from darkroom.http.paths import Paths
 from darkroom.http.predictions import PredictionRoutes
 from darkroom.http.problems import NOT_FOUND, problem
 from darkroom.http.reading import BODY_SECONDS
+from darkroom.http.searching import SearchRoutes
 from darkroom.http.stream import StreamRoutes
+from darkroom.http.trainings import TrainingRoutes
+from darkroom.http.uploads import UploadRoutes
+from darkroom.http.webhooks import WebhookRoutes
 from darkroom.http.wire import Wire, as_dict
 from darkroom.ports.files import Blobs
 from darkroom.ports.predictions import Attempts
 from darkroom.ports.serving import InputValidator
 from darkroom.service.capabilities import Capabilities
 from darkroom.service.catalogue import Catalogue
+from darkroom.service.deliveries import Deliveries
+from darkroom.service.deployments import Deployments
+from darkroom.service.limits import Guesses, Rates
+from darkroom.service.models import Models
 from darkroom.service.predictions import Predictions
+from darkroom.service.uploads import Uploads
+from darkroom.service.webhook_secrets import WebhookSecrets
 
 Application: TypeAlias = ASGIApp
 
@@ -39,12 +56,19 @@ class Parts:
 
     predictions: Predictions
     catalogue: Catalogue
+    deployments: Deployments
+    models: Models
     validator: InputValidator
     capabilities: Capabilities
     attempts: Attempts
     blobs: Blobs
+    uploads: Uploads
     wire: Wire
+    deliveries: Deliveries
+    webhook_secrets: WebhookSecrets
     keys: Authenticator
+    rates: Rates
+    guesses: Guesses
     ready: Callable[[], str | None]
 
 
@@ -57,21 +81,25 @@ class Manner:
     inline_outputs: str
     body_limit_bytes: int
     private_pages: bool
+    openai_model: str | None = None
+    openai_wait_seconds: float = 590.0
     body_seconds: float = BODY_SECONDS
 
 
 def create_app(parts: Parts, manner: Manner) -> Application:
     """The whole application."""
     return Edge(
-        Router(routes(parts, manner), redirect_slashes=False, default=_nothing),
+        Paths(routes(parts, manner), redirect_slashes=False, default=_nothing),
         keys=parts.keys,
+        rates=parts.rates,
+        guesses=parts.guesses,
         hosts=Hosts(frozenset(manner.allowed_hosts)),
         public_url=manner.public_url,
     )
 
 
 def routes(parts: Parts, manner: Manner) -> list[BaseRoute]:
-    """Every route, those of the API under `/v1`."""
+    """Every route: the API under `/v1`, administration under `/api`."""
     creations = Creations(
         predictions=parts.predictions,
         validator=parts.validator,
@@ -87,19 +115,63 @@ def routes(parts: Parts, manner: Manner) -> list[BaseRoute]:
         wire=parts.wire,
         creations=creations,
     )
+    deployments = DeploymentRoutes(
+        deployments=parts.deployments, validator=parts.validator, creations=creations
+    )
+    webhooks = WebhookRoutes(
+        predictions=parts.predictions, deliveries=parts.deliveries, secrets=parts.webhook_secrets
+    )
+    images = ImageRoutes(
+        creations=creations,
+        catalogue=parts.catalogue,
+        validator=parts.validator,
+        wire=parts.wire,
+        model=manner.openai_model,
+        wait_seconds=manner.openai_wait_seconds,
+    )
+    streams = StreamRoutes(predictions=parts.predictions, capabilities=parts.capabilities)
+    uploads = UploadRoutes(uploads=parts.uploads, blobs=parts.blobs, follow=streams.follow)
     api: list[BaseRoute] = [
         *predictions.routes(),
-        *StreamRoutes(predictions=parts.predictions, capabilities=parts.capabilities).routes(),
-        *ModelRoutes(parts.catalogue).routes(),
+        *deployments.routes(),
+        *images.routes(),
+        *streams.routes(),
+        *uploads.routes(),
+        *_models(parts, creations),
+        *webhooks.routes(),
     ]
+    administration = [*webhooks.administration(), *uploads.administration()]
     files = FileRoutes(capabilities=parts.capabilities, attempts=parts.attempts, blobs=parts.blobs)
     pages = PageRoutes(_look(parts), parts.catalogue.models, private=manner.private_pages)
     health = _Health(parts.ready)
     return [
-        Mount("/v1", Router(api, redirect_slashes=False, default=_nothing)),
+        Mount("/v1", Paths(api, redirect_slashes=False, default=_nothing)),
+        Mount("/api", Paths(administration, redirect_slashes=False, default=_nothing)),
         *files.routes(),
         *health.routes(),
         *pages.routes(),
+    ]
+
+
+def _models(parts: Parts, creations: Creations) -> list[Route]:
+    """Models and what belongs to them."""
+    catalogue, validator = parts.catalogue, parts.validator
+    wire = ModelWire(parts.models.runs.of)
+    making = MakingRoutes(models=parts.models, wire=wire, validator=validator, creations=creations)
+    trainings = TrainingRoutes(
+        models=parts.models,
+        predictions=parts.predictions,
+        validator=validator,
+        wire=parts.wire,
+        creations=creations,
+    )
+    return [
+        *ModelRoutes(catalogue=catalogue, wire=wire).routes(),
+        *making.routes(),
+        *trainings.routes(),
+        *SearchRoutes(catalogue=catalogue, wire=wire).routes(),
+        *CollectionRoutes(catalogue=catalogue, wire=wire).routes(),
+        *AccountRoutes(hardware=parts.models.hardware).routes(),
     ]
 
 

@@ -45,6 +45,12 @@ def parsed() -> Mapping[str, Json]:
     return {**base, "paths": paths, "components": components}
 
 
+def schema(name: str) -> Mapping[str, Json]:
+    """The published schema of that name, always the same object."""
+    components = cast("Mapping[str, Mapping[str, Mapping[str, Json]]]", parsed()["components"])
+    return components["schemas"][name]
+
+
 class _Part(msgspec.Struct, frozen=True):
     """What one file adds; `base.json` holds everything else besides."""
 

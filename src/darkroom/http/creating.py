@@ -1,20 +1,32 @@
 """How a request becomes a prediction, whichever route it came by, and what it is answered."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
+from darkroom.domain.events import NO_METRICS
 from darkroom.domain.model import Json, Model, Version
+from darkroom.domain.prediction import Prediction, Status
 from darkroom.http import reading
 from darkroom.http.answers import Site, caller, json_answer, site
+from darkroom.http.delivery import connection
 from darkroom.http.problems import MalformedRequest
-from darkroom.http.wire import Wire
+from darkroom.http.submissions import submission
+from darkroom.http.wire import Wire, WirePrediction
 from darkroom.ports.serving import InputValidator
-from darkroom.service.predictions import NewPrediction, Predictions
+from darkroom.service.intake import Created, NewPrediction, Repeat
+from darkroom.service.predictions import Predictions
+from darkroom.service.repeats import Submission
 
 REDACTED = "[redacted]"
+_log = structlog.get_logger()
+_TOLD: Mapping[Repeat, str] = {
+    Repeat.REPLAYED: "Idempotent-Replayed",
+    Repeat.ADOPTED: "Orphan-Adopted",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +79,36 @@ class Creations:
             raise MalformedRequest("The request body must be a JSON object")
         return Body(data, document)
 
+    async def create(
+        self,
+        request: Request,
+        body: Body,
+        target: Target,
+        *,
+        wait_seconds: float | None,
+        part: int = 0,
+    ) -> Created:
+        """Create the prediction of a body that has been checked, for routes that show it otherwise.
+
+        A request that comes again gets what it has made before.
+
+        Args:
+            request: whose headers and caller count.
+            body: its `document` has the form of a create body, whatever the request's own is.
+            target: what to run.
+            wait_seconds: how long to wait for the end; None returns at once.
+            part: which of several predictions of this one request.
+        """
+        submitted = submission(request, body.data, part=part)
+        channel = connection(request)
+        if channel is not None:
+            channel.watch(submitted)
+        new = _new(request, body, target, submitted)
+        created = await self.predictions.create(new, wait_seconds=wait_seconds)
+        if channel is not None and channel.peer_gone():
+            submitted.lose()
+        return created
+
     async def answer(self, request: Request, body: Body, target: Target) -> Response:
         """Create the prediction of a body that has been checked, and show it.
 
@@ -74,19 +116,28 @@ class Creations:
         """
         preference = request.headers.get("prefer")
         wait = reading.wait_seconds(preference)
-        created = await self.predictions.create(_new(request, body, target), wait_seconds=wait)
-        here = site(request)
+        created = await self.create(request, body, target, wait_seconds=wait)
         timed_out = wait is not None and not created.ended
-        shown = await self.wire.prediction(
-            created.prediction,
-            here,
-            timed_out=timed_out,
-            inline=created.ended and self._inlines(here),
-        )
+        try:
+            shown = await self._shown(created, site(request), timed_out=timed_out)
+        except Exception:  # noqa: BLE001  # it is accepted, so nothing may keep us from saying so
+            _log.exception("answer.bare", prediction=created.prediction.id)
+            timed_out = wait is not None
+            shown = await self.wire.prediction(
+                _bare(created.prediction), site(request), timed_out=True
+            )
         headers = {"Location": shown.urls.get}
         if wait is not None and preference is not None:
             headers["Preference-Applied"] = preference
+        if created.repeat is not None:
+            headers[_TOLD[created.repeat]] = "true"
         return json_answer(shown, status=202 if timed_out else 201, headers=headers)
+
+    async def _shown(self, created: Created, here: Site, *, timed_out: bool) -> WirePrediction:
+        inline = created.ended and self._inlines(here)
+        return await self.wire.prediction(
+            created.prediction, here, timed_out=timed_out, inline=inline
+        )
 
     def _inlines(self, here: Site) -> bool:
         if self.inline == "auto":
@@ -94,7 +145,22 @@ class Creations:
         return self.inline == "on"
 
 
-def _new(request: Request, body: Body, target: Target) -> NewPrediction:
+def _bare(prediction: Prediction) -> Prediction:
+    """The prediction as it was accepted, for showing which no file is needed."""
+    return replace(
+        prediction,
+        status=Status.STARTING,
+        input_files=(),
+        output=(),
+        error=None,
+        logs="",
+        metrics=NO_METRICS,
+        started_at=None,
+        completed_at=None,
+    )
+
+
+def _new(request: Request, body: Body, target: Target, submitted: Submission) -> NewPrediction:
     document = body.document
     input_ = document.get("input")
     assert isinstance(input_, Mapping)  # noqa: S101  # the validator has seen to it
@@ -111,12 +177,14 @@ def _new(request: Request, body: Body, target: Target) -> NewPrediction:
         model=target.model,
         version=target.version,
         input=input_,
+        origin=here.origin,
         webhook=address if isinstance(address, str) else None,
         webhook_events=_texts(events) or (() if webhook or not legacy else ("completed",)),
         webhook_site=f"{here.origin}{here.prefix}" if address else None,
         deployment=target.deployment,
         destination=target.destination,
         cancel_after_ms=reading.cancel_after_ms(request.headers.get("cancel-after")),
+        submission=submitted,
     )
 
 

@@ -5,13 +5,21 @@ gathers a head of any length.
 """
 
 import asyncio
+import fcntl
+import select
+import socket
+import struct
+import termios
+from collections.abc import Callable
 from typing import ClassVar, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from darkroom.http.delivery import CONNECTION, Losable
 from darkroom.http.reading import ARRIVED
 
 _TOO_LONG = b"The head of the request is too long."
+_PEER_ENDED = select.POLLRDHUP | select.POLLHUP | select.POLLERR
 
 
 class _HeadTooLong(Exception):  # not one of ours: the parser swallows it
@@ -23,16 +31,20 @@ class PunctualProtocol(HttpToolsProtocol):
 
     A head that is too long is answered with 431. The same clock runs for bytes that come after
     an answer without beginning a request, such as the rest of a body that nobody wants any more.
-    It also marks the scope of a request whose body is complete, see `reading.ARRIVED`.
+    It also marks the scope of a request whose body is complete, see `reading.ARRIVED`, and puts
+    itself there: it satisfies `delivery.Connection`.
     """
 
     head_seconds: ClassVar[float] = 10.0
     head_bytes: ClassVar[int] = 16 * 1024
+    linger_seconds: ClassVar[float] = 2.0
     _owed_since: float | None = None  # when we began to wait for what the client has to send
     _in_head = True
     _head_size = 0
     _heads = 0
     _too_long = False
+    _watched: Losable | None = None
+    _lingers = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Start the clock: the first head is due."""
@@ -42,6 +54,8 @@ class PunctualProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse; what has come of a head that goes on is counted."""
+        if self._lingers:
+            return
         heads = self._heads
         super().data_received(data)
         if self._owed_since is None:
@@ -53,8 +67,61 @@ class PunctualProtocol(HttpToolsProtocol):
             if self._head_size > self.head_bytes and not self.transport.is_closing():
                 self._refuse()
 
+    def watch(self, answered: Losable) -> None:
+        """Tell *answered* if its answer gets lost, until the client sends a next request."""
+        self._watched = answered if self._watched is None else _Both(self._watched, answered)
+
+    def peer_gone(self) -> bool:
+        """Whether the client has closed its end, also if that was not heard yet."""
+        if self.transport.is_closing():
+            return True
+        asked = select.poll()
+        asked.register(self._socket().fileno(), select.POLLRDHUP)
+        return any(events & _PEER_ENDED for _, events in asked.poll(0))
+
+    def eof_received(self) -> None:
+        """The client has closed its end; uvicorn then closes ours, whatever is still to be said."""
+        if self._watched is not None and (self._unanswered() or self._unacknowledged()):
+            self._watched.lose()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone; after an error nobody knows what has got through."""
+        if self._watched is not None and (exc is not None or self._unanswered()):
+            self._watched.lose()
+        super().connection_lost(exc)
+
+    def part(self) -> None:
+        """Close after the last answer; if somebody watches over it, wait for the client's end.
+
+        Who closes first never hears that the client had gone before the answer came.
+        """
+        if self._watched is None or not self.transport.can_write_eof():
+            self.transport.close()
+        elif not self._lingers:
+            self._lingers = True
+            self.pipeline.clear()
+            self.transport.write_eof()
+            self.loop.call_later(self.linger_seconds, self.transport.close)
+
+    def _unanswered(self) -> bool:
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        return cycle is not None and not cycle.response_complete
+
+    def _unacknowledged(self) -> bool:
+        """Whether the client closed its end before it had all we sent. Source: tcp(7), SIOCOUTQ."""
+        with self._socket().dup() as asked:
+            if asked.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                return True
+            (waiting,) = struct.unpack("i", fcntl.ioctl(asked, termios.TIOCOUTQ, bytes(4)))
+            return waiting > int(self._lingers)  # our own end counts as a byte
+
+    def _socket(self) -> socket.socket:
+        return cast("socket.socket", self.transport.get_extra_info("socket"))
+
     def on_message_begin(self) -> None:
         """A next request has begun on a kept connection."""
+        if self._watched is not None and not self._unanswered():
+            self._watched = None  # who goes on has got its answer
         self._owed_since = self.loop.time()
         self._in_head = True
         self._head_size = 0
@@ -68,7 +135,10 @@ class PunctualProtocol(HttpToolsProtocol):
             raise _HeadTooLong
         self._owed_since = None
         self._in_head = False
+        self.scope[CONNECTION] = self  # pyright: ignore[reportGeneralTypeIssues]  # a key of ours
         super().on_headers_complete()
+        if not self.cycle.keep_alive:
+            self.cycle.transport = cast("asyncio.Transport", _Lingering(self.transport, self.part))
 
     def on_message_complete(self) -> None:
         """The body is there too."""
@@ -103,6 +173,26 @@ class PunctualProtocol(HttpToolsProtocol):
             return
         due = self.head_seconds if since is None else since + self.head_seconds - now
         self.loop.call_later(due, self._look)
+
+
+class _Lingering:
+    """A transport as one last answer needs it, closed in our own way."""
+
+    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
+        self.write = transport.write
+        self.is_closing = transport.is_closing
+        self.close = close
+
+
+class _Both:
+    """Two answers that one connection owes."""
+
+    def __init__(self, first: Losable, second: Losable) -> None:
+        self._each = (first, second)
+
+    def lose(self) -> None:
+        for one in self._each:
+            one.lose()
 
 
 def _size(header: tuple[bytes, bytes]) -> int:

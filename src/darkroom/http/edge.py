@@ -5,23 +5,30 @@ gateways differ in what they take for the base address.
 """
 
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
-from typing import Protocol
+from typing import Protocol, cast
 
 import structlog
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from darkroom.domain.errors import DarkroomError, Unauthenticated
+from darkroom.domain.errors import DarkroomError, Throttled, Unauthenticated
 from darkroom.http.answers import Caller, Site
 from darkroom.http.headers import API_HEADERS
+from darkroom.http.openai.refusals import in_form, speaks_openai
 from darkroom.http.problems import MalformedRequest, from_error, internal, problem
 from darkroom.ports.keys import ApiKey
+from darkroom.service.limits import Guesses, Left, Rates
 
 _log = structlog.get_logger()
 _API = re.compile(r"(?P<prefix>(?:/replicate)?/v1)(?:/v1)?(?P<path>/.*)")
-_OPEN = re.compile(r"/(?:streams/.*|files/[0-9a-z]{53})")
+_ADMINISTRATION = "/api/"
+_FILES = "/v1/files"  # without the headers of the limit, like the hosted service's
+_CREATING = ("/predictions", "/trainings", "/images/generations", "/images/edits")
+_OPEN = re.compile(r"/(?:search|streams/.*|files/(?:[0-9a-z]{53}|[^/]*/download))")
+_READING = ("GET", "HEAD")  # an address that is its own permission gives no other
 _SCHEMES = ("bearer ", "token ")
 _HOST = re.compile(r"(?:\[([0-9a-f:.]{2,45})\]|([0-9a-z._-]{1,253}))(?::[0-9]{1,5})?")
 _MOST_HOSTS = 256
@@ -75,17 +82,28 @@ class Edge:
     """ASGI middleware around the whole application.
 
     Args:
-        app: the routes, under `/v1` and the root.
+        app: the routes, under `/v1`, `/api` and the root.
         keys: looks tokens up.
+        rates: how much each key may ask for.
+        guesses: who has shown wrong keys.
         hosts: accepted Host headers.
         public_url: scheme and host of all absolute URLs; None takes the client's own.
     """
 
     def __init__(
-        self, app: ASGIApp, *, keys: Authenticator, hosts: Hosts, public_url: str | None
+        self,
+        app: ASGIApp,
+        *,
+        keys: Authenticator,
+        rates: Rates,
+        guesses: Guesses,
+        hosts: Hosts,
+        public_url: str | None,
     ) -> None:
         self._app = app
         self._keys = keys
+        self._rates = rates
+        self._guesses = guesses
         self._hosts = hosts
         self._public = public_url.rstrip("/") if public_url else None
 
@@ -119,20 +137,46 @@ class Edge:
         scope["app"] = self  # lets the router raise for a wrong method instead of answering itself
         if matched is None:
             scope["darkroom.site"] = Site(origin, "/v1")
+            if str(scope["path"]).startswith(_ADMINISTRATION):
+                self._admit(scope, answering, token)
             return
         path = matched["path"]
         scope["path"] = f"/v1{path}"
         scope["darkroom.site"] = Site(origin, matched["prefix"])
-        answering.api = True
-        if not _OPEN.fullmatch(path):
-            scope["darkroom.caller"] = self._caller(token)
-            scope["darkroom.token"] = token
+        if scope["method"] in _READING and _OPEN.fullmatch(path):
+            answering.api = True
+        else:
+            self._admit(scope, answering, token)
 
-    def _caller(self, token: str | None) -> Caller:
+    def _admit(
+        self, scope: MutableMapping[str, object], answering: "_Answering", token: str | None
+    ) -> None:
+        """Let in whoever has a key and asks for no more than it may."""
+        answering.api = True
+        key = self._key(scope, token)
+        scope["darkroom.caller"] = Caller(key.owner, key.admin, key.id)
+        scope["darkroom.token"] = token
+        path = str(scope["path"])
+        answering.tells_rate = not path.startswith(_FILES)
+        create = scope["method"] == "POST" and path.endswith(_CREATING)
+        try:
+            answering.left = self._rates.take(key.id, create=create)
+        except Throttled as error:
+            answering.left = Left(0, error.retry_seconds)
+            raise
+
+    def _key(self, scope: MutableMapping[str, object], token: str | None) -> ApiKey:
         key = self._keys.authenticate(token) if token else None
+        if token is not None:
+            client = cast("tuple[str, int] | None", scope.get("client"))
+            address = client[0] if client else ""
+            if key is None:
+                self._guesses.wrong(address)
+            else:
+                self._guesses.right(address, key.id)
         if key is None:
             raise Unauthenticated(offered=token is not None)
-        return Caller(key.owner, key.admin)
+        return key
 
 
 class _Answering:
@@ -142,18 +186,32 @@ class _Answering:
         self._send = send
         self._begun = False
         self.api = False
+        self.tells_rate = False
+        self.left: Left | None = None
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._begun = True
             if self.api:
-                message["headers"] = [*message["headers"], *_API_HEADERS]
+                message["headers"] = [*message["headers"], *_API_HEADERS, *self._rate()]
         await self._send(message)
+
+    def _rate(self) -> Sequence[tuple[bytes, bytes]]:
+        """What is left of the caller's limit. Source: recorded answers of Replicate's API."""
+        if self.left is None or not self.tells_rate:
+            return ()
+        remaining, reset = self.left
+        return (
+            (b"ratelimit-remaining", b"%d" % remaining),
+            (b"ratelimit-reset", b"%d" % reset),
+        )
 
     async def instead(self, answer: ASGIApp, scope: Scope, receive: Receive) -> None:
         """Send *answer*, unless another has begun already: then the connection is cut."""
         if self._begun:
             raise ConnectionError("the answer broke off")
+        if isinstance(answer, Response) and speaks_openai(scope["path"]):
+            answer = in_form(answer)
         await answer(scope, receive, self)
 
 

@@ -1,7 +1,7 @@
 """The bytes of stored files, to whoever knows the address: whole or in one range."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +10,6 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from darkroom.domain.errors import NotFound
-from darkroom.domain.prediction import StoredFile
 from darkroom.http.answers import route
 from darkroom.http.headers import file_headers, matches
 from darkroom.http.problems import NOT_FOUND, problem
@@ -43,33 +42,51 @@ class FileRoutes:
         )
         if file is None or (file.attempt and file.name != request.path_params["name"]):
             raise NotFound(NOT_FOUND)
-        tag = f'"{file.sha256[:32] or file.prediction}"'
-        headers = file_headers(content_type=file.content_type, name=file.name)
-        headers |= {"ETag": tag, "Accept-Ranges": "bytes"}
-        if matches(tag, request.headers.get("if-none-match")):
-            return Response(status_code=304, headers=headers)
-        return await self._answer(request, file, tag, headers)
+        sent = SentFile(
+            key=file.key,
+            size_bytes=file.size_bytes,
+            tag=f'"{file.sha256[:32] or file.prediction}"',
+            headers=file_headers(content_type=file.content_type, name=file.name),
+        )
+        return await send(request, self.blobs, sent)
 
-    async def _answer(
-        self, request: Request, file: StoredFile, tag: str, headers: dict[str, str]
-    ) -> Response:
-        status, start, end = 200, 0, file.size_bytes
-        asked = request.headers.get("range")
-        if asked and request.headers.get("if-range", tag) == tag:
-            span = _span(asked, file.size_bytes)
-            if span == "unmet":
-                unmet = {"Content-Range": f"bytes */{file.size_bytes}"}
-                return problem(416, "The range lies outside the file.", headers=unmet)
-            if span != "ignored":
-                status, (start, end) = 206, span
-                headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size_bytes}"
-        headers["Content-Length"] = str(end - start)
-        if request.method == "HEAD":
-            return Response(None, status, headers)
-        pieces = self.blobs.stream(file.key, start=start, end=end)
-        # Once the answer has begun it cannot turn into an error: so first see that there are bytes.
-        first = await anext(pieces, b"")
-        return StreamingResponse(_joined(first, pieces), status, headers)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentFile:
+    """A stored file as it is sent; `tag` is its ETag."""
+
+    key: str
+    size_bytes: int
+    tag: str
+    headers: Mapping[str, str]
+
+
+async def send(request: Request, blobs: Blobs, file: SentFile) -> Response:
+    """All bytes of *file*, the range a request asks for, or that it is known already.
+
+    Raises:
+        FileMissing: the bytes are gone.
+    """
+    headers = {**file.headers, "ETag": file.tag, "Accept-Ranges": "bytes"}
+    if matches(file.tag, request.headers.get("if-none-match")):
+        return Response(status_code=304, headers=headers)
+    status, start, end = 200, 0, file.size_bytes
+    asked = request.headers.get("range")
+    if asked and request.headers.get("if-range", file.tag) == file.tag:
+        span = _span(asked, file.size_bytes)
+        if span == "unmet":
+            unmet = {"Content-Range": f"bytes */{file.size_bytes}"}
+            return problem(416, "The range lies outside the file.", headers=unmet)
+        if span != "ignored":
+            status, (start, end) = 206, span
+            headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size_bytes}"
+    headers["Content-Length"] = str(end - start)
+    if request.method == "HEAD":
+        return Response(None, status, headers)
+    pieces = blobs.stream(file.key, start=start, end=end)
+    # Once the answer has begun it cannot turn into an error: so first see that there are bytes.
+    first = await anext(pieces, b"")
+    return StreamingResponse(_joined(first, pieces), status, headers)
 
 
 async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -1,139 +1,94 @@
-"""Models, their versions and READMEs, and whose key this is.
+"""Models and versions: listed, looked at.
 
-Source: Replicate's published OpenAPI description, and what its Python client requires of a
-model and of a version.
+Source: Replicate's published OpenAPI description of models.
 """
 
 import base64
 import binascii
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import parse_qsl, urlencode
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from darkroom.domain.errors import InvalidField, InvalidInput, NotFound
-from darkroom.domain.model import Model, Version
-from darkroom.domain.schema import openapi_schema
+from darkroom.domain.model import Model
 from darkroom.http.answers import Site, caller, json_answer, route, site
-from darkroom.http.times import iso
-from darkroom.service.catalogue import Catalogue
+from darkroom.http.model_wire import ModelWire, asked_model, asked_version
+from darkroom.service.catalogue import Catalogue, newest_at
 
 PAGE_SIZE = 25
-COG_VERSION = "0.16.0"  # clients read versions below 0.3.9 in another way, and need some version
 SORT_KEYS = ("latest_version_created_at", "model_created_at")
 SORT_DIRECTIONS = ("desc", "asc")
+EMPTY_PAGE = {"next": None, "previous": None, "results": ()}
 
-RunCount: TypeAlias = Callable[[str], int]
-
-
-def _uncounted(_path: str) -> int:
-    return 0
+_Place: TypeAlias = tuple[int, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRoutes:
-    """What the API tells about the catalogue.
+    """What the API tells of the catalogue."""
 
-    Args:
-        catalogue: the models of this server.
-        run_count: how many predictions a model (`owner/name`) has had.
-    """
-
-    def __init__(self, catalogue: Catalogue, run_count: RunCount = _uncounted) -> None:
-        self._catalogue = catalogue
-        self._run_count = run_count
-        self._schemas: dict[str, msgspec.Raw] = {}
+    catalogue: Catalogue
+    wire: ModelWire
 
     def routes(self) -> list[Route]:
         """The routes, relative to the mount of the API."""
         model = "/models/{owner}/{name}"
         return [
-            route("/account", self.account),
             route("/models", self.list_models),
             route(model, self.get_model),
             route(f"{model}/readme", self.readme),
+            route(f"{model}/examples", self.examples),
             route(f"{model}/versions", self.list_versions),
             route(f"{model}/versions/{{version_id}}", self.get_version),
         ]
 
-    async def account(self, request: Request) -> Response:
-        """Whose key came with the request."""
-        owner = caller(request).owner
-        return json_answer({"type": "user", "username": owner, "name": owner, "github_url": None})
-
     async def list_models(self, request: Request) -> Response:
         """One page of models, unless asked otherwise those with the newest version first."""
         order, at = _Order.of(request), site(request)
-        models = order.put(self._catalogue.models())
-        start = _start(models, request.query_params.get("cursor"))
+        models = order.put(self.catalogue.models(caller(request).owner))
+        start = order.start(models, request.query_params.get("cursor"))
         end = start + PAGE_SIZE
-        page = [self._model(one, at) for one in models[start:end]]
+        page = [self.wire.model(one, at) for one in models[start:end]]
         following = order.link(at, models[end]) if end < len(models) else None
         previous = order.link(at, models[max(start - PAGE_SIZE, 0)]) if start else None
         return json_answer({"next": following, "previous": previous, "results": page})
 
     async def get_model(self, request: Request) -> Response:
         """One model."""
-        return json_answer(self._model(self._asked(request), site(request)))
+        return json_answer(self.wire.model(asked_model(self.catalogue, request), site(request)))
 
     async def readme(self, request: Request) -> Response:
         """A model's README, as Markdown."""
-        return PlainTextResponse(self._asked(request).readme)
+        model = asked_model(self.catalogue, request)
+        if not model.readme:
+            raise NotFound(f"{model.path} has no README")
+        return PlainTextResponse(model.readme)
+
+    async def examples(self, request: Request) -> Response:
+        """A model's examples: none are kept."""
+        asked_model(self.catalogue, request)
+        return json_answer(EMPTY_PAGE)
 
     async def list_versions(self, request: Request) -> Response:
         """A model's versions; an official model shows none, so that clients call it by name."""
-        model = self._asked(request)
-        shown = [] if model.official else [self._version(model.latest)]
-        return json_answer({"next": None, "previous": None, "results": shown})
+        model = asked_model(self.catalogue, request)
+        shown = [] if model.official else [self.wire.version(one) for one in model.versions]
+        return json_answer({**EMPTY_PAGE, "results": shown})
 
     async def get_version(self, request: Request) -> Response:
         """One version, an official model's too."""
-        model, wanted = self._asked(request), request.path_params["version_id"]
-        if model.latest.id != wanted:
-            raise NotFound(f"{model.path} has no such version")
-        return json_answer(self._version(model.latest))
-
-    def _asked(self, request: Request) -> Model:
-        return self._catalogue.model(request.path_params["owner"], request.path_params["name"])
-
-    def _model(self, model: Model, at: Site) -> dict[str, object]:
-        return {
-            "url": at.root(f"/{model.path}"),
-            "owner": model.owner,
-            "name": model.name,
-            "description": model.description,
-            "visibility": "public",
-            "is_official": model.official,
-            "github_url": model.github_url,
-            "paper_url": model.paper_url,
-            "license_url": model.license_url,
-            "run_count": self._run_count(model.path),
-            "cover_image_url": None,
-            "default_example": None,
-            "created_at": iso(model.latest.created_at),
-            "latest_version": self._version(model.latest),
-        }
-
-    def _version(self, version: Version) -> dict[str, object]:
-        schema = self._schemas.get(version.id)
-        if schema is None:
-            schema = msgspec.Raw(msgspec.json.encode(openapi_schema(version)))
-            self._schemas[version.id] = schema
-        return {
-            "id": version.id,
-            "created_at": iso(version.created_at),
-            "cog_version": COG_VERSION,
-            "openapi_schema": schema,
-        }
+        model = asked_model(self.catalogue, request)
+        return json_answer(self.wire.version(asked_version(model, request)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """How a list of models is sorted. Both keys mean the same here: a model has one version."""
+    """How a list of models is sorted."""
 
     key: str
     direction: str
@@ -145,13 +100,36 @@ class _Order:
             direction=_choice(request, "sort_direction", SORT_DIRECTIONS),
         )
 
-    def put(self, newest_first: Sequence[Model]) -> Sequence[Model]:
-        return newest_first if self.direction == "desc" else newest_first[::-1]
+    def put(self, models: Sequence[Model]) -> Sequence[Model]:
+        return sorted(models, key=self._place, reverse=self.direction == "asc")
+
+    def _place(self, model: Model) -> _Place:
+        at = model.created_at if self.key == "model_created_at" else newest_at(model)
+        return -at, model.path
 
     def link(self, at: Site, first: Model) -> str:
-        """The address of the page that begins with *first*."""
-        asked = {"sort_by": self.key, "sort_direction": self.direction, "cursor": _cursor(first)}
+        """The address of the page that begins with *first*, or what follows where it is gone."""
+        moment, path = self._place(first)
+        cursor = base64.b64encode(urlencode({"t": -moment, "p": path}).encode()).decode()
+        asked = {"sort_by": self.key, "sort_direction": self.direction, "cursor": cursor}
         return at.api(f"/models?{urlencode(asked)}")
+
+    def start(self, models: Sequence[Model], cursor: str | None) -> int:
+        """The index that *cursor* means.
+
+        Raises:
+            NotFound: it is not one of ours.
+        """
+        if not cursor:
+            return 0
+        try:
+            position = dict(parse_qsl(base64.b64decode(cursor, validate=True).decode()))
+            place = -int(position["t"]), position["p"]
+        except (binascii.Error, ValueError, KeyError) as error:
+            raise NotFound("Invalid cursor") from error
+        asc = self.direction == "asc"
+        before = (self._place(one) > place if asc else self._place(one) < place for one in models)
+        return sum(before)
 
 
 def _choice(request: Request, name: str, choices: Sequence[str]) -> str:
@@ -162,27 +140,3 @@ def _choice(request: Request, name: str, choices: Sequence[str]) -> str:
         words = f"{name} must be one of the following: {quoted}"
         raise InvalidInput([InvalidField(type="enum", field=name, description=words)])
     return value
-
-
-def _cursor(first: Model) -> str:
-    """Where a page begins, opaque to clients: the name of its first model."""
-    position = {"p": first.path}
-    return base64.b64encode(urlencode(position).encode()).decode()
-
-
-def _start(models: Sequence[Model], cursor: str | None) -> int:
-    """The index that *cursor* means.
-
-    Raises:
-        NotFound: it is not one of ours, or its model is gone.
-    """
-    if not cursor:
-        return 0
-    try:
-        position = dict(parse_qsl(base64.b64decode(cursor, validate=True).decode()))
-    except (binascii.Error, ValueError) as error:
-        raise NotFound("Invalid cursor") from error
-    for index, one in enumerate(models):
-        if one.path == position.get("p"):
-            return index
-    raise NotFound("Invalid cursor")

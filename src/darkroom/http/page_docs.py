@@ -107,7 +107,7 @@ def _parameters(parameters: Sequence[Object]) -> Child:
 
 
 def _sample(value: Json) -> Child:
-    return element("div", element("code", _text(value)), class_="quiet") if value else None
+    return None if value is None else element("div", element("code", str(value)), class_="quiet")
 
 
 def _body(body: Object) -> Child:
@@ -206,7 +206,7 @@ def _components(kind: str) -> Object:
 
 
 def _signature(method: str, path: str) -> Html:
-    return element("code", element("b", method.upper()), f" {path}")
+    return element("code", element("b", method.removeprefix("x-").upper()), f" {path}")
 
 
 def _pretty(value: Json) -> str:

@@ -1,22 +1,22 @@
 """Create, get, list and cancel predictions."""
 
-import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from darkroom.domain.errors import InvalidField, InvalidInput, NotFound, VersionNotRunnable
+from darkroom.domain.errors import InvalidField, InvalidInput, VersionNotRunnable
 from darkroom.domain.ids import PredictionId
 from darkroom.domain.model import Json, Model, Version
-from darkroom.domain.prediction import Milliseconds, Prediction
+from darkroom.domain.prediction import Milliseconds
 from darkroom.http import reading
-from darkroom.http.answers import Site, caller, json_answer, route, site
+from darkroom.http.answers import caller, json_answer, route, site
 from darkroom.http.creating import Creations, Target
-from darkroom.http.problems import NOT_FOUND, MalformedRequest
+from darkroom.http.model_wire import asked_model
+from darkroom.http.paging import Cut
+from darkroom.http.problems import MalformedRequest
 from darkroom.http.wire import Wire
 from darkroom.ports.predictions import Page
 from darkroom.ports.serving import InputValidator
@@ -50,14 +50,14 @@ class PredictionRoutes:
     async def create(self, request: Request) -> Response:
         """Run the version that the body names."""
         body = await self.creations.body(request)
-        model, runnable = self._named(body.document)
+        model, runnable = self._named(request, body.document)
         self.validator.check(runnable, body.document, with_version=True)
         return await self.creations.answer(request, body, Target(model=model, version=runnable))
 
     async def create_by_model(self, request: Request) -> Response:
         """Run the latest version of the model that the path names."""
         body = await self.creations.body(request)
-        model = self.catalogue.model(request.path_params["owner"], request.path_params["name"])
+        model = asked_model(self.catalogue, request)
         self.validator.check(model.latest, body.document, with_version=False)
         return await self.creations.answer(request, body, Target(model=model, version=model.latest))
 
@@ -76,34 +76,32 @@ class PredictionRoutes:
     async def list_page(self, request: Request) -> Response:
         """A page of the caller's predictions, newest first."""
         query = request.query_params
-        edge = _cursor(query.get("cursor"))
+        cut = Cut.of(request, PAGE_SIZE)
         page = Page(
-            size=PAGE_SIZE + 1,
-            before=edge.get("b"),
-            after=edge.get("a"),
+            size=cut.wanted,
+            before=_id(cut.before),
+            after=_id(cut.after),
             created_from=_ms(reading.instant_ms("created_after", query.get("created_after"))),
             created_until=_ms(reading.instant_ms("created_before", query.get("created_before"))),
         )
         found = await self.predictions.page(caller(request).owner, page)
         here = site(request)
-        shown = _window(found, page)
         filters = {name: query[name] for name in _FILTERS if name in query}
         return json_answer(
             {
-                "next": _link(here, filters, "b", shown[-1].id) if _goes_on(found, page) else None,
-                "previous": _link(here, filters, "a", shown[0].id) if _back(found, page) else None,
-                "results": [await self.wire.prediction(one, here) for one in shown],
+                **cut.links(found, here, "/predictions", filters),
+                "results": [await self.wire.prediction(one, here) for one in cut.shown(found)],
             }
         )
 
-    def _named(self, document: Mapping[str, Json]) -> tuple[Model, Version]:
+    def _named(self, request: Request, document: Mapping[str, Json]) -> tuple[Model, Version]:
         """The version a body names; if there is none, whatever else is wrong is told with it."""
         version = document.get("version")
         if not isinstance(version, str):
             self.validator.check_envelope(document)
             raise MalformedRequest("The version must be a string")
         try:
-            return self.catalogue.resolve(version)
+            return self.catalogue.resolve(version, caller=caller(request).owner)
         except VersionNotRunnable as unknown:
             own = InvalidField(type="version", field="version", description=str(unknown))
             try:
@@ -117,36 +115,5 @@ def _ms(value: int | None) -> Milliseconds | None:
     return None if value is None else Milliseconds(value)
 
 
-def _cursor(text: str | None) -> Mapping[str, PredictionId]:
-    """An edge by direction: `b` for before it, `a` for after it."""
-    if text is None:
-        return {}
-    try:
-        direction, _, id_ = base64.urlsafe_b64decode(text + "==").decode("ascii").partition("=")
-    except ValueError:
-        direction, id_ = "", ""
-    if direction not in ("a", "b") or not id_:
-        raise NotFound(NOT_FOUND)
-    return {direction: PredictionId(id_)}
-
-
-def _link(here: Site, filters: Mapping[str, str], direction: str, id_: PredictionId) -> str:
-    cursor = base64.urlsafe_b64encode(f"{direction}={id_}".encode()).decode().rstrip("=")
-    return here.api(f"/predictions?{urlencode({**filters, 'cursor': cursor})}")
-
-
-def _window(found: Sequence[Prediction], page: Page) -> Sequence[Prediction]:
-    """What is shown of a page that was asked for with one more at its far end."""
-    if len(found) < page.size:
-        return found
-    return found[1:] if page.after is not None else found[:-1]
-
-
-def _goes_on(found: Sequence[Prediction], page: Page) -> bool:
-    return bool(found) if page.after is not None else len(found) == page.size
-
-
-def _back(found: Sequence[Prediction], page: Page) -> bool:
-    if page.after is not None:
-        return len(found) == page.size
-    return page.before is not None and bool(found)
+def _id(value: str | None) -> PredictionId | None:
+    return None if value is None else PredictionId(value)

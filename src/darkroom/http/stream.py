@@ -36,19 +36,24 @@ class StreamRoutes:
     capabilities: Capabilities
 
     def routes(self) -> list[Route]:
-        """Paths relative to the API's mount."""
-        return [
-            route("/streams/{token}", self.follow),
-            route("/files/{token}", self.follow),
-        ]
+        """Paths relative to the API's mount.
 
-    async def follow(self, request: Request) -> Response:
-        """The events of the prediction that the token opens."""
-        id_ = self.capabilities.read_stream(request.path_params["token"])
-        if id_ is None or await self.predictions.look(id_) is None:
+        Streams of files are followed at `/files/{token}`, which is among the routes of uploads.
+        """
+        return [route("/streams/{token}", self._text)]
+
+    async def _text(self, request: Request) -> Response:
+        return await self.follow(request, request.path_params["token"])
+
+    async def follow(self, request: Request, token: str) -> Response:
+        """The events of the prediction that *token* opens."""
+        id_ = self.capabilities.read_stream(token)
+        found = None if id_ is None else await self.predictions.look(id_)
+        if found is None:
             raise NotFound(NOT_FOUND)
+        self.predictions.check_streams(found.owner)
         return StreamingResponse(
-            self._lines(id_, _last_seen(request), site(request)),
+            self._lines(found.id, _last_seen(request), site(request)),
             media_type="text/event-stream",
             headers={"Access-Control-Allow-Origin": "*", "X-Accel-Buffering": "no"},
         )

@@ -9,6 +9,7 @@ from typing import cast
 
 import msgspec
 
+from darkroom.domain import training
 from darkroom.domain.errors import FileMissing, NotFound
 from darkroom.domain.ids import VersionId
 from darkroom.domain.model import Json, Model, OutputKind, Version
@@ -39,7 +40,7 @@ class Urls(msgspec.Struct, frozen=True):
 
     cancel: str
     get: str
-    stream: str
+    stream: str | msgspec.UnsetType  # trainings have none
     web: str
 
 
@@ -60,9 +61,11 @@ class WirePrediction(msgspec.Struct, frozen=True, kw_only=True):
     completed_at: str | None
     metrics: dict[str, int | float]
     source: str
+    deployment: str | msgspec.UnsetType = msgspec.UNSET
     deadline: str | msgspec.UnsetType = msgspec.UNSET
     webhook: str | msgspec.UnsetType = msgspec.UNSET
     webhook_events_filter: Sequence[str] | msgspec.UnsetType = msgspec.UNSET
+    webhook_completed: msgspec.UnsetType | None = msgspec.UNSET
     urls: Urls
 
 
@@ -110,14 +113,15 @@ class Wire:
         )
         output = await self._inlined(prediction) if inline else None
         known = self._known(prediction.version)
+        trains = prediction.destination is not None
         return WirePrediction(
             id=prediction.id,
             model=prediction.model,
-            version=HIDDEN if known and known[0].official else prediction.version,
+            version=_shown_version(prediction, known),
             input=msgspec.Raw(input_.encode()),
             logs=prediction.logs,
             output=output or self._output(prediction, site),
-            data_removed=False,
+            data_removed=prediction.data_removed_at is not None,
             error=prediction.error,
             status=self._status(prediction.status, timed_out=timed_out),
             created_at=iso(prediction.created_at),
@@ -125,13 +129,25 @@ class Wire:
             completed_at=_iso(prediction.completed_at),
             metrics=_shown_metrics(prediction),
             source="api",
+            deployment=prediction.deployment or msgspec.UNSET,
             deadline=msgspec.UNSET
             if prediction.deadline_at is None
             else iso(prediction.deadline_at),
             webhook=prediction.webhook or msgspec.UNSET,
             webhook_events_filter=prediction.webhook_events or msgspec.UNSET,
+            webhook_completed=None if trains else msgspec.UNSET,
             urls=self._urls(prediction, site, text=_text(known)),
         )
+
+    async def training(self, prediction: Prediction, site: Site) -> WirePrediction:
+        """Spell a training as its own routes and its webhooks show it.
+
+        Under `/predictions` it looks the same but for its addresses.
+        """
+        get = site.api(f"/trainings/{prediction.id}")
+        shown = await self.prediction(prediction, site)
+        urls = msgspec.structs.replace(shown.urls, get=get, cancel=f"{get}/cancel")
+        return msgspec.structs.replace(shown, urls=urls)
 
     def file_url(self, file: StoredFile, site: Site) -> str:
         """Where a stored file can be read by whoever knows the address."""
@@ -157,7 +173,9 @@ class Wire:
         return Urls(
             cancel=f"{get}/cancel",
             get=get,
-            stream=site.root(f"/v1/{kind}/{self.capabilities.stream(prediction.id)}"),
+            stream=msgspec.UNSET
+            if prediction.destination is not None
+            else site.root(f"/v1/{kind}/{self.capabilities.stream(prediction.id)}"),
             web=site.root(f"/p/{prediction.id}"),
         )
 
@@ -166,6 +184,8 @@ class Wire:
         return site.file(token, f"input-{file.index}")
 
     def _output(self, prediction: Prediction, site: Site) -> msgspec.Raw:
+        if prediction.destination is not None:
+            return self._trained(prediction, site)
         return _shaped(prediction, [self._item(one, site) for one in prediction.output])
 
     def _item(self, item: OutputItem, site: Site) -> msgspec.Raw:
@@ -173,10 +193,25 @@ class Wire:
             return msgspec.Raw(_encode(self.file_url(item.file, site)))
         return msgspec.Raw((item.value or "null").encode())
 
+    def _trained(self, prediction: Prediction, site: Site) -> msgspec.Raw:
+        """The output of a training: null until it has made its version."""
+        known = self._known(prediction.version)
+        if not training.succeeded(prediction) or known is None or known[1].base is None:
+            return NULL
+        base = self._known(known[1].base)
+        if base is None:
+            return NULL
+        made, weights = training.made(base[1], prediction), training.weights(prediction)
+        told = {
+            "version": f"{made.model}:{made.id}",
+            "weights": None if weights is None else self.file_url(weights, site),
+        }
+        return msgspec.Raw(_encode(told))
+
     async def _inlined(self, prediction: Prediction) -> msgspec.Raw | None:
         """The output with its files as data URLs; None if there is nothing to inline."""
         files = [item.file for item in prediction.output if item.file is not None]
-        if not files or len(files) < len(prediction.output):
+        if not files or len(files) < len(prediction.output) or prediction.destination is not None:
             return None
         if sum(file.size_bytes for file in files) > self.inline_limit_bytes:
             return None
@@ -188,6 +223,14 @@ class Wire:
         except FileMissing:
             return None
         return _shaped(prediction, [msgspec.Raw(_encode(text)) for text in texts])
+
+
+def _shown_version(prediction: Prediction, known: tuple[Model, Version] | None) -> str:
+    """The version a client asked for: of a training that which is trained, not its trainer."""
+    if known is None:
+        return prediction.version
+    model, version = known
+    return HIDDEN if model.official else version.base or prediction.version
 
 
 def _text(known: tuple[Model, Version] | None) -> bool:

@@ -1,5 +1,6 @@
 """What the server asks of its surroundings: checks of inputs, workers kept alive, time."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from darkroom.domain.model import Json, Version
@@ -26,6 +27,18 @@ class InputValidator(Protocol):
 
         Raises:
             InvalidInput: with every fault at once; always where `version` is no string.
+        """
+        ...
+
+    def check_body(self, schema: Mapping[str, Json], body: Json) -> None:
+        """Check the body of any other request against its published *schema*.
+
+        Args:
+            schema: without references; kept for as long as the server runs.
+            body: as it was decoded, of any JSON type.
+
+        Raises:
+            InvalidInput: with every fault at once, in the order of the schema's properties.
         """
         ...
 

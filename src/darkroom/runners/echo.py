@@ -1,5 +1,6 @@
 """The smallest runners: documentation, tests, smoke checks and benchmarks in one."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 
@@ -13,6 +14,10 @@ _EXTENSIONS: Mapping[str, str] = {
     "image/gif": "gif",
     "image/webp": "webp",
 }
+
+
+LONGEST_PREFIX = 1000
+_PREFIX = "prefix"  # key of a trained version's configuration
 
 
 async def _pretend(context: RunContext) -> None:
@@ -48,17 +53,50 @@ class EchoRunner:
 
 
 class EchoTextRunner:
-    """Streams the prompt word by word, `ms` apart."""
+    """Streams the prompt word by word, `ms` apart; a trained version says its prefix first."""
+
+    def __init__(self) -> None:
+        self._first = ""
+
+    async def setup(self, version: VersionSpec, log: Callable[[str], None]) -> None:  # noqa: ARG002  # the port's signature
+        """Take the prefix that a training has left, if one has."""
+        prefix = version.config.get(_PREFIX)
+        self._first = f"{prefix} " if prefix else ""
+
+    async def run(self, context: RunContext) -> None:
+        """Publish each word with the white space before it; joined they are prefix and prompt."""
+        prompt = context.values.get("prompt")
+        for word in split(self._first + prompt) if isinstance(prompt, str) else ():
+            await _pretend(context)
+            context.output_text(word)
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+
+class EchoTextTrainer:
+    """Makes versions of an echo that say `prefix` first. Nothing is learned."""
 
     async def setup(self, version: VersionSpec, log: Callable[[str], None]) -> None:
         """Nothing to load."""
 
     async def run(self, context: RunContext) -> None:
-        """Publish each word with the white space before it; joined they are the prompt."""
-        prompt = context.values.get("prompt")
-        for word in split(prompt) if isinstance(prompt, str) else ():
-            await _pretend(context)
-            context.output_text(word)
+        """Publish the weights, a small JSON file, then the configuration of the new version.
+
+        Raises:
+            RunFailed: the prefix is empty or too long.
+        """
+        prefix = context.values.get(_PREFIX)
+        if not isinstance(prefix, str) or not prefix.strip():
+            raise RunFailed("input prefix: there is no text to learn")
+        if len(prefix) > LONGEST_PREFIX:
+            raise RunFailed(f"input prefix: longer than {LONGEST_PREFIX} characters")
+        context.log("Nothing is learned here: the new version keeps the prefix.")
+        await _pretend(context)
+        learned = json.dumps({_PREFIX: prefix})
+        context.output_file("weights.json", "application/json", learned.encode())
+        context.output_text(learned)
+        context.metric("characters", len(prefix))
 
     async def close(self) -> None:
         """Nothing to give back."""

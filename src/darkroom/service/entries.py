@@ -13,12 +13,19 @@ import yaml
 from darkroom.domain.errors import InvalidIdentifier, InvalidSetting
 from darkroom.domain.families import SERVED, Family
 from darkroom.domain.ids import Identifier, VersionId, parse_identifier
-from darkroom.domain.model import InputField, Model, OutputKind, Version
+from darkroom.domain.model import InputField, Model, Origin, OutputKind, Version
 from darkroom.domain.prediction import Milliseconds
 from darkroom.domain.weights_address import HubAddress, parse_weights
 
 ECHOES = ("echo", "echo-text")
 NOT_YET = ("cog", "relay")
+
+
+class _Trainer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What makes new versions of an entry, as it is written there."""
+
+    kind: str
+    inputs: list[InputField]
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,6 +47,7 @@ class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     license_url: str | None = None
     paper_url: str | None = None
     github_url: str | None = None
+    trainer: _Trainer | None = None
 
 
 class _Echo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,7 +84,9 @@ def version_digest(version: Version) -> VersionId:
         (one.name, one.type, one.required, one.default, one.minimum, one.maximum, one.choices)
         for one in version.inputs
     ]
-    told = (version.model, version.kind, inputs, version.output, version.config)
+    told: list[object] = [version.model, version.kind, inputs, version.output, version.config]
+    if version.base is not None:
+        told.append(version.base)
     return VersionId(hashlib.sha256(msgspec.json.encode(told, order="deterministic")).hexdigest())
 
 
@@ -124,17 +134,35 @@ def _model(text: str) -> Model:
         pixels=file.pixels,
         config=file.config,
     )
+    version = draft if file.version else replace(draft, id=version_digest(draft))
     return Model(
         owner=file.owner,
         name=file.name,
         description=file.description,
         official=file.official,
-        latest=draft if file.version else replace(draft, id=version_digest(draft)),
+        versions=[_trainable(version, file.trainer)],
+        created_at=draft.created_at,
         license_url=file.license_url,
         paper_url=file.paper_url,
         github_url=file.github_url,
         readme=file.readme,
     )
+
+
+def _trainable(version: Version, trainer: _Trainer | Version | None) -> Version:
+    """*version* with a trainer of its own, of the same kind and inputs as *trainer*."""
+    if trainer is None:
+        return version
+    draft = replace(
+        version,
+        kind=trainer.kind,
+        inputs=trainer.inputs,
+        output=OutputKind.FILES,
+        config={},
+        trainer=None,
+        base=version.id,
+    )
+    return replace(version, trainer=replace(draft, id=version_digest(draft)))
 
 
 # ── an operator's entry ─────────────────────────────────────────────────────────────────────
@@ -249,11 +277,15 @@ def _renamed(
     """
     version = replace(template.latest, model=name.model, config=config)
     own = name.model == template.path
+    if not own:
+        version = replace(version, id=version_digest(version))
     return Model(
         owner=name.owner,
         name=name.name,
         description=description,
         official=own and template.official,
-        latest=version if own else replace(version, id=version_digest(version)),
+        versions=[_trainable(version, template.latest.trainer)],
+        created_at=template.created_at,
+        origin=Origin.SHIPPED if own else Origin.DECLARED,
         readme=readme,
     )

@@ -4,7 +4,7 @@ The rule that loses no wake-up: subscribe first, then read the row, then wait.
 """
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from darkroom.domain.ids import PredictionId
@@ -68,9 +68,16 @@ class Hub:
 
     def __init__(self) -> None:
         self._topics: dict[PredictionId, list[Subscription]] = {}
+        self._listeners: list[Callable[[Prediction], None]] = []
+
+    def listen(self, listener: Callable[[Prediction], None]) -> None:
+        """Have *listener* called with every change of every prediction, for good."""
+        self._listeners.append(listener)
 
     def publish(self, prediction: Prediction) -> None:
-        """Tell every subscriber of this prediction; call it after the commit."""
+        """Tell every listener, and the subscribers of this prediction; call it after the commit."""
+        for listener in self._listeners:
+            listener(prediction)
         for subscription in self._topics.get(prediction.id, ()):
             subscription.hear(prediction)
 

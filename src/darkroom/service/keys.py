@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from darkroom.domain import durations
 from darkroom.domain.errors import InvalidSetting
 from darkroom.domain.ids import Owner, base32
 from darkroom.domain.prediction import Milliseconds
@@ -26,8 +27,6 @@ _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BODY = 32
 _CHECK = 6
 _OWNER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
-_SPAN = re.compile(r"([1-9][0-9]{0,8})([smhd])")
-_UNIT_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
 class Keys:
@@ -146,9 +145,9 @@ class Keys:
         Raises:
             InvalidSetting: *text* is none of these.
         """
-        if span := _SPAN.fullmatch(text):
-            count, unit = span.groups()
-            return Milliseconds(self._clock.wall_ms() + int(count) * _UNIT_MS[unit])
+        span = durations.milliseconds(text)
+        if span is not None:
+            return Milliseconds(self._clock.wall_ms() + span)
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:

@@ -1,7 +1,8 @@
 """File inputs that do not travel in the row: long `data:` URLs, and files that are ours already.
 
 A long data URL becomes a file before the insert, its place in the input an empty string. A URL
-of our own becomes a reference to the stored file, if the caller owns it: no request is made.
+of our own, of an output or an upload, becomes a reference to the stored file, if the caller owns
+it: no request is made.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -10,12 +11,20 @@ from dataclasses import dataclass
 
 import msgspec
 
-from darkroom.domain.errors import FileMissing, FilesUnavailable, InputUnusable
+from darkroom.domain.errors import (
+    FileMissing,
+    FilesUnavailable,
+    InputUnusable,
+    InvalidField,
+    InvalidInput,
+    NotFound,
+)
 from darkroom.domain.ids import Owner, PredictionId
 from darkroom.domain.model import Json, Version
-from darkroom.domain.prediction import InputFile, JsonText, StoredFile
+from darkroom.domain.prediction import InputFile, JsonText
 from darkroom.ports.files import Blobs
 from darkroom.service import data_urls
+from darkroom.service.own_files import OwnFile
 
 INPUT_ATTEMPT = 0
 _SHOWN_TYPE = 100
@@ -27,12 +36,13 @@ class Spool:
 
     Args:
         blobs: where the bytes go, under `predictions/<id>/0/<n>`.
-        own: the stored file behind a URL of ours that this owner may read, else None.
+        own: the stored file behind a URL that this owner, who came by that origin, may read;
+            None if it is not ours, NotFound if it is and they may not.
         over_bytes: the length of text above which a data URL is spooled.
     """
 
     blobs: Blobs
-    own: Callable[[str, Owner], Awaitable[StoredFile | None]]
+    own: Callable[[str, Owner, str | None], Awaitable[OwnFile | None]]
     over_bytes: int
 
     async def take(
@@ -41,35 +51,53 @@ class Spool:
         owner: Owner,
         version: Version,
         values: Mapping[str, Json],
+        *,
+        origin: str | None = None,
     ) -> tuple[JsonText, Sequence[InputFile]]:
         """Store or find what need not travel; returns the input's JSON without it, and where it is.
 
         A data URL that cannot be decoded stays in the text: the run will say what is wrong.
+
+        Raises:
+            InvalidInput: URLs of ours at *origin*, where the client found us, that name no file
+                of this owner.
         """
-        files: list[InputFile] = []
+        files, gone = await self._found(owner, version, values, origin)
+        if gone:
+            raise InvalidInput([_gone(name) for name in gone])
         for name in version.file_inputs:
             value = values.get(name)
-            if isinstance(value, str):
-                file = await self._moved(id_, owner, name, value, len(files))
+            if isinstance(value, str) and len(value) > self.over_bytes:
+                file = await self._store(id_, name, value, len(files))
                 if file is not None:
                     files.append(file)
         spooled = {str(one.path[0]): "" for one in files if one.spooled}
         shown = {**values, **spooled} if spooled else values
         return JsonText(msgspec.json.encode(shown).decode()), files
 
-    async def _moved(
-        self, id_: PredictionId, owner: Owner, name: str, value: str, index: int
-    ) -> InputFile | None:
-        if value.startswith("http"):
-            stored = await self.own(value, owner)
-            return None if stored is None else _reference(name, stored, index)
-        if len(value) > self.over_bytes and data_urls.is_data_url(value):
-            return await self._store(id_, name, value, index)
-        return None
+    async def _found(
+        self, owner: Owner, version: Version, values: Mapping[str, Json], origin: str | None
+    ) -> tuple[list[InputFile], Sequence[str]]:
+        """Files that are here already, and the names of inputs that should be and are not."""
+        files: list[InputFile] = []
+        gone: list[str] = []
+        for name in version.file_inputs:
+            value = values.get(name)
+            if isinstance(value, str) and value.startswith("http"):
+                try:
+                    own = await self.own(value, owner, origin)
+                except NotFound:
+                    gone.append(name)
+                    continue
+                if own is not None:
+                    files.append(_reference(name, own, len(files)))
+        return files, gone
 
     async def _store(
         self, id_: PredictionId, name: str, value: str, index: int
     ) -> InputFile | None:
+        if not data_urls.is_data_url(value):
+            return None
         try:
             data = data_urls.decode(value)
         except InputUnusable:
@@ -108,12 +136,16 @@ class Spool:
         return JsonText(msgspec.json.encode(values).decode())
 
 
-def _reference(name: str, stored: StoredFile, index: int) -> InputFile:
+def _gone(name: str) -> InvalidField:
+    return InvalidField(type="file", field=f"input.{name}", description="File not found")
+
+
+def _reference(name: str, own: OwnFile, index: int) -> InputFile:
     return InputFile(
         path=(name,),
-        key=stored.key,
-        content_type=stored.content_type,
-        size_bytes=stored.size_bytes,
+        key=own.key,
+        content_type=own.content_type,
+        size_bytes=own.size_bytes,
         index=index,
         spooled=False,
     )

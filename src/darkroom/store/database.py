@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Database(Protocol):
-    """One database. Neither method is a coroutine's body: what they queue is queued at once."""
+    """One database. No method is a coroutine's body: what they queue is queued at once."""
 
     def write(self, recipe: Callable[[], Transition[T]], *, patient: bool = False) -> Awaitable[T]:
         """Follow a transition in a transaction; done once the commit is on disk.
@@ -31,6 +31,14 @@ class Database(Protocol):
 
         Raises:
             StoreBusy: the database cannot be read now.
+        """
+        ...
+
+    def scrub(self) -> Awaitable[None]:
+        """Leave no bytes of deleted rows in the database's files; may take a tenth of a second.
+
+        Raises:
+            StoreBusy: it cannot be done now; try again later.
         """
         ...
 

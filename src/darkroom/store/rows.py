@@ -7,6 +7,7 @@ import msgspec
 
 from darkroom.domain.events import Event, EventKind
 from darkroom.domain.ids import Owner, PredictionId, VersionId, WorkerId
+from darkroom.domain.model import Model, Origin, Version, Visibility
 from darkroom.domain.prediction import (
     InputFile,
     JsonText,
@@ -18,6 +19,7 @@ from darkroom.domain.prediction import (
     StoredFile,
 )
 from darkroom.ports.keys import ApiKey
+from darkroom.ports.models import RunsSoFar
 from darkroom.ports.predictions import Holder, LiveAttempt
 
 Value: TypeAlias = str | int | float | None
@@ -39,10 +41,14 @@ _ItemRow: TypeAlias = tuple[
     int | None, int,
 ]  # fmt: skip
 _KeyRow: TypeAlias = tuple[str, str, str, str, int, int, int | None, int | None]
+_ModelRow: TypeAlias = tuple[
+    str, str, str, str, str, str, str | None, str | None, str | None, str | None, str | None, int,
+]  # fmt: skip
 
 NO_LIST = "[]"
 _files = msgspec.json.Decoder(list[InputFile]).decode
 _names = msgspec.json.Decoder(list[str]).decode
+_version = msgspec.json.Decoder(Version).decode
 
 
 def json_text(value: object) -> str:
@@ -164,6 +170,42 @@ def api_key(row: Row) -> ApiKey:
         expires_at=_at(expires_at),
         revoked_at=_at(revoked_at),
     )
+
+
+def model(row: Row) -> Model:
+    """A model that was made over the API, without its versions, from its row."""
+    (
+        owner, name, visibility, hardware, description, readme, github_url, paper_url, license_url,
+        cover_image_url, weights_url, created_at,
+    ) = cast("_ModelRow", row)  # fmt: skip
+    return Model(
+        owner=owner,
+        name=name,
+        description=description,
+        official=False,
+        versions=(),
+        created_at=Milliseconds(created_at),
+        origin=Origin.MADE,
+        visibility=Visibility(visibility),
+        hardware=hardware,
+        readme=readme,
+        github_url=github_url,
+        paper_url=paper_url,
+        license_url=license_url,
+        cover_image_url=cover_image_url,
+        weights_url=weights_url,
+    )
+
+
+def version(row: Row) -> Version:
+    """A version kept whole, from the one column that holds it."""
+    return _version(str(row[0]))
+
+
+def runs(row: Row) -> RunsSoFar:
+    """A count of predictions from its row."""
+    path, id_, owner, count = cast("tuple[str, str, str, int]", row)
+    return RunsSoFar(model=path, version=VersionId(id_), owner=Owner(owner), count=count)
 
 
 def _at(value: int | None) -> Milliseconds | None:

@@ -74,6 +74,7 @@ class Writer:
         self._idle.set()
         self._flush_seconds = QUICK_SECONDS  # the first one shows
         self._patience: asyncio.TimerHandle | None = None
+        self._scrubs: list[asyncio.Future[None]] = []
 
     def write(self, recipe: Recipe[T], *, patient: bool = False) -> "asyncio.Future[T]":
         """Run *recipe*'s transition; the future is done once the commit is on disk.
@@ -91,6 +92,17 @@ class Writer:
         self._plan()
         return cast("asyncio.Future[T]", done)
 
+    def scrub(self) -> "asyncio.Future[None]":
+        """Empty the write-ahead log, in the thread and between two transactions.
+
+        The future raises StoreBusy when a reader is in the way.
+        """
+        done: asyncio.Future[None] = self._loop.create_future()
+        self._scrubs.append(done)
+        self._idle.clear()
+        self._plan()
+        return done
+
     async def close(self) -> None:
         """Commit what waits, then end the thread."""
         self._closing = True
@@ -100,10 +112,13 @@ class Writer:
 
     def _plan(self) -> None:
         """See that a turn comes, if anything waits for one."""
-        if self._queue and not self._turn_is_due and not self._committing:
+        if self._scrubs and not (self._open or self._committing):
+            self._committing = True
+            self._thread.submit(self._scrub_aside)
+        elif self._queue and not self._turn_is_due and not self._committing:
             self._turn_is_due = True
             self._loop.call_soon(self._turn)
-        elif not (self._queue or self._open or self._committing):
+        elif not (self._queue or self._open or self._committing or self._scrubs):
             self._idle.set()
 
     def _turn(self) -> None:
@@ -166,8 +181,30 @@ class Writer:
         self._committing = False
         for change in batch:
             _settle(change, fault)
-        if self._queue:
+        if self._queue and not self._scrubs:
             self._turn()
+        self._plan()
+
+    def _scrub_aside(self) -> None:
+        self._loop.call_soon_threadsafe(self._scrubbed, self._emptied())
+
+    def _emptied(self) -> Exception | None:
+        try:
+            (busy, *_) = self._connection.execute("pragma wal_checkpoint(truncate)").fetchone()
+        except sqlite3.Error as error:
+            return _told(error)
+        return StoreBusy("The database's log is being read. Try again.") if busy else None
+
+    def _scrubbed(self, fault: Exception | None) -> None:
+        self._committing = False
+        scrubs, self._scrubs = self._scrubs, []
+        for done in scrubs:
+            if done.cancelled():
+                continue
+            if fault is None:
+                done.set_result(None)
+            else:
+                done.set_exception(fault)
         self._plan()
 
     def _undo(self, batch: Sequence[_Change], fault: Exception) -> None:

@@ -30,6 +30,7 @@ class CompiledValidator:
     def __init__(self) -> None:
         self._envelope = _Compiled.of(envelope_schema(), inputs=(), files=())
         self._kept: dict[tuple[VersionId, bool], _Compiled] = {}
+        self._bodies: dict[int, tuple[Mapping[str, Json], _Compiled]] = {}
 
     def check(self, version: Version, body: Json, *, with_version: bool) -> None:
         """Check a whole create body; see the port."""
@@ -46,6 +47,15 @@ class CompiledValidator:
     def check_envelope(self, body: Json) -> None:
         """Check a body whose version is not known; see the port."""
         self._envelope.check(body)
+
+    def check_body(self, schema: Mapping[str, Json], body: Json) -> None:
+        """Check the body of any other request; see the port."""
+        # Keeping the schema keeps its identity from being given to another.
+        kept = self._bodies.get(id(schema))
+        if kept is None:
+            kept = schema, _Compiled.of(schema, inputs=(), files=())
+            self._bodies[id(schema)] = kept
+        kept[1].check(body)
 
 
 @dataclass(frozen=True, slots=True)

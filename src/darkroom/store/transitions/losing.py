@@ -46,4 +46,6 @@ def lose(lost: Lost) -> Transition[Prediction | None]:
     yield "add_log", {"id": lost.prediction, "n": n, "text": line}
     if final:
         yield from outbox.ended(updated[0])
+    else:
+        yield from outbox.logged(updated[0])
     return (yield from complete(updated[0]))

@@ -10,7 +10,7 @@ from darkroom.domain.prediction import (
 )
 from darkroom.store import rows
 from darkroom.store.rows import Row
-from darkroom.store.transitions import outbox
+from darkroom.store.transitions import models, outbox
 from darkroom.store.transitions.closing import ENDINGS, closing_count, end
 from darkroom.store.transitions.reading import complete
 from darkroom.store.transitions.recipe import Call, Transition
@@ -47,10 +47,13 @@ def report(told: Report) -> Transition[Prediction | None]:
     for one in told.events:
         yield _kept(told, one, numbers.get(id(one)))
     if ending:
-        yield from outbox.ended(updated[0])
-    if first == 1:
-        return (yield from _as_told(updated[0], told))
-    return (yield from complete(updated[0]))
+        yield from outbox.ended(updated[0], told)
+    else:
+        yield from outbox.told(updated[0], told)
+    telling = _as_told(updated[0], told) if first == 1 else complete(updated[0])
+    prediction = yield from telling
+    yield from models.make_version(prediction)
+    return prediction
 
 
 def _shown_before(told: Report) -> Transition[int]:

@@ -1,0 +1,50 @@
+"""Models, deployments and what they ask of the machine, joined."""
+
+from collections.abc import Callable, Sequence
+
+from darkroom.domain.model import Hardware
+from darkroom.service.catalogue import Catalogue
+from darkroom.service.deployments import Deployments
+from darkroom.service.hub import Hub
+from darkroom.service.models import Models
+from darkroom.service.runs import Runs
+from darkroom.store.deployments import DeploymentTables
+from darkroom.store.models import ModelTables
+from darkroom.store.sqlite import SqliteDatabase
+
+
+async def make_models(
+    database: SqliteDatabase,
+    catalogue: Catalogue,
+    hub: Hub,
+    ids: Callable[[], str],
+    *,
+    hardware: Sequence[Hardware],
+    runs: Runs,
+) -> tuple[Models, Deployments]:
+    """Make both, and have *catalogue* know what is kept; before anything is run.
+
+    Args:
+        database: open.
+        catalogue: what the files say.
+        hub: tells of trainings that end.
+        ids: makes ids of deployments.
+        hardware: what this server has.
+        runs: counts predictions; is told of those that were there before.
+    """
+    deployments = Deployments(
+        store=DeploymentTables(database),
+        catalogue=catalogue,
+        skus=lambda: [one.sku for one in hardware],
+        ids=ids,
+    )
+    models = Models(
+        store=ModelTables(database),
+        catalogue=catalogue,
+        runs=runs,
+        hardware=hardware,
+        deployed=deployments.uses,
+    )
+    await models.load()
+    hub.listen(models.learn)
+    return models, deployments

@@ -1,0 +1,33 @@
+"""What is removed of predictions after a time, as tables of a database."""
+
+from collections.abc import Awaitable, Sequence
+
+from darkroom.domain.ids import PredictionId
+from darkroom.store.database import Database, rows_of
+from darkroom.store.transitions import removing
+
+
+class RemovalTables:
+    """Satisfies Removals."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def removable(self, keep_ms: int, most: int) -> Sequence[PredictionId]:
+        """What has ended long enough ago."""
+        asked = {"keep_ms": keep_ms, "most": most}
+        found = await self._database.read(rows_of("removable", asked))
+        return [PredictionId(str(id_)) for (id_,) in found]
+
+    def remove(self, prediction: PredictionId) -> Awaitable[bool]:
+        """T9."""
+        return self._database.write(lambda: removing.remove(prediction))
+
+    def forget_keys(self, keep_ms: int) -> Awaitable[object]:
+        """Forget old idempotency keys."""
+        asked = {"keep_ms": keep_ms}
+        return self._database.write(lambda: rows_of("forget_idempotency_keys", asked))
+
+    def scrub(self) -> Awaitable[object]:
+        """Leave no bytes of what was removed."""
+        return self._database.scrub()

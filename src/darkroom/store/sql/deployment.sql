@@ -1,0 +1,6 @@
+-- One deployment with its current release.
+select d.id, d.owner, d.name, r.number, r.model, r.version, r.hardware,
+       r.min_instances, r.max_instances, r.created_at
+  from deployments d
+  join releases r on r.deployment_id = d.id and r.number = d.number
+ where d.owner = :owner and d.name = :name

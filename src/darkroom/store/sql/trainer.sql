@@ -1,0 +1,2 @@
+-- What a trainer begins with.
+select base from trainers where id = :id

@@ -1,0 +1,2 @@
+-- Predictions that nobody runs and that have not ended, and whose they are.
+select id, owner from predictions where claimed = 0 and completed_at is null

@@ -1,0 +1,79 @@
+"""What the operator's file declares and what is kept of it agree after every start."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from darkroom.compose.hardware import CPU
+from darkroom.domain.errors import NotAllowed, VersionNotRunnable
+from darkroom.domain.ids import Owner, VersionId
+from darkroom.domain.model import Model, Origin
+from darkroom.domain.prediction import Milliseconds
+from darkroom.service.catalogue import Catalogue, load_catalogue
+from darkroom.service.models import Models
+from darkroom.service.runs import Runs
+from darkroom.store.database import Database
+from darkroom.store.models import ModelTables
+from darkroom.store.sqlite import open_sqlite
+
+ACME = Owner("acme")
+SAY: Mapping[str, Mapping[str, object]] = {"acme/say": {"runner": "echo-text"}}
+
+
+async def nobody(_version: VersionId) -> bool:
+    return False
+
+
+async def started(database: Database, declared: Mapping[str, Mapping[str, object]]) -> Models:
+    models = Models(store=ModelTables(database), catalogue=load_catalogue(declared), runs=Runs(),
+                    hardware=[CPU], deployed=nobody)  # fmt: skip
+    await models.load()
+    return models
+
+
+def versions(catalogue: Catalogue) -> list[VersionId]:
+    return [one.id for one in catalogue.model("acme", "say").versions]
+
+
+async def test_a_deleted_version_of_a_declared_model_stays_deleted(tmp_path: Path) -> None:
+    async with open_sqlite(tmp_path / "a.db") as database:
+        models = await started(database, SAY)
+        model, version = models.catalogue.resolve("acme/say")
+        with pytest.raises(NotAllowed, match="belongs to acme"):
+            await models.delete_version(model, version, by=Owner("bob"))
+        await models.delete_version(model, version, by=ACME)
+        assert versions(models.catalogue) == []
+    async with open_sqlite(tmp_path / "a.db") as database:
+        models = await started(database, SAY)
+        assert versions(models.catalogue) == []
+        with pytest.raises(VersionNotRunnable):
+            models.catalogue.resolve(f"acme/say:{version.id}")
+        assert models.catalogue.version(version.id)[1].kind == "echo-text"
+
+
+async def test_a_declared_model_is_changed_in_the_file_and_is_a_destination(
+    tmp_path: Path,
+) -> None:
+    async with open_sqlite(tmp_path / "a.db") as database:
+        models = await started(database, SAY)
+        model = models.catalogue.model("acme", "say")
+        with pytest.raises(NotAllowed, match=r"darkroom\.yaml"):
+            await models.change(model, by=ACME)
+        with pytest.raises(NotAllowed, match=r"darkroom\.yaml"):
+            await models.delete(model, by=ACME)
+        assert models.destination("acme/say", by=ACME) is model
+
+
+async def test_a_model_of_the_file_goes_before_one_that_was_made(tmp_path: Path) -> None:
+    made = Model(owner="acme", name="say", description="made", official=False, versions=(),
+                 created_at=Milliseconds(0), origin=Origin.MADE, hardware="cpu")  # fmt: skip
+    async with open_sqlite(tmp_path / "a.db") as database:
+        models = await started(database, {})
+        await models.create(made, by=ACME, admin=False)
+        assert models.catalogue.model("acme", "say").origin is Origin.MADE
+    async with open_sqlite(tmp_path / "a.db") as database:
+        models = await started(database, SAY)
+        assert models.catalogue.model("acme", "say").origin is Origin.DECLARED
+    async with open_sqlite(tmp_path / "a.db") as database:
+        assert (await started(database, {})).catalogue.model("acme", "say").description == "made"

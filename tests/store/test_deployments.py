@@ -1,0 +1,107 @@
+"""Deployments in the store: one name an owner, releases in order, and which versions are in use."""
+
+import sqlite3
+from collections.abc import AsyncGenerator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from darkroom.domain.deployment import Configuration, Deployment
+from darkroom.domain.ids import Owner, VersionId
+from darkroom.store.deployments import DeploymentTables
+from darkroom.store.rows import Parameters
+from darkroom.store.sqlite import open_sqlite
+from darkroom.store.statements import SQLITE, load
+
+ADA, BOB = Owner("ada"), Owner("bob")
+FIRST, SECOND = VersionId("1" * 64), VersionId("2" * 64)
+PLAIN = Configuration(
+    model="acme/portraits", version=FIRST, hardware="cpu", min_instances=0, max_instances=1
+)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncGenerator[DeploymentTables]:
+    async with open_sqlite(tmp_path / "a.db") as database:
+        yield DeploymentTables(database)
+
+
+async def added(store: DeploymentTables, id_: str = "d1", owner: Owner = ADA) -> Deployment:
+    made = await store.add(id_, owner, "portraits", PLAIN)
+    assert made is not None
+    return made
+
+
+async def test_what_was_added_is_found_again_by_its_owner_alone(store: DeploymentTables) -> None:
+    made = await added(store)
+
+    assert await store.get(ADA, "portraits") == made
+    assert await store.get(BOB, "portraits") is None
+    assert made.release.created_at > 0
+
+
+async def test_a_taken_name_changes_nothing(store: DeploymentTables) -> None:
+    made = await added(store)
+    again = await store.add("d2", ADA, "portraits", replace(PLAIN, max_instances=9))
+
+    assert again is None
+    assert await store.get(ADA, "portraits") == made
+    assert (await added(store, "d3", BOB)).owner == BOB
+
+
+async def test_a_release_is_made_once_from_the_one_that_was_seen(
+    store: DeploymentTables, tmp_path: Path
+) -> None:
+    made = await added(store)
+    second = await store.release(made, replace(PLAIN, version=SECOND))
+    late = await store.release(made, replace(PLAIN, max_instances=9))
+
+    assert second is not None
+    assert (second.release.number, late) == (2, None)
+    assert await store.get(ADA, "portraits") == second
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
+        kept = connection.execute("select number, version from releases order by number").fetchall()
+    assert kept == [(1, FIRST), (2, SECOND)]
+
+
+async def test_only_current_releases_use_a_version(store: DeploymentTables) -> None:
+    made = await added(store)
+    before = await store.uses(FIRST), await store.uses(SECOND)
+    await store.release(made, replace(PLAIN, version=SECOND))
+    after = await store.uses(FIRST), await store.uses(SECOND)
+    deleted = await store.delete(ADA, "portraits"), await store.delete(ADA, "portraits")
+
+    assert (before, after) == ((True, False), (False, True))
+    assert deleted == (True, False)
+    assert not await store.uses(SECOND)
+
+
+async def test_a_deleted_name_begins_anew(store: DeploymentTables) -> None:
+    made = await added(store)
+    await store.delete(ADA, "portraits")
+
+    assert await store.release(made, PLAIN) is None
+    assert (await added(store, "d2")).release.number == 1
+
+
+PLANS: list[tuple[str, Parameters, str]] = [
+    ("deployment", {"owner": "a", "name": "n"}, "sqlite_autoindex_deployments"),
+    ("deployments_down", {"owner": "a", "edge": "~", "size": 9}, "deployments_owner"),
+    ("deployments_up", {"owner": "a", "edge": "", "size": 9}, "deployments_owner"),
+    ("released", {"version": "v"}, "releases_version"),
+]
+
+
+@pytest.mark.parametrize(("name", "parameters", "index"), PLANS, ids=[name for name, *_ in PLANS])
+async def test_statements_use_their_index(
+    store: DeploymentTables, tmp_path: Path, name: str, parameters: Parameters, index: str
+) -> None:
+    assert not await store.delete(ADA, "none")
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
+        rows = connection.execute(f"explain query plan {load(SQLITE)[name]}", parameters).fetchall()
+    plan = " ".join(str(row[3]) for row in rows)
+
+    assert index in plan
+    assert "SCAN" not in plan
