@@ -74,6 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             upstream.request(self.command, path, body, {**headers, "Connection": "close"})
             if fault == "unanswered":
+                upstream.close()  # first, or the server may have answered in the meantime
                 self._cut()
                 return
             answer = upstream.getresponse()
