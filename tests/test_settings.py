@@ -223,3 +223,26 @@ def test_a_time_is_kept_as_it_was_written(written: str, folder: Path) -> None:
 def test_a_time_that_is_none_is_refused(name: str, value: str) -> None:
     with pytest.raises(InvalidSetting, match=f"{name}: must be a time such as 90s"):
         load({name: value})
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://ada:p@ss@db.lan:5432/d", "postgresql://ada:**********@db.lan:5432/d"),
+        ("postgres://ada@db.lan/d", "postgres://ada@db.lan/d"),
+        ("postgresql://db.lan:5432/d", "postgresql://db.lan:5432/d"),
+        ("postgresql:///d?password=x&host=/run", "postgresql:///d?password=**********&host=/run"),
+    ],
+)
+def test_a_database_is_shown_without_its_password(url: str, shown: str) -> None:
+    settings = load({"database_url": url})
+
+    assert settings.model_dump(mode="json")["database_url"] == shown
+    assert "ss@" not in repr(settings)
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value() == url
+
+
+def test_a_database_of_another_kind_is_refused() -> None:
+    with pytest.raises(InvalidSetting, match="database_url: must begin with postgresql://"):
+        load({"database_url": "mysql://ada:secret@db.lan/d"})

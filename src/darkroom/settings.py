@@ -13,7 +13,14 @@ from typing import Annotated, Any, Literal, cast
 from urllib.parse import SplitResult, urlsplit
 
 import yaml
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_serializer,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -30,6 +37,8 @@ from darkroom.domain.model import Json
 CONFIG_VARIABLE = "DARKROOM_CONFIG"
 CONFIG_NAME = "darkroom.yaml"
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_DATABASE = re.compile(r"postgres(ql)?://")
+_PASSWORD = re.compile(r"(?<=://)([^:/?#@]*:)[^/?#]*(?=@)|([?&]password=)[^&#]+")
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
@@ -41,6 +50,9 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(
         Path("darkroom-data"), description="Directory of the database, files, weights and sockets."
+    )
+    database_url: SecretStr | None = Field(
+        None, description="postgresql://…: PostgreSQL instead of SQLite in the data directory."
     )
     host: str = Field("127.0.0.1", description="Address to listen on. Loopback unless you say so.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
@@ -168,6 +180,17 @@ class Settings(BaseSettings):
         if value is not None and len(value.get_secret_value()) < 16:
             raise ValueError("must be 16 characters or longer")
         return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _of_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _DATABASE.match(value.get_secret_value()):
+            raise ValueError("must begin with postgresql://; without it SQLite is used")
+        return value
+
+    @field_serializer("database_url", when_used="json")
+    def _without_password(self, value: SecretStr | None) -> str | None:
+        return None if value is None else _PASSWORD.sub(r"\1\2**********", value.get_secret_value())
 
     @field_validator("retention", "upload_retention", mode="before")
     @classmethod

@@ -1,10 +1,11 @@
 """A store, its outbox, and hands that turn the clocks of deliveries."""
 
-import sqlite3
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import cast
+
+from tests.store.places import Hand, Place
 
 from darkroom.domain.events import Finished, LogText, Published, Report
 from darkroom.domain.ids import Owner, PredictionId, VersionId, WorkerId
@@ -13,7 +14,6 @@ from darkroom.ports.predictions import Acceptance, Holder
 from darkroom.ports.webhooks import Delivery, DeliveryState, Try
 from darkroom.store.deliveries import DeliveryTables
 from darkroom.store.predictions import PredictionTables
-from darkroom.store.sqlite import open_sqlite
 
 ID = PredictionId("p1")
 ENDPOINT = "https://hooks.test/x"
@@ -26,7 +26,7 @@ class Box:
 
     store: PredictionTables
     outbox: DeliveryTables
-    rows: sqlite3.Connection
+    rows: Hand
 
     async def accept(
         self, *events: str, webhook: str | None = f"{ENDPOINT}?order=1", id_: PredictionId = ID
@@ -59,15 +59,16 @@ class Box:
 
     def known(self) -> list[tuple[int, str, str]]:
         found = self.rows.execute("select n, kind, state from deliveries order by n").fetchall()
-        return [(int(n), str(kind), str(state)) for n, kind, state in found]
+        return [(int(str(n)), str(kind), str(state)) for n, kind, state in found]
 
     def kinds(self) -> list[str]:
         return [kind for _, kind, state in self.known() if state == "pending"]
 
     def gap_ms(self, one: int, other: int) -> int:
         """How much later delivery *other* is due than *one*."""
-        times = dict(self.rows.execute("select n, next_at from deliveries").fetchall())
-        return int(times[other]) - int(times[one])
+        found = self.rows.execute("select n, next_at from deliveries").fetchall()
+        times = dict(cast("list[tuple[int, int]]", found))
+        return times[other] - times[one]
 
     def pass_ms(self, ms: int) -> None:
         """Let time pass for every delivery."""
@@ -88,14 +89,9 @@ class Box:
 
 
 @asynccontextmanager
-async def opened(folder: Path) -> AsyncGenerator[Box]:
-    path = folder / "a.db"
-    async with open_sqlite(path) as database:
-        rows = sqlite3.connect(path, isolation_level=None)
-        try:
-            yield Box(PredictionTables(database), DeliveryTables(database), rows)
-        finally:
-            rows.close()
+async def opened(place: Place) -> AsyncGenerator[Box]:
+    async with place.opened() as database:
+        yield Box(PredictionTables(database), DeliveryTables(database), place.hand())
 
 
 def since(taken: Delivery, ms: int) -> Delivery:

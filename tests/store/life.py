@@ -5,12 +5,12 @@ and cancel; answers get lost. After every step the database must keep each promi
 docs/state-machine.md, and at the end, when the faults stop, everything must end.
 """
 
-import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, cast
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.store.places import Hand, migrated
 
 from darkroom.domain.events import EventKind, Finished, LogText, Published, Report
 from darkroom.domain.ids import Owner, PredictionId, VersionId, WorkerId
@@ -25,11 +25,9 @@ from darkroom.domain.prediction import (
 )
 from darkroom.ports.predictions import Acceptance, Holder, Lost
 from darkroom.ports.webhooks import WebhookEvent
-from darkroom.store import migrate
-from darkroom.store.statements import SQLITE, load
+from darkroom.store.statements import SQLITE, Dialect, load
 from darkroom.store.transitions import accepting, ending, losing, reading, reporting
 from darkroom.store.transitions.recipe import Transition
-from darkroom.store.writer import drive
 
 T = TypeVar("T")
 Attempt = tuple[PredictionId, int]
@@ -58,13 +56,12 @@ class Life(RuleBasedStateMachine):
     """Every prediction, every attempt ever granted, and what each promise says of them."""
 
     mutations: Mapping[str, str] = {}
+    dialect: Dialect = SQLITE
 
     def __init__(self) -> None:
         super().__init__()
-        self.statements = {**load(SQLITE), **self.mutations}
-        self.connection = sqlite3.connect(":memory:", isolation_level=None)
-        self.connection.execute("pragma foreign_keys = on")
-        migrate.upgrade(self.connection)
+        self.statements = {**load(self.dialect), **self.mutations}
+        self.hand = self.new_hand()
         self.accepted: dict[PredictionId, frozenset[str]] = {}  # the webhooks asked for
         self.granted: list[Attempt] = []
         self.live: list[Attempt] = []  # as the workers believe
@@ -73,24 +70,22 @@ class Life(RuleBasedStateMachine):
 
     # ── what drives it ──
 
+    @classmethod
+    def new_hand(cls) -> Hand:
+        """A database with nothing in it."""
+        return migrated(":memory:")
+
     def commit(self, transition: Transition[T]) -> T:
-        self.connection.execute("begin immediate")
-        try:
-            done = drive(self.connection, self.statements, transition)
-        except BaseException:
-            self.connection.execute("rollback")
-            raise
-        self.connection.execute("commit")
-        return done
+        return self.hand.commit(transition, self.statements)
 
     def row(self, id_: PredictionId) -> Facts:
-        found = self.connection.execute(
+        found = self.hand.execute(
             "select status, attempt, claimed, losses, event_count, output_count, completed_at, "
             "started_at, error from predictions where id = ?",
             (id_,),
         ).fetchone()
         assert found is not None, "an accepted prediction disappeared"
-        return Facts(*found)
+        return Facts(*cast("Facts", found))
 
     def ended(self, id_: PredictionId) -> bool:
         return self.row(id_).completed_at is not None
@@ -187,7 +182,7 @@ class Life(RuleBasedStateMachine):
         open_ = [id_ for id_ in self.accepted if not self.ended(id_)]
         id_ = data.draw(st.sampled_from(open_))
         ran = self.row(id_).started_at is not None
-        self.connection.execute("update predictions set deadline_at = 1 where id = ?", (id_,))
+        self.hand.execute("update predictions set deadline_at = 1 where id = ?", (id_,))
         (ended,) = self.commit(ending.expire(9))
         assert (ended.id, ended.status) == (id_, Status.CANCELED if ran else Status.ABORTED)
 
@@ -258,8 +253,8 @@ class Life(RuleBasedStateMachine):
     def facts(self, id_: PredictionId) -> object:
         return (
             self.row(id_),
-            drive(self.connection, self.statements, reading.events(id_, 0)),
-            self.connection.execute(
+            self.commit(reading.events(id_, 0)),
+            self.hand.execute(
                 "select attempt, place, value, store_key from items where prediction_id = ? "
                 "order by attempt, place",
                 (id_,),
@@ -285,7 +280,7 @@ class Life(RuleBasedStateMachine):
     def a_claimed_prediction_has_exactly_its_own_live_attempt(self) -> None:
         for id_ in self.accepted:
             now = self.row(id_)
-            live = self.connection.execute(
+            live = self.hand.execute(
                 "select attempt from attempts where prediction_id = ? and ended_at is null", (id_,)
             ).fetchall()
             if now.completed_at is None:
@@ -296,7 +291,7 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def events_count_without_gap_and_end_with_one_done(self) -> None:
         for id_ in self.accepted:
-            told = drive(self.connection, self.statements, reading.events(id_, 0))
+            told = self.commit(reading.events(id_, 0))
             count = self.row(id_).events
             assert [one.n for one in told] == list(range(1, count + 1)), "a gap in events"
             done = [one.n for one in told if one.kind is EventKind.DONE]
@@ -305,12 +300,13 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def an_output_is_streamed_once_and_every_shown_item_belongs_to_an_attempt(self) -> None:
         for id_ in self.accepted:
-            told = drive(self.connection, self.statements, reading.events(id_, 0))
+            told = self.commit(reading.events(id_, 0))
             streamed = sum(one.kind is EventKind.OUTPUT for one in told)
-            (shown,) = self.connection.execute(
+            found = self.hand.execute(
                 "select count(distinct place) from items where prediction_id = ? and attempt > 0",
                 (id_,),
-            ).fetchone()
+            ).fetchall()
+            ((shown,),) = found
             assert streamed == shown == self.row(id_).outputs, "streamed and shown outputs differ"
 
     def teardown(self) -> None:
@@ -322,7 +318,7 @@ class Life(RuleBasedStateMachine):
             self.report((one.id, one.attempt), 1, outcome=Outcome.SUCCEEDED, started=True)
         assert all(self.ended(id_) for id_ in self.accepted), "something never ends"
         self.last_things()
-        self.connection.close()
+        self.hand.close()
 
     def last_things(self) -> None:
         """What else must come true once everything has ended."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
+from tests.store.places import Hand, Loop, postgres_place
 from tests.store.told import ToldLife
 
 from darkroom.store.statements import SQLITE, load
@@ -16,6 +17,7 @@ SOUND = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
+FEW = settings(SOUND, max_examples=15)
 HUNT = settings(SOUND, max_examples=300, derandomize=True, phases=[Phase.generate], database=None)
 
 TEXTS = load(SQLITE)
@@ -48,6 +50,21 @@ MUTANTS = {
 @pytest.mark.conformance(37)
 def test_every_promise_holds_whatever_happens() -> None:
     run_state_machine_as_test(ToldLife, settings=SOUND)
+
+
+def test_every_promise_holds_in_postgresql(postgres_url: str, postgres_loop: Loop) -> None:
+    with postgres_place(postgres_loop, postgres_url) as place:
+
+        class PostgresLife(ToldLife):
+            dialect = place.dialect
+
+            @classmethod
+            def new_hand(cls) -> Hand:
+                hand = place.hand()
+                hand.empty()
+                return hand
+
+        run_state_machine_as_test(PostgresLife, settings=FEW)
 
 
 @pytest.mark.parametrize("fault", MUTANTS)

@@ -1,7 +1,8 @@
 """What is kept of models is there when the database is opened again, and guards hold inside it."""
 
 from dataclasses import replace
-from pathlib import Path
+
+from tests.store.places import Place
 
 from darkroom.domain import training
 from darkroom.domain.events import Finished, Published, Report
@@ -24,7 +25,6 @@ from darkroom.store import rows
 from darkroom.store.database import Database
 from darkroom.store.models import ModelTables
 from darkroom.store.predictions import PredictionTables
-from darkroom.store.sqlite import open_sqlite
 
 HOLDER = Holder(worker=WorkerId("w"), incarnation=1)
 BASE = load_catalogue({}).resolve("darkroom/echo-text")[1]
@@ -80,8 +80,8 @@ async def end(database: Database, id_: str, outcome: Outcome = Outcome.SUCCEEDED
     return ended
 
 
-async def test_a_model_is_read_back_as_it_was_and_as_it_was_changed(tmp_path: Path) -> None:
-    async with open_sqlite(tmp_path / "a.db") as database:
+async def test_a_model_is_read_back_as_it_was_and_as_it_was_changed(place: Place) -> None:
+    async with place.opened() as database:
         store = ModelTables(database)
         created_at = await store.add(GREETER)
         assert created_at is not None
@@ -91,14 +91,14 @@ async def test_a_model_is_read_back_as_it_was_and_as_it_was_changed(tmp_path: Pa
         changed = replace(kept, readme="", github_url=None, visibility=Visibility.PUBLIC)
         assert await store.change(changed)
         assert not await store.change(replace(changed, name="other"))
-    async with open_sqlite(tmp_path / "a.db") as database:
+    async with place.opened() as database:
         assert (await ModelTables(database).kept()).made == [changed]
 
 
 async def test_a_training_makes_its_version_in_the_transaction_that_ends_it(
-    tmp_path: Path,
+    place: Place,
 ) -> None:
-    async with open_sqlite(tmp_path / "a.db") as database:
+    async with place.opened() as database:
         store = ModelTables(database)
         await store.keep_trainers([BASE, BASE])
         await accept(database, "t1")
@@ -119,8 +119,8 @@ async def test_a_training_makes_its_version_in_the_transaction_that_ends_it(
         assert made.trainer is None
 
 
-async def test_only_success_makes_a_version(tmp_path: Path) -> None:
-    async with open_sqlite(tmp_path / "a.db") as database:
+async def test_only_success_makes_a_version(place: Place) -> None:
+    async with place.opened() as database:
         store = ModelTables(database)
         await store.keep_trainers([BASE])
         for id_, outcome in (("t1", Outcome.FAILED), ("t2", Outcome.CANCELED)):
@@ -132,19 +132,19 @@ async def test_only_success_makes_a_version(tmp_path: Path) -> None:
 
 
 async def test_the_version_is_that_of_its_beginning_whatever_the_catalogue_says_later(
-    tmp_path: Path,
+    place: Place,
 ) -> None:
-    async with open_sqlite(tmp_path / "a.db") as database:
+    async with place.opened() as database:
         await ModelTables(database).keep_trainers([BASE])
         await accept(database, "t1")
-    async with open_sqlite(tmp_path / "a.db") as database:
+    async with place.opened() as database:
         await end(database, "t1")  # nobody has kept a trainer since
         (made,) = (await ModelTables(database).kept()).trained
         assert [one.name for one in made.inputs] == [one.name for one in BASE.inputs]
 
 
-async def test_a_model_stays_while_a_training_or_a_version_needs_it(tmp_path: Path) -> None:
-    async with open_sqlite(tmp_path / "a.db") as database:
+async def test_a_model_stays_while_a_training_or_a_version_needs_it(place: Place) -> None:
+    async with place.opened() as database:
         store = ModelTables(database)
         await store.keep_trainers([BASE])
         await store.add(GREETER)
@@ -162,9 +162,9 @@ async def test_a_model_stays_while_a_training_or_a_version_needs_it(tmp_path: Pa
 
 
 async def test_runs_are_counted_by_model_version_and_owner_without_trainings(
-    tmp_path: Path,
+    place: Place,
 ) -> None:
-    async with open_sqlite(tmp_path / "a.db") as database:
+    async with place.opened() as database:
         await accept(database, "t1")
         for id_, owner in (("p1", "ada"), ("p2", "bob"), ("p3", "ada")):
             await accept(database, id_, destination=None, owner=Owner(owner))

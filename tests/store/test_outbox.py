@@ -1,10 +1,10 @@
 """Which webhooks a change of a prediction puts into the outbox, and when they are due."""
 
 from collections.abc import AsyncGenerator
-from pathlib import Path
 
 import pytest
 from tests.store.box import ENDPOINT, HOLDER, ID, Box, log, opened, output, since
+from tests.store.places import Place
 
 from darkroom.domain.events import Report
 from darkroom.domain.ids import PredictionId, VersionId
@@ -14,8 +14,8 @@ from darkroom.store.transitions.outbox import APART_MS
 
 
 @pytest.fixture
-async def box(tmp_path: Path) -> AsyncGenerator[Box]:
-    async with opened(tmp_path) as made:
+async def box(place: Place) -> AsyncGenerator[Box]:
+    async with opened(place) as made:
         yield made
 
 

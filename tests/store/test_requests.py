@@ -1,32 +1,28 @@
 """What the database keeps of requests: idempotency keys, and what made which prediction."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from tests.store.test_sqlite import ADA, HOLDER, acceptance
+from tests.store.acceptances import ADA, HOLDER, acceptance
+from tests.store.places import Place
 
 from darkroom.domain.errors import StoreBusy
 from darkroom.domain.ids import Owner, PredictionId
 from darkroom.domain.prediction import Prediction
 from darkroom.ports.predictions import Page
 from darkroom.ports.requests import Remembered
-from darkroom.store import migrate
 from darkroom.store.predictions import PredictionTables
 from darkroom.store.requests import RequestTables
-from darkroom.store.sqlite import open_sqlite
-from darkroom.store.statements import SQLITE, load
-from darkroom.store.transitions import accepting, repeating
-from darkroom.store.writer import drive
+from darkroom.store.statements import load
+from darkroom.store.transitions import repeating
 
 
 @asynccontextmanager
-async def tables(path: Path) -> AsyncGenerator[tuple[RequestTables, PredictionTables]]:
-    async with open_sqlite(path) as database:
+async def tables(place: Place) -> AsyncGenerator[tuple[RequestTables, PredictionTables]]:
+    async with place.opened() as database:
         yield RequestTables(database), PredictionTables(database)
 
 
@@ -34,8 +30,8 @@ def made(id_: str, digest: str) -> Remembered:
     return Remembered(prediction=PredictionId(id_), digest=digest)
 
 
-async def test_a_key_makes_one_prediction_however_many_come_at_once(tmp_path: Path) -> None:
-    async with tables(tmp_path / "a.db") as (requests, store):
+async def test_a_key_makes_one_prediction_however_many_come_at_once(place: Place) -> None:
+    async with tables(place) as (requests, store):
         several = [
             requests.accept_once(acceptance(f"p{number}", holder=HOLDER), "k", f"d{number}")
             for number in range(50)
@@ -50,51 +46,48 @@ async def test_a_key_makes_one_prediction_however_many_come_at_once(tmp_path: Pa
         assert await requests.remembered(ADA, "k") == made("p0", "d0")
 
 
-async def test_a_key_is_its_owners_own(tmp_path: Path) -> None:
-    async with tables(tmp_path / "a.db") as (requests, _store):
+async def test_a_key_is_its_owners_own(place: Place) -> None:
+    async with tables(place) as (requests, _store):
         await requests.accept_once(acceptance("p1"), "k", "d")
 
         assert await requests.remembered(Owner("bob"), "k") is None
         assert await requests.remembered(ADA, "other") is None
 
 
-async def test_a_key_is_free_again_after_a_day(tmp_path: Path) -> None:
-    async with tables(tmp_path / "a.db") as (requests, _store):
+async def test_a_key_is_free_again_after_a_day(place: Place) -> None:
+    async with tables(place) as (requests, _store):
         await requests.accept_once(acceptance("p1"), "k", "d1")
-        connection = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
-        connection.execute("update idempotency_keys set created_at = created_at - 86400000")
-        connection.close()
+        place.hand().execute("update idempotency_keys set created_at = created_at - 86400000")
 
         assert await requests.remembered(ADA, "k") is None
         assert isinstance(await requests.accept_once(acceptance("p2"), "k", "d2"), Prediction)
         assert await requests.remembered(ADA, "k") == made("p2", "d2")
 
 
-async def test_a_key_survives_the_end_of_its_server(tmp_path: Path) -> None:
-    async with tables(tmp_path / "a.db") as (requests, _store):
+async def test_a_key_survives_the_end_of_its_server(place: Place) -> None:
+    async with tables(place) as (requests, _store):
         await requests.accept_once(acceptance("p1"), "k", "d")
-    async with tables(tmp_path / "a.db") as (requests, _store):
+    async with tables(place) as (requests, _store):
         assert await requests.accept_once(acceptance("p2"), "k", "d") == made("p1", "d")
 
 
-def test_a_key_that_another_server_has_just_stored_is_seen_at_the_second_look() -> None:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    migrate.upgrade(connection)
-    statements = load(SQLITE)
-    drive(connection, statements, accepting.accept(acceptance("p1")))
-    blind = {**statements, "idempotency_key": "select 1, 2 where :owner = :key and 1 = 0"}
-    kept = {"owner": ADA, "key": "k", "digest": "d", "prediction_id": "p1"}
-    connection.execute(statements["add_idempotency_key"], kept).fetchall()
-    with pytest.raises(StoreBusy, match="just storing"):
-        drive(connection, blind, repeating.accept_once(acceptance("p2"), "k", "d"))
+async def test_a_key_that_another_server_has_just_stored_is_seen_at_the_second_look(
+    place: Place,
+) -> None:
+    statements = load(place.dialect)
+    blind = {**statements, "idempotency_key": "select 'p', 'd' where :owner = :key and 1 = 0"}
+    async with tables(place) as (requests, _store):
+        await requests.accept_once(acceptance("p1"), "k", "d")
+        hand = place.hand()
+        with pytest.raises(StoreBusy, match="just storing"):
+            hand.commit(repeating.accept_once(acceptance("p2"), "k", "d"), blind)
+        again = repeating.accept_once(acceptance("p3"), "k", "d")
 
-    assert drive(connection, statements, repeating.accept_once(acceptance("p3"), "k", "d")) == made(
-        "p1", "d"
-    )
+        assert hand.commit(again, statements) == made("p1", "d")
 
 
-async def test_requests_above_an_id_are_told_oldest_first_and_forgotten(tmp_path: Path) -> None:
-    async with tables(tmp_path / "a.db") as (requests, store):
+async def test_requests_above_an_id_are_told_oldest_first_and_forgotten(place: Place) -> None:
+    async with tables(place) as (requests, store):
         for number in range(5):
             digest = None if number == 3 else f"d{number}"
             await store.accept(replace(acceptance(f"p{number}"), request_digest=digest))
@@ -107,8 +100,8 @@ async def test_requests_above_an_id_are_told_oldest_first_and_forgotten(tmp_path
         assert await requests.recent(PredictionId(""), 9) == [made("p0", "d0"), made("p2", "d2")]
 
 
-async def test_only_what_waits_is_told_as_unended(tmp_path: Path) -> None:
-    async with tables(tmp_path / "a.db") as (requests, store):
+async def test_only_what_waits_is_told_as_unended(place: Place) -> None:
+    async with tables(place) as (requests, store):
         for id_ in ("p1", "p2"):
             await store.accept(acceptance(id_))
         await store.cancel(PredictionId("p1"), ADA)

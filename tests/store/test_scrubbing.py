@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from tests.store.test_sqlite import acceptance
+from tests.store.acceptances import acceptance
 
 from darkroom.domain.errors import StoreBusy
 from darkroom.store.predictions import PredictionTables

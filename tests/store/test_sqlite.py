@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import signal
 import sqlite3
 import subprocess
@@ -12,32 +11,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.store.acceptances import acceptance
 
-from darkroom.domain.errors import SchemaTooNew, StoreBusy
-from darkroom.domain.events import Finished, LogText, Report
-from darkroom.domain.ids import Minter, Owner, PredictionId, VersionId, WorkerId
-from darkroom.domain.prediction import JsonText, Outcome, Prediction, Shape
-from darkroom.ports.predictions import Acceptance, Holder, Page
-from darkroom.store.keys import KeyTables
+from darkroom.domain.errors import StoreBusy
+from darkroom.domain.ids import Minter, PredictionId
 from darkroom.store.predictions import PredictionTables
-from darkroom.store.rows import Parameters
 from darkroom.store.sqlite import BUSY_SECONDS, open_sqlite
-from darkroom.store.statements import SQLITE, load
-
-HOLDER = Holder(worker=WorkerId("w"), incarnation=1)
-ADA = Owner("ada")
-
-
-def acceptance(id_: str, *, holder: Holder | None = None) -> Acceptance:
-    return Acceptance(
-        id=PredictionId(id_),
-        owner=ADA,
-        model="m/n",
-        version=VersionId("v"),
-        shape=Shape.ONE,
-        input=JsonText("{}"),
-        holder=holder,
-    )
 
 
 @asynccontextmanager
@@ -46,29 +25,6 @@ async def tables(
 ) -> AsyncGenerator[PredictionTables]:
     async with open_sqlite(path, busy_seconds=busy_seconds) as database:
         yield PredictionTables(database)
-
-
-async def test_what_is_queued_together_is_committed_together_in_order(tmp_path: Path) -> None:
-    async with tables(tmp_path / "a.db") as store:
-        accepted = store.accept(acceptance("p1", holder=HOLDER))
-        finished = Finished(outcome=Outcome.SUCCEEDED)
-        report = Report(prediction=PredictionId("p1"), attempt=1, started=True, finished=finished)
-        ended = await store.report(report)
-
-        assert (await accepted).created_at > 0
-        assert ended is not None
-        assert ended == await store.get(PredictionId("p1"))
-
-
-async def test_a_change_that_fails_does_not_undo_its_companions(tmp_path: Path) -> None:
-    async with tables(tmp_path / "a.db") as store:
-        await store.accept(acceptance("p1"))
-        changes = [store.accept(acceptance(id_)) for id_ in ("p2", "p1", "p3")]
-        done = await asyncio.gather(*changes, return_exceptions=True)
-
-        assert isinstance(done[1], sqlite3.IntegrityError)
-        assert [one.id for one in done if isinstance(one, Prediction)] == ["p2", "p3"]
-        assert [one.id for one in await store.page(ADA, Page(size=9))] == ["p3", "p2", "p1"]
 
 
 async def test_a_locked_database_is_told_as_busy(tmp_path: Path) -> None:
@@ -107,115 +63,12 @@ async def test_a_database_that_cannot_be_read_is_told_as_busy(tmp_path: Path) ->
             await store.get(PredictionId("p1"))
 
 
-async def test_whatever_is_queued_when_the_store_closes_is_committed(tmp_path: Path) -> None:
-    async with tables(tmp_path / "a.db") as store:
-        await store.accept(acceptance("p1"))
-        waiting = [store.accept(acceptance(f"q{number:03}")) for number in range(600)]
-    assert len(await asyncio.wait_for(asyncio.gather(*waiting), 30)) == 600
-
-
-async def test_a_database_of_a_newer_release_is_refused(tmp_path: Path) -> None:
-    async with open_sqlite(tmp_path / "a.db"):
-        pass
-    connection = sqlite3.connect(tmp_path / "a.db")
-    connection.execute("insert into schema_migrations values (9999, 'from the future')")
-    connection.commit()
-    connection.close()
-
-    with pytest.raises(SchemaTooNew, match="9999"):
-        async with open_sqlite(tmp_path / "a.db"):
-            pass
-
-
-async def test_secrets_stay_the_same(tmp_path: Path) -> None:
-    async with open_sqlite(tmp_path / "a.db") as database:
-        first = await KeyTables(database).secret("capabilities")
-    async with open_sqlite(tmp_path / "a.db") as database:
-        assert await KeyTables(database).secret("capabilities") == first
-        assert await KeyTables(database).secret("other") != first
-    assert len(first) == 32
-
-
-async def test_logs_and_events_of_several_reports_add_up(tmp_path: Path) -> None:
-    async with tables(tmp_path / "a.db") as store:
-        await store.accept(acceptance("p1", holder=HOLDER))
-        for text in ("one\n", "two\n"):
-            await store.report(
-                Report(prediction=PredictionId("p1"), attempt=1, events=[LogText(text=text)])
-            )
-        found = await store.get(PredictionId("p1"))
-
-        assert found is not None
-        assert found.logs == "one\ntwo\n"
-        assert [event.n for event in await store.events(PredictionId("p1"), 1)] == [2]
-
-
-PLANS: list[tuple[str, Parameters, str]] = [
-    ("peek", {"version": "v", "most": 1}, "predictions_ready"),
-    (
-        "page_down",
-        {"owner": "a", "edge": "~", "from_ms": 0, "until_ms": 9, "trainings": 0, "size": 9},
-        "predictions_owner",
-    ),
-    (
-        "page_up",
-        {"owner": "a", "edge": "", "from_ms": 0, "until_ms": 9, "trainings": 0, "size": 9},
-        "predictions_owner",
-    ),
-    ("get", {"id": "p"}, "sqlite_autoindex_predictions"),
-    ("logs", {"id": "p", "after": 0}, "sqlite_autoindex_log_lines"),
-    ("input", {"id": "p"}, "sqlite_autoindex_inputs"),
-    ("item", {"id": "p", "attempt": 1, "place": 0}, "sqlite_autoindex_items"),
-    ("live", {"id": "p", "attempt": 1}, "sqlite_autoindex_predictions"),
-    ("cancel", {"id": "p", "owner": "a"}, "sqlite_autoindex_predictions"),
-    (
-        "end_attempt",
-        {"id": "p", "attempt": 1, "outcome": "lost", "error": "", "run_seconds": 0},
-        "attempts",
-    ),
-    ("waiting", {}, "predictions_ready"),
-    ("items", {"id": "p"}, "sqlite_autoindex_items"),
-    ("live_attempts", {}, "attempts_one_live"),
-    ("expire", {"most": 1}, "predictions_deadline"),
-    (
-        "delete_model",
-        {"owner": "a", "name": "n", "path": "a/n"},
-        "trained_versions_model",
-    ),
-    ("idempotency_key", {"owner": "a", "key": "k"}, "sqlite_autoindex_idempotency_keys"),
-    ("recent_requests", {"since": "p", "most": 1}, "sqlite_autoindex_predictions"),
-    ("forget_requests", {"since": "p"}, "sqlite_autoindex_predictions"),
-    ("unended", {}, "predictions_ready"),
-    ("removable", {"keep_ms": 1, "most": 1}, "predictions_removable"),
-    ("upload", {"id": "u"}, "sqlite_autoindex_uploads"),
-    ("uploads_down", {"owner": "a", "edge": "~", "size": 9}, "uploads_owner"),
-    ("uploads_up", {"owner": "a", "edge": "", "size": 9}, "uploads_owner"),
-    ("expired_uploads", {"most": 1}, "uploads_expiry"),
-    ("forget_idempotency_keys", {"keep_ms": 1}, "idempotency_keys_age"),
-    ("empty_answers", {"id": "p"}, "sqlite_autoindex_delivery_tries"),
-]
-
-
-@pytest.mark.parametrize(("name", "parameters", "index"), PLANS, ids=[name for name, *_ in PLANS])
-async def test_hot_statements_use_their_index(
-    tmp_path: Path, name: str, parameters: Parameters, index: str
-) -> None:
-    async with open_sqlite(tmp_path / "a.db"):
-        pass
-    connection = sqlite3.connect(tmp_path / "a.db")
-    rows = connection.execute(f"explain query plan {load(SQLITE)[name]}", parameters).fetchall()
-    connection.close()
-    plan = " ".join(str(row[3]) for row in rows)
-
-    assert index in plan
-    assert not re.search(r"SCAN \w+(?! USING)\b", plan)
-
-
 ACKNOWLEDGES = """
 import asyncio, os, sys
 from pathlib import Path
 from darkroom.domain.ids import Minter
-from tests.store.test_sqlite import acceptance, tables
+from tests.store.acceptances import acceptance
+from tests.store.test_sqlite import tables
 import time
 
 async def main() -> None:

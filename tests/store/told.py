@@ -1,12 +1,13 @@
 """The life of predictions whose webhooks are sent, fail, and are left by whoever had taken them."""
 
+from typing import cast
+
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 from tests.store.life import ENDPOINT, Life
 
 from darkroom.domain.ids import PredictionId
 from darkroom.ports.webhooks import Delivery, DeliveryState, Try
-from darkroom.store.statements import SQLITE
 from darkroom.store.transitions import delivering, outbox
 
 
@@ -46,8 +47,8 @@ class ToldLife(Life):
     def time_passes(self, ms: int) -> None:
         if ms == delivering.LEASE_MS:
             self.sending.clear()  # whoever had them is gone
-        self.connection.execute(
-            "update deliveries set next_at = next_at - :ms, told_at = told_at - :ms where 1",
+        self.hand.execute(
+            "update deliveries set next_at = next_at - :ms, told_at = told_at - :ms",
             {"ms": ms},
         )
 
@@ -67,20 +68,22 @@ class ToldLife(Life):
 
     def since_the_last_change(self, one: Delivery) -> int:
         """Milliseconds since the receiver answered to the last output or log text."""
-        (since,) = self.connection.execute(
-            f"select {SQLITE.now} - max(told_at) from deliveries "  # noqa: S608  # our own clock
+        found = self.hand.execute(
+            f"select {self.dialect.now} - max(told_at) from deliveries "  # noqa: S608  # our own clock
             "where prediction_id = ? and kind in ('output', 'logs')",
             (one.prediction,),
-        ).fetchone()
-        return outbox.APART_MS if since is None else int(since)
+        ).fetchall()
+        ((since,),) = cast("list[tuple[int | None]]", found)
+        return outbox.APART_MS if since is None else since
 
     def outbox(self, id_: PredictionId) -> list[tuple[str, str]]:
         """Kind and standing of every delivery, those not yet taken as `waiting`."""
-        return self.connection.execute(
+        found = self.hand.execute(
             "select kind, case when state = 'pending' and taken_at is null then 'waiting' "
             "else state end from deliveries where prediction_id = ? order by n",
             (id_,),
         ).fetchall()
+        return cast("list[tuple[str, str]]", found)
 
     def last_things(self) -> None:
         """Whoever has taken something is gone; all that is left can be sent, the end of each."""
@@ -92,7 +95,7 @@ class ToldLife(Life):
                 self.commit(delivering.settle(Try(delivery=one, state=DeliveryState.DELIVERED)))
             if not taken:
                 break
-        left = self.connection.execute("select * from deliveries where state = 'pending'")
+        left = self.hand.execute("select * from deliveries where state = 'pending'")
         assert left.fetchall() == [], "a webhook waits for ever"
         for id_, wanted in self.accepted.items():
             ended = "completed" in self.told_of.get(id_, [])

@@ -29,9 +29,9 @@ from darkroom.service.own_files import OwnFiles
 from darkroom.service.predictions import Predictions
 from darkroom.service.spool import Spool
 from darkroom.settings import Settings
+from darkroom.store.database import Database
 from darkroom.store.keys import KeyTables
 from darkroom.store.predictions import PredictionTables
-from darkroom.store.sqlite import SqliteDatabase
 from darkroom.validation.compiled import CompiledValidator
 
 _SECRET = "capabilities"  # noqa: S105  # a secret's name
@@ -58,7 +58,7 @@ class Core:
     keeping: Keeping
 
 
-async def make_core(stack: AsyncExitStack, settings: Settings, database: SqliteDatabase) -> Core:
+async def make_core(stack: AsyncExitStack, settings: Settings, database: Database) -> Core:
     """Make what the server stands on.
 
     Args:

@@ -13,9 +13,9 @@ from darkroom.service.deliveries import Deliveries
 from darkroom.service.hub import Hub
 from darkroom.service.webhook_secrets import WebhookSecrets
 from darkroom.settings import Settings
+from darkroom.store.database import Database
 from darkroom.store.deliveries import DeliveryTables
 from darkroom.store.keys import KeyTables
-from darkroom.store.sqlite import SqliteDatabase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Sending:
 async def make_sending(
     stack: AsyncExitStack,
     settings: Settings,
-    database: SqliteDatabase,
+    database: Database,
     *,
     store: PredictionStore,
     hub: Hub,

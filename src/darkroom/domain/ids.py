@@ -18,6 +18,7 @@ PredictionId = NewType("PredictionId", str)
 VersionId = NewType("VersionId", str)
 Owner = NewType("Owner", str)
 WorkerId = NewType("WorkerId", str)
+ServerId = NewType("ServerId", str)
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _TO_PYTHON = str.maketrans(ALPHABET, "0123456789abcdefghijklmnopqrstuv")  # int(…, 32) reads these

@@ -1,14 +1,19 @@
 """The SQL texts, made ready for one database.
 
-A text may carry four marks: `/*NOW*/` the clock in milliseconds, `/*PREDICTION*/` the columns
-of a prediction, `/*LOCK*/` and `/*LOCK_ROW*/` the clauses by which writers pass one another.
+A text may carry marks: `/*NOW*/` the clock in milliseconds, `/*PREDICTION*/` the columns of a
+prediction, `/*SERVER*/` the id of this server, `/*LOCK*/` and `/*LOCK_ROW*/` the clauses by which
+writers pass one another, `/*ALONE*/` 1 unless another server takes from this :endpoint just now.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-from darkroom.store.rows import PREDICTION_COLUMNS
+from darkroom.store.rows import PREDICTION_COLUMNS, Parameters, Value
+
+_COMMENT = re.compile(r"--[^\n]*")
+_PARAMETER = re.compile(r":([a-z_][a-z0-9_]*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,11 +23,33 @@ class Dialect:
     now: str
     lock: str
     lock_row: str
+    alone: str
+    server: str
 
 
 SQLITE = Dialect(
-    now="cast((julianday('now') - 2440587.5) * 86400000.0 + 0.5 as integer)", lock="", lock_row=""
+    now="cast((julianday('now') - 2440587.5) * 86400000.0 + 0.5 as integer)",
+    lock="",
+    lock_row="",
+    alone="1",
+    server="''",
 )
+
+
+def postgres(server: str) -> Dialect:
+    """The dialect of PostgreSQL.
+
+    Args:
+        server: id of this server, letters and digits alone.
+    """
+    return Dialect(
+        now="cast(extract(epoch from statement_timestamp()) * 1000 as bigint)",
+        lock="for update skip locked",
+        lock_row="for update",
+        alone="case when pg_try_advisory_xact_lock(hashtextextended(cast(:endpoint as text), 0)) "
+        "then 1 else 0 end",
+        server=f"'{server}'",
+    )
 
 
 def load(dialect: Dialect) -> Mapping[str, str]:
@@ -30,8 +57,10 @@ def load(dialect: Dialect) -> Mapping[str, str]:
     marks = {
         "/*NOW*/": dialect.now,
         "/*PREDICTION*/": PREDICTION_COLUMNS,
+        "/*SERVER*/": dialect.server,
         "/*LOCK*/": dialect.lock,
         "/*LOCK_ROW*/": dialect.lock_row,
+        "/*ALONE*/": dialect.alone,
     }
     found: dict[str, str] = {}
     for path in (files("darkroom.store") / "sql").iterdir():
@@ -41,3 +70,34 @@ def load(dialect: Dialect) -> Mapping[str, str]:
                 text = text.replace(mark, meaning)
             found[path.name.removesuffix(".sql")] = text
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A statement whose parameters have places instead of names."""
+
+    text: str
+    names: Sequence[str]
+
+    def values(self, parameters: Parameters) -> list[Value]:
+        """What stands in each place. PostgreSQL keeps no NUL in text: it becomes U+FFFD."""
+        return [_without_nul(parameters[name]) for name in self.names]
+
+
+def numbered(text: str) -> Numbered:
+    """Give the parameters of *text* places, and leave its comments out."""
+    names: list[str] = []
+
+    def place(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in names:
+            names.append(name)
+        return f"${names.index(name) + 1}"
+
+    return Numbered(_PARAMETER.sub(place, _COMMENT.sub("", text)).strip(), tuple(names))
+
+
+def _without_nul(value: Value) -> Value:
+    if isinstance(value, str) and "\0" in value:
+        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return value

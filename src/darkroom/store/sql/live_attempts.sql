@@ -1,2 +1,4 @@
--- Every attempt that has not ended.
-select prediction_id, attempt, worker, incarnation from attempts where ended_at is null
+-- Every attempt of this server that has not ended.
+select prediction_id, attempt, worker, incarnation
+  from attempts
+ where ended_at is null and server = /*SERVER*/

@@ -1,6 +1,6 @@
--- The newest predictions above an id whose request is remembered, newest first.
+-- The newest predictions of this server above an id whose request is remembered, newest first.
 select id, request_digest
   from predictions
- where id > :since and request_digest is not null
+ where id > :since and server = /*SERVER*/ and request_digest is not null
  order by id desc
  limit :most

@@ -1,6 +1,6 @@
 -- Apply what a live attempt tells; returns the prediction, or no row if it was superseded or has ended.
 update predictions
-   set status = case when :status is not null then :status
+   set status = case when cast(:status as text) is not null then :status
                      when :started = 1 then 'processing'
                      else status end,
        started_at = case when :started = 1 then coalesce(started_at, /*NOW*/) else started_at end,

@@ -8,7 +8,7 @@ update deliveries
        taken_at = case when taken_at is not null and kind <> 'completed' then null
                        else /*NOW*/ end,
        next_at = /*NOW*/ + :lease_ms
- where (prediction_id, n) in (
+ where (prediction_id, n) = (
    select d.prediction_id, d.n
      from deliveries as d
     where d.state = 'pending' and d.endpoint = :endpoint and d.next_at <= /*NOW*/

@@ -24,6 +24,9 @@ LEASE_MS = 60_000
 def take(endpoint: str, most: int) -> Transition[Sequence[Delivery]]:
     """Up to *most* deliveries that are due; what an earlier taker left unsettled is cleared up."""
     taken: list[Delivery] = []
+    alone = yield "lock_endpoint", {"endpoint": endpoint}
+    if not alone[0][0]:
+        return taken  # another server takes from it just now, and sees what is there
     while len(taken) < most:
         found = yield "take_delivery", {"endpoint": endpoint, "lease_ms": LEASE_MS}
         if not found:

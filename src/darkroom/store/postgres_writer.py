@@ -1,0 +1,280 @@
+"""The one writer of this process to PostgreSQL: whatever waits goes into one transaction.
+
+While one transaction is flushed the next callers queue, so many writers cost few flushes. A change
+that fails undoes the whole transaction; its companions are then run again, each in a transaction
+of its own. Other servers have writers of their own: rows are guarded by the statements.
+
+A connection that breaks in the very moment of a commit leaves open what became of it. Then the
+database is asked, as soon as it answers again, so that nobody is told a wrong outcome.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar, cast
+
+import asyncpg
+import structlog
+
+from darkroom.domain.errors import StoreBusy
+from darkroom.store.rows import Row
+from darkroom.store.statements import Numbered
+from darkroom.store.transitions.recipe import Transition
+
+T = TypeVar("T")
+Recipe: TypeAlias = Callable[[], Transition[T]]
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+MOST_AT_ONCE = 256
+PATIENCE_SECONDS = 0.001
+RECONNECT_SECONDS = 0.2
+END_SECONDS = 2.0
+LOST = (
+    OSError,  # TimeoutError is one
+    asyncpg.PostgresConnectionError,
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+)
+"""The connection is of no use any more, or there never was one."""
+
+FULL = (asyncpg.InsufficientResourcesError, asyncpg.ReadOnlySQLTransactionError)
+"""The database takes no writes at all."""
+
+_PASSING = (asyncpg.TransactionRollbackError, asyncpg.LockNotAvailableError)
+
+_log = structlog.get_logger()
+
+
+async def follow(
+    connection: Connection, statements: Mapping[str, Numbered], transition: Transition[T]
+) -> T:
+    """Follow one transition on *connection*, inside whatever transaction is open there."""
+    try:
+        name, parameters = next(transition)
+        while True:
+            statement = statements[name]
+            found = await connection.fetch(statement.text, *statement.values(parameters))
+            rows = cast("list[Row]", [tuple(record) for record in found])
+            name, parameters = transition.send(rows)
+    except StopIteration as stop:
+        return cast("T", stop.value)
+
+
+async def end(connection: Connection) -> None:
+    """Take leave of the database, or of a connection that does not answer."""
+    try:
+        await connection.close(timeout=END_SECONDS)
+    except Exception:  # noqa: BLE001  # it is over in any case, and nothing is lost by that
+        connection.terminate()
+
+
+def told(error: Exception, *, what: str = "takes no writes now") -> Exception:
+    """*error* in our own words, if it is the database that is in trouble."""
+    unusable = isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError)
+    if unusable or isinstance(error, (*LOST, *FULL, *_PASSING)):
+        reason = str(error) or type(error).__name__
+        return StoreBusy(f"The database {what}: {reason}. Try again.")
+    return error
+
+
+@dataclass(slots=True, eq=False)
+class _Change:
+    recipe: Recipe[object]
+    done: "asyncio.Future[object]"
+    patient: bool
+    result: object = None
+
+
+class PostgresWriter:
+    """Runs transitions of one event loop on the connection that it alone uses.
+
+    Args:
+        connect: opens a connection.
+        statements: by name.
+    """
+
+    def __init__(
+        self, connect: Callable[[], Awaitable[Connection]], statements: Mapping[str, Numbered]
+    ) -> None:
+        self._connect = connect
+        self._statements = statements
+        self._loop = asyncio.get_running_loop()
+        self._connection: Connection | None = None
+        self._queue: list[_Change] = []
+        self._woken = asyncio.Event()
+        self._closing = False
+        self._task = self._loop.create_task(self._run())
+
+    def write(self, recipe: Recipe[T], *, patient: bool = False) -> "asyncio.Future[T]":
+        """Run *recipe*'s transition; the future is done once the commit is on disk.
+
+        The future raises StoreBusy when the database takes no writes.
+
+        Args:
+            recipe: makes the transition; it may be called more than once.
+            patient: the commit may wait a millisecond for a change that is in more of a hurry.
+        """
+        done: asyncio.Future[object] = self._loop.create_future()
+        self._queue.append(_Change(recipe, done, patient))
+        self._woken.set()
+        return cast("asyncio.Future[T]", done)
+
+    async def close(self) -> None:
+        """Commit what waits, then end the connection."""
+        self._closing = True
+        self._woken.set()
+        await self._task
+        if self._connection is not None:
+            await end(self._connection)
+
+    async def _run(self) -> None:
+        while self._queue or not self._closing:
+            if not self._queue:
+                self._woken.clear()
+                await self._woken.wait()
+                continue
+            try:
+                await self._turn()
+            except Exception as error:  # noqa: BLE001  # the top of a loop that must not end
+                _log.exception("writing.failed")
+                self._drop()
+                self._refuse_queued(error)
+
+    async def _turn(self) -> None:
+        """One transaction with everything that waits."""
+        batch: list[_Change] = []
+        try:
+            connection = await self._connected()
+            await connection.execute("begin")
+            await self._fill(connection, batch)
+            number = cast("int", await connection.fetchval(_NUMBER))
+        except Exception as error:  # noqa: BLE001  # whatever a change raises is its caller's
+            await self._undone(batch, error)
+            return
+        await self._commit(connection, batch, number)
+
+    async def _fill(self, connection: Connection, batch: list[_Change]) -> None:
+        """Run what is queued in the open transaction, and what comes while all of it can wait."""
+        while True:
+            room = MOST_AT_ONCE - len(batch)
+            fresh, self._queue = self._queue[:room], self._queue[room:]
+            batch += fresh
+            for change in fresh:
+                change.result = await follow(connection, self._statements, change.recipe())
+            hurried = self._closing or any(not change.patient for change in batch)
+            if hurried or len(batch) == MOST_AT_ONCE or not await self._more():
+                return
+
+    async def _more(self) -> bool:
+        """Wait a moment for another change; False if none came."""
+        if not self._queue:
+            self._woken.clear()
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    await self._woken.wait()
+            except TimeoutError:
+                return False
+        return True
+
+    async def _commit(self, connection: Connection, batch: Sequence[_Change], number: int) -> None:
+        fault: Exception | None = None
+        try:
+            await connection.execute("commit")
+        except Exception as error:  # noqa: BLE001  # told to the callers
+            fault = told(error)
+            if self._is_lost(error):
+                self._drop()
+                if await self._was_committed(number):
+                    fault = None
+        for change in batch:
+            _settle(change, fault)
+
+    async def _was_committed(self, number: int) -> bool:
+        """What became of a transaction whose connection broke; waits until the database tells."""
+        _log.warning("commit.unknown", transaction=number)
+        while not self._closing:
+            try:
+                connection = await self._connected()
+                status = cast("str | None", await connection.fetchval(_STATUS, str(number)))
+            except Exception as error:  # noqa: BLE001  # it is asked again
+                self._drop()
+                self._refuse_queued(told(error))
+                status = "in progress"
+            if status != "in progress":
+                _log.info("commit.known", transaction=number, status=status)
+                return status == "committed"
+            await asyncio.sleep(RECONNECT_SECONDS)
+        return False
+
+    async def _undone(self, batch: Sequence[_Change], error: Exception) -> None:
+        """Nothing of *batch* was committed: tell its callers, or try its changes one by one."""
+        if self._connection is None or self._is_lost(error):
+            self._drop()
+            fault = told(error)
+            for change in batch:
+                _settle(change, fault)
+            self._refuse_queued(fault)
+            return
+        await self._roll_back()
+        for change in batch:
+            if isinstance(error, FULL):
+                _settle(change, told(error))
+            else:
+                await self._alone(change)
+
+    async def _alone(self, change: _Change) -> None:
+        """One change in a transaction of its own."""
+        try:
+            connection = await self._connected()
+            await connection.execute("begin")
+            change.result = await follow(connection, self._statements, change.recipe())
+            number = cast("int", await connection.fetchval(_NUMBER))
+        except Exception as error:  # noqa: BLE001  # whatever a change raises is its caller's
+            if self._is_lost(error):
+                self._drop()
+            await self._roll_back()
+            _settle(change, told(error))
+            return
+        await self._commit(connection, [change], number)
+
+    async def _roll_back(self) -> None:
+        if self._connection is None:
+            return
+        try:
+            await self._connection.execute("rollback")
+        except Exception:  # noqa: BLE001  # what was not committed is gone with the connection
+            self._drop()
+
+    async def _connected(self) -> Connection:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await self._connect()
+        return self._connection
+
+    def _is_lost(self, error: Exception) -> bool:
+        closed = self._connection is None or self._connection.is_closed()
+        return closed or isinstance(error, LOST)
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+    def _refuse_queued(self, fault: Exception) -> None:
+        refused, self._queue = self._queue, []
+        for change in refused:
+            _settle(change, fault)
+
+
+_NUMBER = "select cast(cast(pg_current_xact_id() as text) as bigint)"
+_STATUS = "select pg_xact_status(cast(cast($1 as text) as xid8))"
+
+
+def _settle(change: _Change, fault: Exception | None) -> None:
+    if change.done.done():
+        return
+    if fault is not None:
+        change.done.set_exception(fault)
+    else:
+        change.done.set_result(change.result)

@@ -1,0 +1,4 @@
+-- Attempts of a server that have not ended.
+select prediction_id, attempt, worker, incarnation
+  from attempts
+ where ended_at is null and server = :server

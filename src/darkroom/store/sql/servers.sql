@@ -1,0 +1,6 @@
+-- Every server that is known, and those that hold attempts, with their beats.
+select id, beat from servers
+union
+select a.server, 0
+  from attempts a
+ where a.ended_at is null and not exists (select 1 from servers s where s.id = a.server)
