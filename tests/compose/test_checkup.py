@@ -58,3 +58,20 @@ async def test_a_disk_on_which_no_prediction_would_be_taken_is_a_failure(tmp_pat
     assert plenty.level is not Level.FAIL
     assert little.level is Level.FAIL
     assert "DARKROOM_MIN_FREE_BYTES" in little.remedy
+
+
+async def test_postgresql_is_looked_at_and_nothing_is_made_there(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    [found] = await found_of(tmp_path, postgres_url)
+    [again] = await found_of(tmp_path, postgres_url)
+    [away] = await found_of(tmp_path, "postgresql://ada:hush@127.0.0.1:1/none")
+
+    assert found.line.startswith("PostgreSQL 1")
+    assert "schema empty" in again.line
+    assert away.level is Level.FAIL
+    assert "hush" not in away.line
+
+
+async def found_of(folder: Path, url: str) -> list[Finding]:
+    return await found(folder, "postgres", database_url=url)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from darkroom.compose.control import ask
 from darkroom.compose.finding import Finding, Level
@@ -19,6 +20,9 @@ from darkroom.service.catalogue import load_catalogue
 from darkroom.settings import Settings
 from darkroom.store import library
 from darkroom.weights.standing import Means, Stand, standing
+
+if TYPE_CHECKING:  # its driver is an extra
+    from darkroom.store.postgres import Standing
 
 OPEN_FILES = 4096
 """A server with 2,000 streams open needs about this many descriptors."""
@@ -39,7 +43,7 @@ async def look(settings: Settings) -> list[Finding]:
     """Everything, in the order a person would ask."""
     return [
         _python(),
-        _sqlite(),
+        await _database(settings),
         _folder(settings.data_dir),
         _disk(settings),
         _open_files(),
@@ -54,6 +58,31 @@ async def look(settings: Settings) -> list[Finding]:
 def _python() -> Finding:
     line = f"darkroom {version('darkroom')} on Python {platform.python_version()}, {sys.platform}"
     return Finding(Level.OK, "darkroom", line)
+
+
+async def _database(settings: Settings) -> Finding:
+    if settings.database_url is None:
+        return _sqlite()
+    try:
+        from darkroom.store import postgres
+    except ImportError:
+        line = "PostgreSQL is asked for, and its driver is not installed"
+        return Finding(Level.FAIL, "postgres", line, "pip install 'darkroom[postgres]'")
+    url = settings.database_url.get_secret_value()
+    try:
+        return _postgres(await postgres.look(url), postgres.place(url))
+    except InvalidSetting as error:
+        return Finding(Level.FAIL, "postgres", str(error), "see `darkroom config`")
+
+
+def _postgres(found: "Standing", place: str) -> Finding:
+    line = f"PostgreSQL {found.version} at {place}, schema {found.schema or 'empty'}"
+    if found.too_old:
+        return Finding(Level.FAIL, "postgres", line, "use PostgreSQL 13 or later")
+    if not found.flushes:
+        line += "; fsync is off, so a crash of its machine loses what was accepted"
+        return Finding(Level.WARN, "postgres", line, "set fsync = on in postgresql.conf")
+    return Finding(Level.OK, "postgres", line)
 
 
 def _sqlite() -> Finding:

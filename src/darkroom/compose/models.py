@@ -21,6 +21,7 @@ async def make_models(
     *,
     hardware: Sequence[Hardware],
     runs: Runs,
+    changed: Callable[[], None] = lambda: None,
 ) -> tuple[Models, Deployments]:
     """Make both, and have *catalogue* know what is kept; before anything is run.
 
@@ -31,6 +32,7 @@ async def make_models(
         ids: makes ids of deployments.
         hardware: what this server has.
         runs: counts predictions; is told of those that were there before.
+        changed: called after a model or version was made, changed or deleted over the API.
     """
     deployments = Deployments(
         store=DeploymentTables(database),
@@ -44,6 +46,7 @@ async def make_models(
         runs=runs,
         hardware=hardware,
         deployed=deployments.uses,
+        changed=changed,
     )
     await models.load()
     hub.listen(models.learn)

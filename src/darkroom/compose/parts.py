@@ -13,6 +13,7 @@ from darkroom.compose.keeping import Keeping, make_keeping
 from darkroom.compose.models import make_models
 from darkroom.compose.sending import Sending, make_sending
 from darkroom.compose.taking import make_guesses, make_predictions, make_rates
+from darkroom.compose.twins import Beside, make_beside
 from darkroom.domain.ids import Minter
 from darkroom.http.app import Manner, Parts
 from darkroom.http.wire import Wire
@@ -28,6 +29,7 @@ from darkroom.service.models import Models
 from darkroom.service.own_files import OwnFiles
 from darkroom.service.predictions import Predictions
 from darkroom.service.spool import Spool
+from darkroom.service.twins import Announcer, Twins
 from darkroom.settings import Settings
 from darkroom.store.database import Database
 from darkroom.store.keys import KeyTables
@@ -56,6 +58,7 @@ class Core:
     wire: Wire
     sending: Sending
     keeping: Keeping
+    beside: Beside
 
 
 async def make_core(stack: AsyncExitStack, settings: Settings, database: Database) -> Core:
@@ -67,16 +70,10 @@ async def make_core(stack: AsyncExitStack, settings: Settings, database: Databas
         database: open until *stack* closes.
     """
     store, clock = PredictionTables(database), SystemClock()
-    keys = await _keys(settings, KeyTables(database), clock)
+    beside = make_beside(stack, settings, database)
+    keys = await _keys(settings, KeyTables(database), clock, beside.announcer)
     hub, catalogue = Hub(), load_catalogue(settings.models)
-    dispatcher = Dispatcher(
-        store=store,
-        attempts=store,
-        catalogue=catalogue,
-        hub=hub,
-        clock=clock,
-        silence_seconds=settings.worker_silence_seconds,
-    )
+    dispatcher = _dispatcher(settings, store, catalogue, hub, beside.announcer)
     blobs = LocalBlobs(settings.data_dir / "files", fsync=settings.fsync_files)
     stack.push_async_callback(blobs.close)
     capabilities = Capabilities(await KeyTables(database).secret(_SECRET))
@@ -95,7 +92,13 @@ async def make_core(stack: AsyncExitStack, settings: Settings, database: Databas
         clock=clock,
     )
     models, deployments = await make_models(
-        database, catalogue, hub, ids, hardware=installed(), runs=predictions.intake.runs
+        database,
+        catalogue,
+        hub,
+        ids,
+        hardware=installed(),
+        runs=predictions.intake.runs,
+        changed=beside.announcer.models,
     )
     sending = await make_sending(stack, settings, database, store=store, hub=hub, wire=wire)
     return Core(
@@ -114,6 +117,26 @@ async def make_core(stack: AsyncExitStack, settings: Settings, database: Databas
         wire=wire,
         sending=sending,
         keeping=keeping,
+        beside=beside,
+    )
+
+
+def _dispatcher(
+    settings: Settings,
+    store: PredictionTables,
+    catalogue: Catalogue,
+    hub: Hub,
+    announcer: Announcer,
+) -> Dispatcher:
+    hub.announce(announcer.changed)
+    return Dispatcher(
+        store=store,
+        attempts=store,
+        catalogue=catalogue,
+        hub=hub,
+        clock=SystemClock(),
+        silence_seconds=settings.worker_silence_seconds,
+        others=announcer,
     )
 
 
@@ -135,12 +158,32 @@ def _wire(
     )
 
 
-async def _keys(settings: Settings, store: KeyTables, clock: SystemClock) -> Keys:
-    keys = Keys(store, clock, os.urandom)
+async def _keys(
+    settings: Settings, store: KeyTables, clock: SystemClock, announcer: Announcer
+) -> Keys:
+    keys = Keys(store, clock, os.urandom, announcer.keys)
     await keys.load()
     if settings.bootstrap_key is not None:
         await keys.ensure_bootstrap(settings.bootstrap_key.get_secret_value())
     return keys
+
+
+def make_twins(core: Core) -> Twins | None:
+    """What heeds other servers on the database; None where there can be none."""
+    if core.beside.watch is None:
+        return None
+    return Twins(
+        store=core.store,
+        attempts=core.store,
+        catalogue=core.catalogue,
+        hub=core.hub,
+        dispatcher=core.dispatcher,
+        watch=core.beside.watch,
+        minded=lambda: core.predictions.intake.queue.unended,
+        keys=core.keys.load,
+        models=core.models.refresh,
+        deliveries=core.sending.deliveries.look,
+    )
 
 
 def make_parts(core: Core, ready: Callable[[], str | None]) -> Parts:

@@ -20,9 +20,10 @@ from darkroom.compose.control import control_path, reply
 from darkroom.compose.directory import open_database
 from darkroom.compose.keeping import start_removing
 from darkroom.compose.logs import configure_logs
-from darkroom.compose.parts import make_core, make_manner, make_parts
+from darkroom.compose.parts import make_core, make_manner, make_parts, make_twins
 from darkroom.compose.placing import local_placer
 from darkroom.compose.taking import start_taking
+from darkroom.compose.twins import start_twins
 from darkroom.domain.errors import InvalidSetting
 from darkroom.egress.allow import AllowList
 from darkroom.http.app import Application, create_app
@@ -149,6 +150,8 @@ async def _joined(
     await start_taking(stack, core.predictions.intake, SystemClock())
     await core.sending.deliveries.start()
     start_removing(stack, core.keeping.retention)
+    if (twins := make_twins(core)) is not None:
+        start_twins(stack, core.beside, twins)
     door = WorkerDoor(
         core.dispatcher,
         lambda question: reply(core.keys, question, url=url),

@@ -80,10 +80,13 @@ class Catalogue:
         """Whether there is a model `owner/name`, whoever may see it."""
         return path in self._models
 
+    def made(self) -> Sequence[Model]:
+        """All models that were made over the API."""
+        return [one for one in self._models.values() if one.origin is Origin.MADE]
+
     def made_by(self, owner: str) -> int:
         """How many models *owner* has made over the API."""
-        made = (one for one in self._models.values() if one.origin is Origin.MADE)
-        return sum(1 for one in made if one.owner == owner)
+        return sum(1 for one in self.made() if one.owner == owner)
 
     # ── what changes ──
 

@@ -128,6 +128,10 @@ class Deliveries:
         await self._serve_all(due)
         return min((LONGEST_SLEEP_SECONDS, *map(self._sleep, waiting)))
 
+    def look(self) -> None:
+        """Look soon for what is due, whoever has put it there."""
+        self._woken.set()
+
     async def settled(self) -> None:
         """Wait until nothing is under way."""
         while self._under_way:

@@ -6,7 +6,7 @@ claimed when a slot comes back. A connection that closes takes its slots with it
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 
 import structlog
 
@@ -15,8 +15,9 @@ from darkroom.domain.events import Finished, Report
 from darkroom.domain.ids import PredictionId, VersionId, WorkerId
 from darkroom.domain.model import Version
 from darkroom.domain.prediction import InputFile, JsonText, Outcome, Prediction
-from darkroom.ports.predictions import Attempts, Holder, Lost, PredictionStore
+from darkroom.ports.predictions import Attempts, Holder, LiveAttempt, Lost, PredictionStore
 from darkroom.ports.serving import Clock
+from darkroom.ports.twins import NOBODY, Others
 from darkroom.protocol.messages import Beat, Drain, FileRef, Hello, Job, Key, Know, Stop, Told
 from darkroom.service.catalogue import Catalogue, to_spec
 from darkroom.service.hub import Hub
@@ -42,6 +43,7 @@ class Dispatcher:
         hub: Hub,
         clock: Clock,
         silence_seconds: float,
+        others: Others = NOBODY,
     ) -> None:
         self._store = store
         self._attempts = attempts
@@ -49,6 +51,7 @@ class Dispatcher:
         self._hub = hub
         self._clock = clock
         self._silence = silence_seconds
+        self._others = others
         self._seats: list[Seat] = []
         self._waiting: dict[str, dict[VersionId, int]] = {}  # by kind: how often each was woken
         self._pump: asyncio.Task[None] | None = None
@@ -122,6 +125,21 @@ class Dispatcher:
         """The workers connected now."""
         return self._seats
 
+    @property
+    def has_room(self) -> bool:
+        """Whether any worker here could take something more."""
+        return any(
+            seat.used.get(kind, 0) < most
+            for seat in self._seats
+            if not seat.draining
+            for kind, most in seat.slots.items()
+        )
+
+    @property
+    def held(self) -> Set[PredictionId]:
+        """What the workers of this server run."""
+        return {PredictionId(key[0]) for seat in self._seats for key in seat.held}
+
     # ── out: jobs ──
 
     def reserve(self, version: Version, key: Key) -> Seat | None:
@@ -160,7 +178,12 @@ class Dispatcher:
             self._wake_all()
 
     def wake(self, version: Version) -> None:
-        """Something waits for *version*; claim it as soon as there is a slot."""
+        """Something waits for *version*: whoever has a slot claims it, here or elsewhere."""
+        self._others.waits(version.id)
+        self.wake_quietly(version)
+
+    def wake_quietly(self, version: Version) -> None:
+        """Something waits for *version*, as the other servers know; claim it if there is a slot."""
         woken = self._waiting.setdefault(version.kind, {})
         woken[version.id] = woken.get(version.id, 0) + 1
         self._start_pump()
@@ -253,24 +276,32 @@ class Dispatcher:
         try:
             self.wake(self._catalogue.version(prediction.version)[1])
         except NotFound:
-            asyncio.ensure_future(self._fail_unknown(prediction.version))  # noqa: RUF006  # ends by itself
+            if self._others.alone:
+                asyncio.ensure_future(self.fail_unknown(prediction.version))  # noqa: RUF006  # ends by itself
 
     # ── beginning, minding, ending ──
 
     async def recover(self) -> None:
-        """Take up what an earlier server left: release its attempts, wake what waits."""
+        """Take up what this server left at its last end: release its attempts, wake what waits."""
         for live in await self._attempts.live():
-            key = (live.prediction, live.attempt)
-            self._give_up(key, Outcome.RELEASED, "the server was restarted.")
+            self.release(live, "the server was restarted.")
         await self._recorder.quiet()
         for version in await self._attempts.waiting():
             try:
-                self.wake(self._catalogue.version(version)[1])
+                self.wake_quietly(self._catalogue.version(version)[1])
             except NotFound:
-                await self._fail_unknown(version)
+                if self._others.alone:
+                    await self.fail_unknown(version)
 
-    async def _fail_unknown(self, version: VersionId) -> None:
-        """End predictions of a version that the operator has taken out of the catalogue."""
+    def release(self, live: LiveAttempt, reason: str) -> None:
+        """Have an attempt that nobody runs any more run again; that is counted against nobody."""
+        self._give_up((live.prediction, live.attempt), Outcome.RELEASED, reason)
+
+    async def fail_unknown(self, version: VersionId) -> None:
+        """End predictions of a version that the operator has taken out of the catalogue.
+
+        Only for a server that is alone: another one may serve that version.
+        """
         nobody = Holder(worker=WorkerId("server"), incarnation=0)
         finished = Finished(outcome=Outcome.FAILED, error=_NO_VERSION)
         while claimed := await self._store.claim([version], nobody, _AT_ONCE):

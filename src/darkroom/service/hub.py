@@ -4,7 +4,7 @@ The rule that loses no wake-up: subscribe first, then read the row, then wait.
 """
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
 
 from darkroom.domain.ids import PredictionId
@@ -69,13 +69,33 @@ class Hub:
     def __init__(self) -> None:
         self._topics: dict[PredictionId, list[Subscription]] = {}
         self._listeners: list[Callable[[Prediction], None]] = []
+        self._announcers: list[Callable[[Prediction], None]] = []
 
     def listen(self, listener: Callable[[Prediction], None]) -> None:
         """Have *listener* called with every change of every prediction, for good."""
         self._listeners.append(listener)
 
+    def announce(self, announcer: Callable[[Prediction], None]) -> None:
+        """Have *announcer* called with every change that this server makes, for good."""
+        self._announcers.append(announcer)
+
+    @property
+    def topics(self) -> Collection[PredictionId]:
+        """The predictions that have subscribers."""
+        return self._topics.keys()
+
+    def followed(self, prediction: PredictionId) -> bool:
+        """Whether anybody has subscribed to a prediction."""
+        return prediction in self._topics
+
     def publish(self, prediction: Prediction) -> None:
-        """Tell every listener, and the subscribers of this prediction; call it after the commit."""
+        """Tell whoever is to know of a change that this server made; call it after the commit."""
+        for announcer in self._announcers:
+            announcer(prediction)
+        self.relay(prediction)
+
+    def relay(self, prediction: Prediction) -> None:
+        """Tell every listener and the subscribers of a change, whichever server made it."""
         for listener in self._listeners:
             listener(prediction)
         for subscription in self._topics.get(prediction.id, ()):

@@ -36,19 +36,37 @@ class Keys:
         store: where digests are kept.
         clock: its wall time decides what has expired.
         entropy: returns that many random bytes.
+        changed: called after a key was made or revoked.
     """
 
-    def __init__(self, store: KeyStore, clock: Clock, entropy: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        store: KeyStore,
+        clock: Clock,
+        entropy: Callable[[int], bytes],
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._entropy = entropy
+        self._changed = changed
+        self._changes = 0
         self._by_digest: dict[str, ApiKey] = {}
         self._local: ApiKey | None = None
         self._local_secret = ""
 
     async def load(self) -> None:
-        """Read all keys; call once before the first `authenticate`."""
-        self._fill(await self._store.keys())
+        """Read all keys; call it before the first `authenticate`."""
+        while True:
+            changes = self._changes
+            keys = await self._store.keys()
+            if changes == self._changes:  # else what was read may be older than what is known
+                break
+        self._fill(keys)
+
+    def _note_change(self) -> None:
+        self._changes += 1
+        self._changed()
 
     async def create(
         self, owner: str, *, admin: bool, expires_at: Milliseconds | None
@@ -81,6 +99,7 @@ class Keys:
         revoked = await self._store.revoke_key(key_id)
         if revoked is not None:
             self._by_digest.pop(revoked.digest, None)
+            self._note_change()
         return revoked
 
     def authenticate(self, token: str) -> ApiKey | None:
@@ -173,6 +192,7 @@ class Keys:
             )
         )
         self._by_digest[key.digest] = _acting(key)
+        self._note_change()
         return key
 
     def _fill(self, keys: Sequence[ApiKey]) -> None:

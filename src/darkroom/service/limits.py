@@ -6,7 +6,7 @@ taken and a steady stream runs at the rate. Nothing here awaits, and nothing nee
 
 import math
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -208,6 +208,11 @@ class Queue:
                 retry_seconds=_LATER_SECONDS,
             )
         unended.add(id_)
+
+    @property
+    def unended(self) -> Collection[PredictionId]:
+        """All that are counted."""
+        return set[PredictionId]().union(*self._unended.values())
 
     def leave(self, owner: Owner, id_: PredictionId) -> None:
         """It has ended, or was not accepted after all; may be told more than once."""

@@ -37,6 +37,7 @@ class Models:
         runs: who has run what.
         hardware: what this server has.
         deployed: whether somebody's deployment runs a version.
+        changed: called after a model or version was made, changed or deleted over the API.
     """
 
     store: ModelStore
@@ -44,6 +45,7 @@ class Models:
     runs: Runs
     hardware: Sequence[Hardware]
     deployed: Callable[[VersionId], Awaitable[bool]]
+    changed: Callable[[], None] = lambda: None
 
     async def load(self) -> None:
         """Take up what an earlier run of the server has left; call once, before anything else.
@@ -61,6 +63,23 @@ class Models:
         for id_ in kept.deleted:
             self.catalogue.retire(id_)
         self.runs.load(await self.store.runs())
+
+    async def refresh(self) -> None:
+        """Take up what other servers have made, changed and deleted since."""
+        before = {one.path: one for one in self.catalogue.made()}
+        kept = await self.store.kept()
+        for model in kept.made:
+            known = before.get(model.path)
+            if known is None and not self.catalogue.holds(model.path):
+                self.catalogue.put(model)
+            elif known is not None and replace(model, versions=known.versions) != known:
+                self.catalogue.put(replace(model, versions=known.versions))
+        for path in before.keys() - {one.path for one in kept.made}:
+            self.catalogue.drop(path)
+        for version in kept.trained:
+            self.catalogue.add_version(version)
+        for id_ in kept.deleted:
+            self.catalogue.retire(id_)
 
     # ── models ──
 
@@ -95,6 +114,7 @@ class Models:
             raise AlreadyExists(_TAKEN)
         made = replace(wanted, created_at=created_at)
         self.catalogue.put(made)
+        self.changed()
         return made
 
     async def change(self, changed: Model, *, by: Owner) -> Model:
@@ -111,6 +131,7 @@ class Models:
         now = self.catalogue.model(changed.owner, changed.name, caller=by)
         kept = replace(changed, versions=now.versions)
         self.catalogue.put(kept)
+        self.changed()
         return kept
 
     async def delete(self, model: Model, *, by: Owner) -> None:
@@ -136,6 +157,7 @@ class Models:
                 f"A training makes a version of {model.path}. Cancel it or wait for its end."
             )
         self.catalogue.drop(model.path)
+        self.changed()
 
     # ── versions ──
 
@@ -161,6 +183,7 @@ class Models:
             )
         await self.store.delete_version(version)
         self.catalogue.retire(version.id)
+        self.changed()
 
     # ── trainings ──
 

@@ -79,6 +79,12 @@ async def upgrade_postgres(connection: "Connection[Record]") -> int:
     return newest()
 
 
+async def schema_of(connection: "Connection[Record]") -> int | None:
+    """The schema that a PostgreSQL database has; None if it has none."""
+    journal = await connection.fetchval("select to_regclass('schema_migrations')")
+    return None if journal is None else cast("int | None", await connection.fetchval(_NEWEST))
+
+
 def _missing(applied: int | None) -> Sequence[tuple[int, str, str]]:
     migrations = available()
     known = migrations[-1][0]

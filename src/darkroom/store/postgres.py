@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypedDict, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -11,6 +13,7 @@ import asyncpg
 from darkroom.domain.errors import InvalidSetting
 from darkroom.domain.ids import ServerId
 from darkroom.store import migrate
+from darkroom.store.postgres_hints import PostgresHints
 from darkroom.store.postgres_writer import (
     END_SECONDS,
     LOST,
@@ -76,8 +79,14 @@ class PostgresDatabase:
     """
 
     def __init__(
-        self, *, writer: PostgresWriter, pool: "Pool", statements: Mapping[str, Numbered]
+        self,
+        *,
+        writer: PostgresWriter,
+        pool: "Pool",
+        statements: Mapping[str, Numbered],
+        connect: Callable[[], Awaitable[Connection]],
     ) -> None:
+        self._connect = connect
         self._writer = writer
         self._pool = pool
         self._statements = statements
@@ -85,6 +94,10 @@ class PostgresDatabase:
     def write(self, recipe: Callable[[], Transition[T]], *, patient: bool = False) -> Awaitable[T]:
         """Follow a transition in a transaction; done once it is on disk."""
         return self._writer.write(recipe, patient=patient)
+
+    def hints(self) -> PostgresHints:
+        """What carries hints to other servers on this database, once it is started."""
+        return PostgresHints(self._connect)
 
     async def scrub(self) -> None:
         """Nothing: what deleted rows leave behind is overwritten by PostgreSQL's own vacuum."""
@@ -114,9 +127,10 @@ async def open_postgres(url: str, server: ServerId) -> AsyncGenerator[PostgresDa
     statements = {name: numbered(text) for name, text in load(postgres(server)).items()}
     await prepare(url)
     pool = await asyncpg.create_pool(url, min_size=1, max_size=READERS, reset=_as_it_is, **_OPTIONS)
-    writer = PostgresWriter(lambda: connect(url), statements)
+    connecting = partial(connect, url)
+    writer = PostgresWriter(connecting, statements)
     try:
-        yield PostgresDatabase(writer=writer, pool=pool, statements=statements)
+        yield PostgresDatabase(writer=writer, pool=pool, statements=statements, connect=connecting)
     finally:
         await writer.close()
         try:
@@ -140,14 +154,7 @@ async def prepare(url: str) -> int:
         InvalidSetting: it cannot be reached, or is too old.
         SchemaTooNew: a newer darkroom wrote it.
     """
-    try:
-        connection = await connect(url)
-    except (*LOST, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
-        reason = str(error) or type(error).__name__
-        raise InvalidSetting(
-            f"database_url: PostgreSQL at {place(url)} cannot be used ({reason}). "
-            "Start it, or correct DARKROOM_DATABASE_URL."
-        ) from error
+    connection = await _reached(url)
     try:
         found = connection.get_server_version()
         if found < OLDEST:
@@ -155,6 +162,46 @@ async def prepare(url: str) -> int:
                 f"database_url: PostgreSQL {found.major} is too old; {OLDEST[0]} or later is needed"
             )
         return await migrate.upgrade_postgres(connection)
+    finally:
+        await end(connection)
+
+
+async def _reached(url: str) -> Connection:
+    try:
+        return await connect(url)
+    except (*LOST, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        reason = str(error) or type(error).__name__
+        raise InvalidSetting(
+            f"database_url: PostgreSQL at {place(url)} cannot be used ({reason}). "
+            "Start it, or correct DARKROOM_DATABASE_URL."
+        ) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What is to know of a PostgreSQL before it is used; `schema` is None where there is none."""
+
+    version: str
+    too_old: bool
+    schema: int | None
+    flushes: bool
+
+
+async def look(url: str) -> Standing:
+    """Look at the database at *url*, and change nothing.
+
+    Raises:
+        InvalidSetting: it cannot be reached.
+    """
+    connection = await _reached(url)
+    try:
+        found = connection.get_server_version()
+        return Standing(
+            version=f"{found.major}.{found.minor}",
+            too_old=found < OLDEST,
+            schema=await migrate.schema_of(connection),
+            flushes=await connection.fetchval("show fsync") == "on",
+        )
     finally:
         await end(connection)
 

@@ -7,6 +7,7 @@ create table servers(
   beat bigint not null
 );
 
--- The server that accepted it, and the one whose worker holds it; '' where there is only one.
+-- Who accepted it, whose worker holds it, who sends it; '' where there is only one server.
 alter table predictions add column server text not null default '';
 alter table attempts add column server text not null default '';
+alter table deliveries add column server text not null default '';

@@ -3,6 +3,7 @@
 -- the end.
 update deliveries
    set tries = tries + 1,
+       server = /*SERVER*/,
        first_at = coalesce(first_at, /*NOW*/),
        state = case when taken_at is not null and kind <> 'completed' then 'dead' else state end,
        taken_at = case when taken_at is not null and kind <> 'completed' then null

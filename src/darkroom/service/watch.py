@@ -1,0 +1,74 @@
+"""Which other servers on this database live. No clock of another machine is trusted.
+
+A server is gone when its beat has stood still for a time that this server has itself watched
+through, on its own monotonic clock. So a jump of a wall clock, a database that was away or a
+server that was stopped for minutes buries nobody. Source: client-go's leader election, which uses
+leases the same way.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from darkroom.domain.ids import ServerId
+from darkroom.ports.predictions import LiveAttempt
+from darkroom.ports.serving import Clock
+from darkroom.ports.twins import ServerBeat, Servers
+
+BEAT_SECONDS = 2.0
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    beat: int
+    since: float
+
+
+class Watch:
+    """Beats for this server, and counts the silence of the others.
+
+    Args:
+        me: this server.
+        servers: where all of them beat.
+        clock: its monotonic time counts.
+        silence_seconds: how long a beat may stand still.
+    """
+
+    def __init__(
+        self, *, me: ServerId, servers: Servers, clock: Clock, silence_seconds: float
+    ) -> None:
+        self._me = me
+        self._servers = servers
+        self._clock = clock
+        self._silence = silence_seconds
+        self._seen: dict[ServerId, _Seen] = {}
+        self._looked_at = float("-inf")
+        self.alone = False
+
+    async def once(self) -> Sequence[LiveAttempt]:
+        """Beat, look, and bury whoever is gone; returns the attempts that they have left behind.
+
+        Raises:
+            StoreBusy: the database does not answer now.
+        """
+        await self._servers.beat()
+        others = [one for one in await self._servers.known() if one.server != self._me]
+        now = self._clock.monotonic()
+        if now - self._looked_at > 2 * BEAT_SECONDS + 1:
+            self._seen.clear()  # nobody knows what was in between
+        self._looked_at = now
+        self._seen = {one.server: self._sight(one, now) for one in others}
+        gone = [one for one in others if now - self._seen[one.server].since > self._silence]
+        self.alone = len(gone) == len(others)
+        left: list[LiveAttempt] = []
+        for one in gone:
+            left += await self._servers.held_by(one.server)
+            _log.warning("server.silent", server=one.server, attempts=len(left))
+            await self._servers.bury(one)
+        return left
+
+    def _sight(self, one: ServerBeat, now: float) -> _Seen:
+        seen = self._seen.get(one.server)
+        return seen if seen and seen.beat == one.beat else _Seen(one.beat, now)
