@@ -22,7 +22,7 @@ from darkroom.store.postgres import connect, open_postgres, prepare
 from darkroom.store.postgres_writer import follow
 from darkroom.store.rows import Parameters, Row, Value
 from darkroom.store.sqlite import open_sqlite
-from darkroom.store.statements import SQLITE, Dialect, load, numbered, postgres
+from darkroom.store.statements import SQLITE, Dialect, Statements, load, numbered, postgres
 from darkroom.store.transitions.recipe import Transition
 from darkroom.store.writer import drive
 
@@ -165,7 +165,7 @@ class PostgresHand:
         return Rows([cast("Row", tuple(record)) for record in found])
 
     def commit(self, transition: Transition[T], statements: Mapping[str, str]) -> T:
-        texts = {name: numbered(text) for name, text in statements.items()}
+        texts = Statements(statements)
 
         async def done() -> T:
             async with self._connection.transaction():

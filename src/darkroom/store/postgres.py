@@ -1,7 +1,7 @@
 """The database in PostgreSQL, which several servers may share: a writer each, and some readers."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +23,7 @@ from darkroom.store.postgres_writer import (
     follow,
     told,
 )
-from darkroom.store.statements import Numbered, load, numbered, postgres
+from darkroom.store.statements import Statements, load, postgres
 from darkroom.store.transitions.recipe import Transition
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class _Options(TypedDict):
 _OPTIONS: _Options = {
     "timeout": CONNECT_SECONDS,
     "command_timeout": COMMAND_SECONDS,
-    "statement_cache_size": 256,  # every statement there is
+    "statement_cache_size": 512,  # every statement there is
     "max_cached_statement_lifetime": 0,  # for ever
     "server_settings": _SESSION,
 }
@@ -83,7 +83,7 @@ class PostgresDatabase:
         *,
         writer: PostgresWriter,
         pool: "Pool",
-        statements: Mapping[str, Numbered],
+        statements: Statements,
         connect: Callable[[], Awaitable[Connection]],
     ) -> None:
         self._connect = connect
@@ -124,7 +124,7 @@ async def open_postgres(url: str, server: ServerId) -> AsyncGenerator[PostgresDa
         InvalidSetting: it cannot be reached, or is too old.
         SchemaTooNew: a newer darkroom wrote it.
     """
-    statements = {name: numbered(text) for name, text in load(postgres(server)).items()}
+    statements = Statements(load(postgres(server)))
     await prepare(url)
     pool = await asyncpg.create_pool(url, min_size=1, max_size=READERS, reset=_as_it_is, **_OPTIONS)
     connecting = partial(connect, url)

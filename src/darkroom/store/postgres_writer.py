@@ -9,7 +9,7 @@ database is asked, as soon as it answers again, so that nobody is told a wrong o
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar, cast
 
@@ -18,7 +18,7 @@ import structlog
 
 from darkroom.domain.errors import StoreBusy
 from darkroom.store.rows import Row
-from darkroom.store.statements import Numbered
+from darkroom.store.statements import Statements
 from darkroom.store.transitions.recipe import Transition
 
 T = TypeVar("T")
@@ -47,17 +47,14 @@ _PASSING = (asyncpg.TransactionRollbackError, asyncpg.LockNotAvailableError)
 _log = structlog.get_logger()
 
 
-async def follow(
-    connection: Connection, statements: Mapping[str, Numbered], transition: Transition[T]
-) -> T:
+async def follow(connection: Connection, statements: Statements, transition: Transition[T]) -> T:
     """Follow one transition on *connection*, inside whatever transaction is open there."""
     try:
-        name, parameters = next(transition)
+        asked = next(transition)
         while True:
-            statement = statements[name]
-            found = await connection.fetch(statement.text, *statement.values(parameters))
-            rows = cast("list[Row]", [tuple(record) for record in found])
-            name, parameters = transition.send(rows)
+            text, values = statements.filled(asked)
+            found = await connection.fetch(text, *values)
+            asked = transition.send(cast("list[Row]", [tuple(record) for record in found]))
     except StopIteration as stop:
         return cast("T", stop.value)
 
@@ -96,7 +93,7 @@ class PostgresWriter:
     """
 
     def __init__(
-        self, connect: Callable[[], Awaitable[Connection]], statements: Mapping[str, Numbered]
+        self, connect: Callable[[], Awaitable[Connection]], statements: Statements
     ) -> None:
         self._connect = connect
         self._statements = statements

@@ -97,6 +97,11 @@ def event_count(row: Row) -> int:
     return cast("_PredictionRow", row)[15]
 
 
+def attempt(row: Row) -> int:
+    """How often a prediction has been claimed, from its row."""
+    return cast("_PredictionRow", row)[9]
+
+
 def has_webhook(row: Row) -> bool:
     """Whether a prediction names a webhook, from its row."""
     return cast("_PredictionRow", row)[6] is not None

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from darkroom.store.rows import PREDICTION_COLUMNS, Parameters, Value
+from darkroom.store.transitions.recipe import Calls
 
 _COMMENT = re.compile(r"--[^\n]*")
+_PLACE = re.compile(r"\$(\d+)")
 _PARAMETER = re.compile(r":([a-z_][a-z0-9_]*)")
 
 
@@ -95,6 +97,41 @@ def numbered(text: str) -> Numbered:
         return f"${names.index(name) + 1}"
 
     return Numbered(_PARAMETER.sub(place, _COMMENT.sub("", text)).strip(), tuple(names))
+
+
+class Statements:
+    """All statements with numbered parameters, alone and put together.
+
+    Args:
+        texts: by name.
+    """
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._alone = {name: numbered(text) for name, text in texts.items()}
+        self._together: dict[tuple[str, ...], str] = {}
+
+    def filled(self, asked: Calls) -> tuple[str, list[Value]]:
+        """The text for what a transition asks, and the values of its parameters."""
+        if isinstance(asked, tuple):
+            one = self._alone[asked[0]]
+            return one.text, one.values(asked[1])
+        names = tuple(name for name, _ in asked)
+        text = self._together.get(names)
+        if text is None:
+            text = self._together[names] = self._joined(names)
+        values = [self._alone[name].values(parameters) for name, parameters in asked]
+        return text, [value for several in values for value in several]
+
+    def _joined(self, names: Sequence[str]) -> str:
+        """One statement that does what several do; its rows are those of the first."""
+        parts: list[str] = []
+        before = 0
+        for number, name in enumerate(names):
+            one = self._alone[name]
+            moved = _PLACE.sub(lambda match, by=before: f"${int(match.group(1)) + by}", one.text)
+            parts.append(f"s{number} as ({moved})")
+            before += len(one.names)
+        return f"with {', '.join(parts)} select * from s0"  # noqa: S608  # our own texts
 
 
 def _without_nul(value: Value) -> Value:

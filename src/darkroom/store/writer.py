@@ -36,10 +36,13 @@ def drive(
 ) -> T:
     """Follow one transition on *connection*, inside whatever transaction is open there."""
     try:
-        name, parameters = next(transition)
+        asked = next(transition)
         while True:
+            (name, parameters), *others = asked if isinstance(asked, list) else (asked,)
             found = cast("list[Row]", connection.execute(statements[name], parameters).fetchall())
-            name, parameters = transition.send(found)
+            for name, parameters in others:
+                connection.execute(statements[name], parameters)
+            asked = transition.send(found)
     except StopIteration as stop:
         return cast("T", stop.value)
 

@@ -10,13 +10,17 @@ from darkroom.ports.predictions import Acceptance, Holder
 from darkroom.store import rows
 from darkroom.store.rows import Parameters
 from darkroom.store.transitions.reading import complete
-from darkroom.store.transitions.recipe import Transition
+from darkroom.store.transitions.recipe import Call, Transition
 
 
 def accept(new: Acceptance) -> Transition[Prediction]:
     """T1, and T2 in the same breath if a holder is named."""
     claimed = int(new.holder is not None)
-    added = yield (
+    calls: list[Call] = [("add_input", {"id": new.id, "input": new.input})]
+    calls += [("add_item", _spooled(new.id, file)) for file in new.input_files if file.spooled]
+    if new.holder is not None:
+        calls.append(("lease", _lease(new.id, 1, new.holder)))
+    accepted: Call = (
         "accept",
         {
             "id": new.id,
@@ -35,12 +39,7 @@ def accept(new: Acceptance) -> Transition[Prediction]:
             "cancel_after_ms": new.cancel_after_ms,
         },
     )
-    yield "add_input", {"id": new.id, "input": new.input}
-    for file in new.input_files:
-        if file.spooled:
-            yield "add_item", _spooled(new.id, file)
-    if new.holder is not None:
-        yield "lease", _lease(new.id, 1, new.holder)
+    added = yield [accepted, *calls]
     created_at, deadline_at = cast("tuple[Milliseconds, Milliseconds | None]", added[0])
     return _accepted(new, claimed, created_at, deadline_at)
 
@@ -87,8 +86,8 @@ def claim(
     claimed: list[Prediction] = []
     for id_ in sorted(waiting)[:most]:
         for row in (yield "claim", {"id": id_}):
-            prediction = yield from complete(row)
-            yield "lease", _lease(prediction.id, prediction.attempt, holder)
+            lease = _lease(PredictionId(id_), rows.attempt(row), holder)
+            prediction = yield from complete(row, ("lease", lease))
             claimed.append(prediction)
     return claimed
 

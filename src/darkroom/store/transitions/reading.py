@@ -10,7 +10,7 @@ from darkroom.domain.ids import PredictionId
 from darkroom.domain.prediction import Prediction, Status
 from darkroom.store import rows
 from darkroom.store.rows import Parameters, Row
-from darkroom.store.transitions.recipe import Transition
+from darkroom.store.transitions.recipe import Call, Transition
 
 _DONE = {
     Status.SUCCEEDED: "{}",
@@ -36,10 +36,15 @@ def several(statement: str, parameters: Parameters) -> Transition[Sequence[Predi
     return completed
 
 
-def complete(row: Row) -> Transition[Prediction]:
-    """A prediction with its input, its outputs and its log."""
+def complete(row: Row, *also: Call) -> Transition[Prediction]:
+    """A prediction with its input, its outputs and its log.
+
+    Args:
+        row: of the prediction.
+        also: what is done beside reading it.
+    """
     id_ = PredictionId(str(row[0]))
-    found = yield "input", {"id": id_}
+    found = yield [("input", {"id": id_}), *also]
     input_ = str(found[0][0])
     if not rows.event_count(row):
         return rows.prediction(row, input_, (), "")

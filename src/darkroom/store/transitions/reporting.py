@@ -15,6 +15,9 @@ from darkroom.store.transitions.closing import ENDINGS, closing_count, end
 from darkroom.store.transitions.reading import complete
 from darkroom.store.transitions.recipe import Call, Transition
 
+_TOGETHER = 8
+"""How many events are kept by one statement; every number of each kind makes another one."""
+
 
 def report(told: Report) -> Transition[Prediction | None]:
     """T3, T4 and T5 in one guarded update; a superseded attempt changes nothing but its own row."""
@@ -23,7 +26,10 @@ def report(told: Report) -> Transition[Prediction | None]:
     shown = yield from _shown_before(told)
     numbered = [one for one in told.events if isinstance(one, LogText) or one.index >= shown]
     closing = closing_count(ending)
-    updated = yield (
+    closed: list[Call] = []
+    if finished:
+        closed = [("end_attempt", end(told.prediction, told.attempt, finished))]
+    applied: Call = (
         "report",
         {
             "id": told.prediction,
@@ -38,20 +44,24 @@ def report(told: Report) -> Transition[Prediction | None]:
             ),
         },
     )
-    if finished:
-        yield "end_attempt", end(told.prediction, told.attempt, finished)
+    updated = yield [applied, *closed]
     if not updated:
         return None
     first = rows.event_count(updated[0]) - len(numbered) - closing + 1
     numbers = {id(one): n for n, one in enumerate(numbered, first)}
-    for one in told.events:
-        yield _kept(told, one, numbers.get(id(one)))
+    kept = [_kept(told, one, numbers.get(id(one))) for one in told.events]
+    kept.sort(key=lambda call: call[0])  # few orders, few statements
+    found = yield [("input", {"id": told.prediction}), *kept[:_TOGETHER]]
+    for begin in range(_TOGETHER, len(kept), _TOGETHER):
+        yield kept[begin : begin + _TOGETHER]
     if ending:
         yield from outbox.ended(updated[0], told)
     else:
         yield from outbox.told(updated[0], told)
-    telling = _as_told(updated[0], told) if first == 1 else complete(updated[0])
-    prediction = yield from telling
+    if first == 1:
+        prediction = _as_told(updated[0], str(found[0][0]), told)
+    else:
+        prediction = yield from complete(updated[0])
     yield from models.make_version(prediction)
     return prediction
 
@@ -86,13 +96,12 @@ def _kept(told: Report, event: LogText | Published, n: int | None) -> Call:
     )
 
 
-def _as_told(row: Row, told: Report) -> Transition[Prediction]:
+def _as_told(row: Row, input_: str, told: Report) -> Prediction:
     """The prediction where this report is the first that says anything: nothing else to read."""
-    found = yield "input", {"id": told.prediction}
     outputs = [one for one in told.events if isinstance(one, Published)]
     return rows.prediction(
         row,
-        str(found[0][0]),
+        input_,
         [OutputItem(value=one.value, file=one.file) for one in outputs],
         "".join(one.text for one in told.events if isinstance(one, LogText)),
     )
