@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from darkroom.cli.configuration import config
+from darkroom.cli.db import app as db
 from darkroom.cli.doctor import doctor
 from darkroom.cli.keys import app as keys
 from darkroom.cli.models import app as models
@@ -30,6 +31,7 @@ app.command("run")(run)
 app.add_typer(models, name="models")
 app.add_typer(predictions, name="predictions")
 app.add_typer(keys, name="keys")
+app.add_typer(db, name="db")
 app.command("config")(config)
 app.command("doctor")(doctor)
 

@@ -5,7 +5,7 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -73,6 +73,44 @@ def checkup(flags: Flags) -> "list[Finding]":
     from darkroom.compose.checkup import look
 
     return asyncio.run(look(settings(flags)))
+
+
+def db_upgrade(flags: Flags) -> int:
+    """Upgrade the database; returns its schema."""
+    from darkroom.compose.storage import upgrade
+
+    return asyncio.run(upgrade(settings(flags)))
+
+
+def db_check(flags: Flags) -> Sequence[str]:
+    """What is wrong with the database."""
+    from darkroom.compose.storage import check
+
+    return asyncio.run(check(settings(flags)))
+
+
+def db_backup(flags: Flags, folder: Path) -> tuple[int, int]:
+    """Back up into *folder*; returns files and bytes."""
+    from darkroom.compose.storage import backup
+
+    kept = backup(settings(flags), folder).files.values()
+    return len(kept), sum(one.size_bytes for one in kept)
+
+
+def db_restore(flags: Flags, folder: Path) -> tuple[int, int]:
+    """Restore from *folder*; returns files and bytes."""
+    from darkroom.compose.storage import restore
+
+    kept = restore(settings(flags), folder).files.values()
+    return len(kept), sum(one.size_bytes for one in kept)
+
+
+def db_move(flags: Flags, url: str) -> Mapping[str, int]:
+    """Move to the PostgreSQL at *url*; returns rows by table."""
+    from darkroom.compose.storage import move
+
+    checked = settings({**flags, "database_url": url})
+    return asyncio.run(move(checked, url))
 
 
 async def _command(chosen: "Settings", verb: str, words: Mapping[str, Json]) -> Json:
