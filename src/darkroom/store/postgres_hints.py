@@ -16,6 +16,9 @@ from darkroom.store.postgres_writer import Connection, end
 
 CHANNEL = "darkroom"
 TOGETHER_SECONDS = 0.005
+APART_SECONDS = 0.025
+"""Between two messages at least, so that a busy server does not keep the others busy with hints."""
+
 RECONNECT_SECONDS = 1.0
 QUIET_SECONDS = 10.0
 """After this long without a hint the connection is tried."""
@@ -40,6 +43,7 @@ class PostgresHints:
         self._heard: Callable[[Hint], None] = _nobody
         self._missed: Callable[[], None] = _nothing
         self._pid = 0
+        self._sent_at = 0.0
         self._task: asyncio.Task[None] | None = None
 
     def tell(self, hint: Hint) -> None:
@@ -60,7 +64,7 @@ class PostgresHints:
     async def close(self) -> None:
         """Tell what waits, and end."""
         if self._task is not None:
-            await asyncio.sleep(2 * TOGETHER_SECONDS if self._waiting else 0)
+            await asyncio.sleep(2 * APART_SECONDS if self._waiting else 0)
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
@@ -96,8 +100,10 @@ class PostgresHints:
         except TimeoutError:
             await connection.execute("select 1")
             return
-        await asyncio.sleep(TOGETHER_SECONDS)
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(max(TOGETHER_SECONDS, self._sent_at + APART_SECONDS - loop.time()))
         self._woken.clear()
+        self._sent_at = loop.time()
         while payload := self._payload():
             await connection.execute("select pg_notify($1, $2)", CHANNEL, payload)
 
