@@ -29,9 +29,9 @@ from darkroom.service.own_files import OwnFiles
 from darkroom.service.predictions import Predictions
 from darkroom.service.spool import Spool
 from darkroom.settings import Settings
+from darkroom.store.database import Database
 from darkroom.store.keys import KeyTables
 from darkroom.store.predictions import PredictionTables
-from darkroom.store.sqlite import SqliteDatabase
 from darkroom.validation.compiled import CompiledValidator
 
 _SECRET = "capabilities"  # noqa: S105  # a secret's name
@@ -58,25 +58,21 @@ class Core:
     keeping: Keeping
 
 
-async def make_core(stack: AsyncExitStack, settings: Settings, database: SqliteDatabase) -> Core:
+async def make_core(
+    stack: AsyncExitStack, settings: Settings, database: Database, url: str
+) -> Core:
     """Make what the server stands on.
 
     Args:
         stack: closes what must be closed.
         settings: of this server.
         database: open until *stack* closes.
+        url: where it answers, such as `http://127.0.0.1:8000`.
     """
     store, clock = PredictionTables(database), SystemClock()
     keys = await _keys(settings, KeyTables(database), clock)
     hub, catalogue = Hub(), load_catalogue(settings.models)
-    dispatcher = Dispatcher(
-        store=store,
-        attempts=store,
-        catalogue=catalogue,
-        hub=hub,
-        clock=clock,
-        silence_seconds=settings.worker_silence_seconds,
-    )
+    dispatcher = _dispatcher(settings, store, catalogue, hub, clock)
     blobs = LocalBlobs(settings.data_dir / "files", fsync=settings.fsync_files)
     stack.push_async_callback(blobs.close)
     capabilities = Capabilities(await KeyTables(database).secret(_SECRET))
@@ -97,7 +93,9 @@ async def make_core(stack: AsyncExitStack, settings: Settings, database: SqliteD
     models, deployments = await make_models(
         database, catalogue, hub, ids, hardware=installed(), runs=predictions.intake.runs
     )
-    sending = await make_sending(stack, settings, database, store=store, hub=hub, wire=wire)
+    sending = await make_sending(
+        stack, settings, database, store=store, hub=hub, wire=wire, origin=url
+    )
     return Core(
         store=store,
         hub=hub,
@@ -114,6 +112,23 @@ async def make_core(stack: AsyncExitStack, settings: Settings, database: SqliteD
         wire=wire,
         sending=sending,
         keeping=keeping,
+    )
+
+
+def _dispatcher(
+    settings: Settings,
+    store: PredictionTables,
+    catalogue: Catalogue,
+    hub: Hub,
+    clock: SystemClock,
+) -> Dispatcher:
+    return Dispatcher(
+        store=store,
+        attempts=store,
+        catalogue=catalogue,
+        hub=hub,
+        clock=clock,
+        silence_seconds=settings.worker_silence_seconds,
     )
 
 
