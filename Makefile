@@ -28,7 +28,7 @@ demo: install         ## Serve both documented requests with tiny weights. ONCE=
 serve: install        ## Run the server on its default address.
 	$(BIN)/darkroom serve
 
-test: install clients ## Quick tests: no accelerator; no network once the clients are installed.
+test: install clients ## Quick tests, some minutes: no accelerator; no network once the clients are installed.
 	$(BIN)/python -m pytest -m "not slow and not gpu"
 
 test-slow: install    ## The tests that take their time.

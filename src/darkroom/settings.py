@@ -24,11 +24,15 @@ from pydantic_settings import (
 )
 
 from darkroom.domain import durations
-from darkroom.domain.errors import InvalidSetting
+from darkroom.domain.errors import InvalidIdentifier, InvalidSetting
+from darkroom.domain.ids import is_version, parse_identifier
 from darkroom.domain.model import Json
 
 CONFIG_VARIABLE = "DARKROOM_CONFIG"
 CONFIG_NAME = "darkroom.yaml"
+PREFIX = "DARKROOM_"
+CLIENT_VARIABLES = frozenset({"DARKROOM_URL", "DARKROOM_TOKEN"})
+"""What the command line reads besides: which server it speaks to, and with which key."""
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
@@ -37,7 +41,7 @@ CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 class Settings(BaseSettings):
     """What an operator may set, each also as `DARKROOM_` and the name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="DARKROOM_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     data_dir: Path = Field(
         Path("darkroom-data"), description="Directory of the database, files, weights and sockets."
@@ -184,6 +188,16 @@ class Settings(BaseSettings):
             raise ValueError("must be a time such as 90s, 15m, 12h or 30d")
         return value
 
+    @field_validator("openai_model")
+    @classmethod
+    def _names_a_model(cls, value: str | None) -> str | None:
+        if value is not None and not is_version(value):
+            try:
+                parse_identifier(value)
+            except InvalidIdentifier as error:
+                raise ValueError(str(error)) from error
+        return value
+
     @field_validator("public_url")
     @classmethod
     def _an_origin(cls, value: str | None) -> str | None:
@@ -228,6 +242,14 @@ def load(flags: Mapping[str, Json]) -> Settings:
         raise InvalidSetting(_first_fault(error)) from error
     except SettingsError as error:  # a variable that should hold JSON and does not
         raise InvalidSetting(str(error)) from error
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Names in *environment* that begin as a setting's does, but that nothing reads."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    known |= CLIENT_VARIABLES | {CONFIG_VARIABLE}
+    ours = (name for name in environment if name.upper().startswith(PREFIX))
+    return sorted(name for name in ours if name.upper() not in known)
 
 
 def _first_fault(error: ValidationError) -> str:

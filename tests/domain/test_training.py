@@ -64,6 +64,17 @@ def test_the_last_text_is_laid_over_the_configuration_of_the_base() -> None:
     assert (made.model, made.created_at, made.trainer) == ("ada/greeter", 3, None)
 
 
+def test_what_is_no_text_is_kept_spelled_as_json() -> None:
+    told = '{"deep": {"a": [true, null]}, "on": true, "scale": 0.5}'
+    made = training.made(BASE, trained(told))
+
+    assert {name: made.config[name] for name in ("deep", "on", "scale")} == {
+        "deep": '{"a": [true, null]}',
+        "on": "true",
+        "scale": "0.5",
+    }
+
+
 def test_the_same_training_makes_the_same_version_and_another_another() -> None:
     several = [
         trained("{}"),

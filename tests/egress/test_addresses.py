@@ -137,7 +137,7 @@ async def test_no_reserved_address_gets_a_packet_and_all_are_refused_alike() -> 
     assert network.dialled == []
     assert told == {
         "could not fetch the file at name.test: its address is private or reserved;"
-        " an operator can allow it with DARKROOM_EGRESS_ALLOW"
+        " an operator can allow it with DARKROOM_EGRESS_ALLOW=name.test:80"
     }
 
 

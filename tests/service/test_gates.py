@@ -72,6 +72,19 @@ def test_a_success_opens_an_endpoint_again() -> None:
     assert gates.room(HERE) == 2
 
 
+def test_what_keeps_an_endpoint_waiting_is_told_once_when_it_begins_and_when_it_ends() -> None:
+    clock = HandClock()
+    gates = Gates(clock)
+    assert [gates.failed(HERE) for _ in range(FAILURES + 1)] == [False] * 4 + [True, False]
+    shut = gates.shut(HERE)
+
+    assert shut is not None
+    assert shut.failures == FAILURES + 1
+    assert abs(shut.next_at - clock.wall_ms() - PROBE_SECONDS * 1000) < 1000
+    assert [gates.answered(HERE), gates.answered(HERE)] == [True, False]
+    assert gates.shut(HERE) is None
+
+
 def test_a_failing_endpoint_does_not_shut_its_host() -> None:
     gates = Gates(HandClock())
     failing(gates)

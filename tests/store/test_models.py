@@ -15,7 +15,7 @@ from darkroom.domain.prediction import (
     Shape,
     StoredFile,
 )
-from darkroom.ports.models import RunsSoFar
+from darkroom.ports.models import ModelChange, RunsSoFar
 from darkroom.ports.predictions import Acceptance, Holder
 from darkroom.service.catalogue import load_catalogue
 from darkroom.store import rows
@@ -87,8 +87,9 @@ async def test_a_model_is_read_back_as_it_was_and_as_it_was_changed(tmp_path: Pa
         kept = replace(GREETER, created_at=created_at)
         assert (await store.kept()).made == [kept]
         changed = replace(kept, readme="", github_url=None, visibility=Visibility.PUBLIC)
-        assert await store.change(changed)
-        assert not await store.change(replace(changed, name="other"))
+        change = ModelChange(readme="", github_url="", visibility=Visibility.PUBLIC)
+        assert await store.change(GREETER, change) == changed
+        assert await store.change(replace(changed, name="other"), change) is None
     async with open_sqlite(tmp_path / "a.db") as database:
         assert (await ModelTables(database).kept()).made == [changed]
 
@@ -155,6 +156,21 @@ async def test_a_model_stays_while_a_training_or_a_version_needs_it(tmp_path: Pa
         assert await store.delete(GREETER)
         assert not await store.delete(GREETER)
         assert (await store.kept()).trained == [made]
+
+
+async def test_a_name_stays_taken_while_trained_versions_of_a_model_that_is_gone_are_left(
+    tmp_path: Path,
+) -> None:
+    async with open_sqlite(tmp_path / "a.db") as database:
+        store = ModelTables(database)
+        await store.keep_trainers([BASE])
+        await accept(database, "t1")  # of a model that darkroom.yaml declares
+        await end(database, "t1")
+        assert await store.add(GREETER) is None
+        await store.add(replace(GREETER, name="other"))
+        (made,) = (await store.kept()).trained
+        await store.delete_version(made)
+        assert await store.add(GREETER) is not None
 
 
 async def test_runs_are_counted_by_model_version_and_owner_without_trainings(

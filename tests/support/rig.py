@@ -282,6 +282,7 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
                       capabilities=capabilities, attempts=store, blobs=blobs, uploads=uploads,
                       wire=wire, deliveries=deliveries, webhook_secrets=webhook_secrets,
                       keys=keys, rates=limits.rates(clock), guesses=limits.guesses(clock),
+                      searches=limits.seekers(clock),
                       ready=lambda: None)  # fmt: skip
         manner = Manner(allowed_hosts=("example.test",), public_url=public_url,
                         inline_outputs=inline, body_limit_bytes=body_limit,

@@ -9,6 +9,8 @@ from darkroom.domain.errors import InvalidInput
 from darkroom.domain.ids import VersionId
 from darkroom.domain.model import FieldType, InputField, Json, OutputKind, Version
 from darkroom.domain.prediction import Milliseconds
+from darkroom.service.catalogue import load_catalogue
+from darkroom.validation import compiled
 from darkroom.validation.compiled import CompiledValidator
 
 VERSION = Version(
@@ -305,3 +307,13 @@ def test_two_versions_are_checked_by_their_own_schemas(validator: CompiledValida
     )
     validator.check(other, {"input": {}}, with_version=False)
     assert faults(validator, {"input": {}})
+
+
+def test_only_so_many_schemas_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "_MOST_KEPT", 2)
+    validator = CompiledValidator()
+    for one in load_catalogue({}).models():
+        with pytest.raises(InvalidInput):
+            validator.check(one.latest, {}, with_version=False)
+
+    assert len(validator._kept) == 2  # pyright: ignore[reportPrivateUsage]  # it shows nowhere else

@@ -6,7 +6,7 @@ import platform
 import resource
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +16,7 @@ from darkroom.compose.finding import Finding, Level
 from darkroom.domain.errors import DarkroomError, InvalidSetting
 from darkroom.egress.allow import AllowList
 from darkroom.service.catalogue import load_catalogue
-from darkroom.settings import Settings
+from darkroom.settings import Settings, unknown_variables
 from darkroom.store import library
 from darkroom.weights.standing import Means, Stand, standing
 
@@ -48,6 +48,7 @@ async def look(settings: Settings) -> list[Finding]:
         *await _judged(settings),
         *_models(settings),
         *_egress(settings),
+        *_variables(os.environ),
     ]
 
 
@@ -165,6 +166,7 @@ def _models(settings: Settings) -> Iterator[Finding]:
     except InvalidSetting as error:
         yield Finding(Level.FAIL, "models", str(error), "correct darkroom.yaml")
         return
+    yield from _openai(settings, {one.path for one in models})
     means = Means(
         directory=settings.data_dir / "weights",
         tiny=settings.weights == "tiny",
@@ -202,6 +204,24 @@ def _egress(settings: Settings) -> Iterator[Finding]:
     yield Finding(
         Level.OK, "egress", f"inputs and webhooks may use public addresses and: {allowed}"
     )
+
+
+def _openai(settings: Settings, declared: Collection[str]) -> Iterator[Finding]:
+    name = (settings.openai_model or "").partition(":")[0]
+    if "/" in name and name not in declared:
+        yield Finding(
+            Level.WARN,
+            "openai",
+            f"openai_model: {name} does not ship and is not in darkroom.yaml",
+            "well if it was made over the API; else correct DARKROOM_OPENAI_MODEL",
+        )
+
+
+def _variables(environment: Mapping[str, str]) -> Iterator[Finding]:
+    unknown = unknown_variables(environment)
+    if unknown:
+        line = f"no such settings, so they do nothing: {', '.join(unknown)}"
+        yield Finding(Level.WARN, "variables", line, "correct or unset them; `darkroom config`")
 
 
 def _devices() -> bool:

@@ -35,7 +35,7 @@ async def make_models(
     deployments = Deployments(
         store=DeploymentTables(database),
         catalogue=catalogue,
-        skus=lambda: [one.sku for one in hardware],
+        hardware=hardware,
         ids=ids,
     )
     models = Models(
@@ -43,7 +43,6 @@ async def make_models(
         catalogue=catalogue,
         runs=runs,
         hardware=hardware,
-        deployed=deployments.uses,
     )
     await models.load()
     hub.listen(models.learn)

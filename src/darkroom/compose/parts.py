@@ -12,7 +12,7 @@ from darkroom.compose.hardware import installed
 from darkroom.compose.keeping import Keeping, make_keeping
 from darkroom.compose.models import make_models
 from darkroom.compose.sending import Sending, make_sending
-from darkroom.compose.taking import make_guesses, make_predictions, make_rates
+from darkroom.compose.taking import make_guesses, make_predictions, make_rates, make_searches
 from darkroom.domain.ids import Minter
 from darkroom.http.app import Manner, Parts
 from darkroom.http.wire import Wire
@@ -23,7 +23,7 @@ from darkroom.service.deployments import Deployments
 from darkroom.service.dispatch import Dispatcher
 from darkroom.service.hub import Hub
 from darkroom.service.keys import Keys
-from darkroom.service.limits import Guesses, Rates
+from darkroom.service.limits import Guesses, Rates, Searches
 from darkroom.service.models import Models
 from darkroom.service.own_files import OwnFiles
 from darkroom.service.predictions import Predictions
@@ -51,6 +51,7 @@ class Core:
     predictions: Predictions
     rates: Rates
     guesses: Guesses
+    searches: Searches
     deployments: Deployments
     models: Models
     wire: Wire
@@ -107,6 +108,7 @@ async def make_core(
         predictions=predictions,
         rates=make_rates(settings, clock),
         guesses=make_guesses(settings, clock),
+        searches=make_searches(settings, clock),
         deployments=deployments,
         models=models,
         wire=wire,
@@ -176,6 +178,7 @@ def make_parts(core: Core, ready: Callable[[], str | None]) -> Parts:
         keys=core.keys,
         rates=core.rates,
         guesses=core.guesses,
+        searches=core.searches,
         ready=ready,
     )
 

@@ -194,4 +194,5 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
 
 def _denied(host: str, port: int, reason: str) -> EgressDenied:
     structlog.get_logger().info("egress.denied", host=host, port=port, reason=reason)
-    return EgressDenied(f"{reason}; an operator can allow it with DARKROOM_EGRESS_ALLOW")
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return EgressDenied(f"{reason}; an operator can allow it with DARKROOM_EGRESS_ALLOW={place}")

@@ -20,8 +20,6 @@ from darkroom.http.times import iso
 from darkroom.ports.serving import InputValidator
 from darkroom.service.deployments import Change, Deployments
 
-PAGE_SIZE = 100
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentRoutes:
@@ -45,7 +43,7 @@ class DeploymentRoutes:
 
     async def list_page(self, request: Request) -> Response:
         """A page of the caller's deployments, newest first."""
-        cut = Cut.of(request, PAGE_SIZE)
+        cut = Cut.of(request)
         found = await self.deployments.page(
             caller(request).owner, size=cut.wanted, before=cut.before, after=cut.after
         )

@@ -49,6 +49,10 @@ class RequestStore(Protocol):
         """Forget the requests of predictions above an id, but for those *kept*."""
         ...
 
+    def withdraw(self, prediction: PredictionId, owner: Owner, key: str | None) -> Awaitable[None]:
+        """Forget the request that made *prediction*, and that *owner*'s *key* stands for it."""
+        ...
+
     async def unended(self) -> Sequence[tuple[PredictionId, Owner]]:
         """Predictions that wait to be claimed, and whose they are."""
         ...

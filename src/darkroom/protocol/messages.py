@@ -26,9 +26,6 @@ class Message(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
     """Base of all messages."""
 
 
-# ── of a version and a run ──────────────────────────────────────────────────────────────────
-
-
 class FieldSpec(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """What a worker must know of one input."""
 
@@ -67,9 +64,6 @@ class FileFact(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     sha256: str
 
 
-# ── server to worker ────────────────────────────────────────────────────────────────────────
-
-
 class Know(Message, frozen=True):
     """Sent before the first job of a version."""
 
@@ -104,9 +98,6 @@ class Welcome(Message, frozen=True):
 
     protocol: int
     beat_seconds: float
-
-
-# ── worker to server ────────────────────────────────────────────────────────────────────────
 
 
 class Hello(Message, frozen=True):
@@ -163,9 +154,6 @@ class Told(Message, frozen=True):
     ended: Ended | None
 
 
-# ── worker to host ──────────────────────────────────────────────────────────────────────────
-
-
 class Load(Message, frozen=True):
     """Make this version ready: call setup(). Answered by `Loaded` or `NotLoaded`."""
 
@@ -208,9 +196,6 @@ class Cancel(Message, frozen=True):
 
     id: str
     attempt: int
-
-
-# ── host to worker ──────────────────────────────────────────────────────────────────────────
 
 
 class Loaded(Message, frozen=True):
@@ -262,9 +247,6 @@ class Over(Message, frozen=True):
     error: str | None
     metrics: str
     run_seconds: float
-
-
-# ── CLI and server, over the control socket ─────────────────────────────────────────────────
 
 
 class Ask(Message, frozen=True):

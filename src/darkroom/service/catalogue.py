@@ -34,8 +34,6 @@ class Catalogue:
         for one in models:
             self.put(one)
 
-    # ── what there is ──
-
     def models(self, owner: Owner | None = None) -> Sequence[Model]:
         """All public models and *owner*'s own; the newest version first, then those without."""
         return [one for one in self._sorted() if one.seen_by(owner)]
@@ -80,12 +78,18 @@ class Catalogue:
         """Whether there is a model `owner/name`, whoever may see it."""
         return path in self._models
 
+    def names(self, text: str) -> bool:
+        """Whether *text*, in one of the forms of `resolve`, names what is there for anybody."""
+        path, _, version = text.rpartition(":") if "/" in text else ("", "", text)
+        if not path:
+            return text in self._models or text in self._by_version
+        found = self._by_version.get(version)
+        return found is not None and found[0].path == path
+
     def made_by(self, owner: str) -> int:
         """How many models *owner* has made over the API."""
         made = (one for one in self._models.values() if one.origin is Origin.MADE)
         return sum(1 for one in made if one.owner == owner)
-
-    # ── what changes ──
 
     def put(self, model: Model) -> None:
         """Add a model, or take *model* for the one of its name."""

@@ -30,15 +30,15 @@ from darkroom.ports.webhooks import (
     Unanswered,
     Undeliverable,
     WebhookEvent,
+    endpoint_of,
 )
-from darkroom.service.gates import Gates
+from darkroom.service.gates import PROBE_SECONDS, Gates, Shut, host_of
 from darkroom.service.retrying import is_delivered, verdict
 from darkroom.service.webhook_secrets import WebhookSecrets
 
 _log = structlog.get_logger()
 LONGEST_SLEEP_SECONDS = 60.0
 _RETRY_SECONDS = 1.0
-_NO_DELIVERY = "The requested resource could not be found."
 
 Spell: TypeAlias = Callable[[Prediction, WebhookEvent], Awaitable[bytes]]
 """Makes a webhook's body: the prediction as it is shown, for this event."""
@@ -158,14 +158,19 @@ class Deliveries:
         """
         found = await self._outbox.resend(prediction, n)
         if found is None:
-            raise NotFound(_NO_DELIVERY)
+            which = "of its end" if n is None else f"with the number {n}"
+            raise NotFound(f"This prediction has no webhook {which}.")
         self._woken.set()
         return found
+
+    def waits_for(self, prediction: Prediction) -> Shut | None:
+        """The breaker that keeps the webhooks of *prediction* waiting; None if none does."""
+        return self._gates.shut(endpoint_of(prediction.webhook))
 
     async def _serve_all(self, due: Sequence[str]) -> None:
         """Serve every endpoint; room that was kept for one of them and not used is another's."""
         left: list[str] = list(due)
-        while left:
+        while left and not self._closing:
             taken = await asyncio.gather(*(self._serve(address) for address in left))
             if not any(taken):
                 return
@@ -245,9 +250,14 @@ class Deliveries:
     def _judge(self, endpoint: str, delivery: Delivery, reply: Reply) -> None:
         """Tell the breaker; what is sent only once may fail without shutting an endpoint."""
         if is_delivered(reply):
-            self._gates.answered(endpoint)
-        elif delivery.event is WebhookEvent.COMPLETED and not isinstance(reply, Undeliverable):
-            self._gates.failed(endpoint)
+            if self._gates.answered(endpoint):
+                _log.info("endpoint.opened", host=host_of(endpoint))
+        elif (
+            delivery.event is WebhookEvent.COMPLETED
+            and not isinstance(reply, Undeliverable)
+            and self._gates.failed(endpoint)
+        ):
+            _log.warning("endpoint.shut", host=host_of(endpoint), probe_seconds=PROBE_SECONDS)
 
 
 def message_id(prediction: PredictionId, n: int) -> str:

@@ -123,7 +123,7 @@ class Spool:
         return InputFile(
             path=(name,),
             key=key,
-            content_type=header or "application/octet-stream",
+            content_type=header if header.isprintable() and header else "application/octet-stream",
             size_bytes=len(data),
             index=index,
             spooled=True,

@@ -20,10 +20,12 @@ class DeploymentTables:
         self._database = database
 
     async def add(
-        self, id_: str, owner: Owner, name: str, configuration: Configuration
+        self, id_: str, owner: Owner, name: str, configuration: Configuration, *, most: int
     ) -> Deployment | None:
         """Add a deployment."""
-        return await self._database.write(lambda: deploying.add(id_, owner, name, configuration))
+        return await self._database.write(
+            lambda: deploying.add(id_, owner, name, configuration, most=most)
+        )
 
     async def get(self, owner: Owner, name: str) -> Deployment | None:
         """One deployment."""
@@ -49,10 +51,6 @@ class DeploymentTables:
     async def delete(self, owner: Owner, name: str) -> bool:
         """Forget a deployment."""
         return await self._database.write(lambda: deploying.delete(owner, name))
-
-    async def uses(self, version: VersionId) -> bool:
-        """Whether a current release runs *version*."""
-        return bool(await self._database.read(rows_of("released", {"version": version})))
 
 
 def _deployment(row: Row) -> Deployment:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Sequence
 
 from darkroom.domain.events import Event, Report
-from darkroom.domain.ids import Owner, PredictionId, VersionId
+from darkroom.domain.ids import Owner, PredictionId, VersionId, first_id
 from darkroom.domain.prediction import Prediction, StoredFile
 from darkroom.ports.predictions import Acceptance, Holder, LiveAttempt, Lost, Page
 from darkroom.store import rows
@@ -11,6 +11,8 @@ from darkroom.store.database import Database, rows_of
 from darkroom.store.transitions import accepting, ending, losing, reading, reporting
 
 _END_OF_TIME_MS = 2**62
+_ASIDE_MS = 600_000
+"""How far an id's time may be from when its row was made: large inputs, clocks set back."""
 
 
 class PredictionTables:
@@ -55,10 +57,11 @@ class PredictionTables:
     async def page(self, owner: Owner, page: Page) -> Sequence[Prediction]:
         """One page, newest first."""
         upwards = page.after is not None
-        edge = page.after if upwards else page.before
+        above, below = _between(page)
         parameters = {
             "owner": owner,
-            "edge": rows.ABOVE_ALL_IDS if edge is None else edge,
+            "above": above,
+            "below": below,
             "from_ms": page.created_from or 0,
             "until_ms": _END_OF_TIME_MS if page.created_until is None else page.created_until,
             "size": page.size,
@@ -89,3 +92,13 @@ class PredictionTables:
         place = {"id": prediction, "attempt": attempt, "place": index}
         found = await self._database.read(rows_of("item", place))
         return rows.stored_file(prediction, found[0]) if found else None
+
+
+def _between(page: Page) -> tuple[str, str]:
+    """The ids between which a page lies; those of its times, so that no others are read."""
+    above, below = page.after or "", page.before or rows.ABOVE_ALL_IDS
+    if page.created_from is not None:
+        above = max(above, first_id(page.created_from - _ASIDE_MS))
+    if page.created_until is not None:
+        below = min(below, first_id(page.created_until + _ASIDE_MS))
+    return above, below

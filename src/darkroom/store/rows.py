@@ -47,6 +47,7 @@ _ModelRow: TypeAlias = tuple[
 
 NO_LIST = "[]"
 ABOVE_ALL_IDS = "~"
+BEFORE_ALL = (-1, "")  # a time and an id
 _files = msgspec.json.Decoder(list[InputFile]).decode
 _names = msgspec.json.Decoder(list[str]).decode
 _version = msgspec.json.Decoder(Version).decode

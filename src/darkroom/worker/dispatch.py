@@ -93,8 +93,6 @@ class Dispatch:
             log=self._setup_log,
         )
 
-    # ── what the server says ────────────────────────────────────────────────────────────────
-
     def know(self, version: VersionSpec) -> None:
         """Remember a version."""
         self._residency.know(version)
@@ -162,8 +160,6 @@ class Dispatch:
             _drop_timers(attempt)
         await self._hosts.close(kindly=kindly)
 
-    # ── on the way into a host ──────────────────────────────────────────────────────────────
-
     async def _prepare(self, attempt: Attempt) -> None:
         folder = self._options.run_folder / attempt.folder_name
         attempt.has_folder = attempt.resident.spec.pixels
@@ -223,8 +219,6 @@ class Dispatch:
 
     def _users(self, resident: Resident) -> list[Attempt]:
         return [self._attempts[key] for key in resident.users]
-
-    # ── what hosts say ──────────────────────────────────────────────────────────────────────
 
     def _received(self, kind: str, message: FromHost) -> None:
         match message:
@@ -310,8 +304,6 @@ class Dispatch:
                 self._end(attempt, released(_SHARED))
             else:
                 self._end(attempt, crashed(exit_words(status)))
-
-    # ── on the way out ──────────────────────────────────────────────────────────────────────
 
     def _stop(self, attempt: Attempt) -> None:
         if attempt.over or attempt.stopping:

@@ -47,6 +47,16 @@ def forget(since: PredictionId, kept: Sequence[Remembered]) -> Transition[None]:
         yield "remember_request", {"id": one.prediction, "digest": one.digest}
 
 
+def withdraw(prediction: PredictionId, owner: Owner, key: str | None) -> Transition[None]:
+    """Forget the request that made one prediction, and its idempotency key."""
+    yield "remember_request", {"id": prediction, "digest": None}
+    if key is not None:
+        yield (
+            "withdraw_idempotency_key",
+            {"owner": owner, "key": key, "prediction_id": prediction},
+        )
+
+
 def of_row(row: Row) -> Remembered:
     """A prediction's id and its request's digest."""
     id_, digest = row
