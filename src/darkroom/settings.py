@@ -29,6 +29,7 @@ from darkroom.domain.model import Json
 
 CONFIG_VARIABLE = "DARKROOM_CONFIG"
 CONFIG_NAME = "darkroom.yaml"
+_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._-]+)*/?")
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
@@ -41,6 +42,13 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(
         Path("darkroom-data"), description="Directory of the database, files, weights and sockets."
+    )
+    files_url: str | None = Field(
+        None,
+        description="Where files are kept: s3://bucket/prefix, or nothing for the data directory.",
+    )
+    files_endpoint: str | None = Field(
+        None, description="Address of the bucket's server, if it is not Amazon's."
     )
     host: str = Field("127.0.0.1", description="Address to listen on. Loopback unless you say so.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
@@ -192,9 +200,20 @@ class Settings(BaseSettings):
             raise ValueError("must be a scheme and a host alone, such as https://example.org")
         return f"{parts.scheme}://{parts.netloc}"
 
-    @field_validator("hub_url")
+    @field_validator("files_url")
     @classmethod
-    def _an_address(cls, value: str) -> str:
+    def _a_bucket(cls, value: str | None) -> str | None:
+        if value is not None and not _BUCKET.fullmatch(value):
+            raise ValueError(
+                "must be s3://bucket or s3://bucket/prefix; leave it out for the data directory"
+            )
+        return value
+
+    @field_validator("hub_url", "files_endpoint")
+    @classmethod
+    def _an_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         _web_address(value)
         return value.rstrip("/")
 

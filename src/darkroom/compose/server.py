@@ -148,7 +148,7 @@ async def _joined(
     await core.dispatcher.recover()
     await start_taking(stack, core.predictions.intake, SystemClock())
     await core.sending.deliveries.start()
-    start_removing(stack, core.keeping.retention)
+    start_removing(stack, core.keeping)
     door = WorkerDoor(
         core.dispatcher,
         lambda question: reply(core.keys, question, url=url),
