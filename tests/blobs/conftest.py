@@ -5,13 +5,24 @@ from pathlib import Path
 import pytest
 from tests.blobs.stores import Blobs, bucket, local, memory
 from tests.support.buckets import S3Server, moto_server, named_server
+from tests.support.swift import swift_server
 
-STORES = ["local", "memory", "moto", *(["named"] if named_server() else [])]
+SERVERS = ["moto", pytest.param("swift", marks=pytest.mark.slow)]
+if named_server():
+    SERVERS.append("named")
+STORES = ["local", "memory", *SERVERS]
 
 
 @pytest.fixture(scope="session")
 def moto() -> Iterator[S3Server]:
     with moto_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    pytest.importorskip("swift", reason="OpenStack Swift is installed on Linux alone")
+    with swift_server(tmp_path_factory.mktemp("swift")) as server:
         yield server
 
 
@@ -21,6 +32,11 @@ def s3_server(request: pytest.FixtureRequest) -> S3Server:
         return server
     found: S3Server = request.getfixturevalue(str(request.param))
     return found
+
+
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest) -> S3Server:
+    return s3_server(request)
 
 
 @pytest.fixture(params=STORES)

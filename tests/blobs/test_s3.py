@@ -18,17 +18,17 @@ CREATE = {"If-None-Match": "*", "Content-Type": "application/octet-stream"}
 
 
 @pytest.fixture
-def proxy(moto: S3Server) -> Iterator[BreakingProxy]:
-    proxy = BreakingProxy(moto.address)
+def proxy(server: S3Server) -> Iterator[BreakingProxy]:
+    proxy = BreakingProxy(server.address)
     yield proxy
     proxy.close()
 
 
 @pytest.fixture
 async def files(
-    moto: S3Server, proxy: BreakingProxy, monkeypatch: pytest.MonkeyPatch
+    server: S3Server, proxy: BreakingProxy, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[tuple[ObjectBlobs, S3Bucket]]:
-    async with bucket(moto, monkeypatch, endpoint=proxy.endpoint) as made:
+    async with bucket(server, monkeypatch, endpoint=proxy.endpoint) as made:
         yield made
 
 
@@ -75,11 +75,11 @@ async def test_a_put_that_fails_is_tried_again(
 
 
 async def test_a_bucket_that_never_takes_a_file_is_told_without_its_address(
-    moto: S3Server, proxy: BreakingProxy, monkeypatch: pytest.MonkeyPatch
+    server: S3Server, proxy: BreakingProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in moto.environment.items():
+    for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
-    store = open_bucket(moto.place(), endpoint=proxy.endpoint, retry={"max_retries": 1})
+    store = open_bucket(server.place(), endpoint=proxy.endpoint, retry={"max_retries": 1})
     blobs = ObjectBlobs(store)
     proxy.always = "error"
     with capture_logs() as logs, pytest.raises(FilesUnavailable) as told:
@@ -87,41 +87,41 @@ async def test_a_bucket_that_never_takes_a_file_is_told_without_its_address(
     await blobs.close()
     assert str(told.value) == "the file store does not answer as it should"
     assert [line["event"] for line in logs] == ["files.failed"]
-    assert moto.environment["AWS_SECRET_ACCESS_KEY"] not in str(logs)
+    assert server.environment["AWS_SECRET_ACCESS_KEY"] not in str(logs)
 
 
 async def test_a_bucket_that_went_away_takes_nothing(
-    moto: S3Server, monkeypatch: pytest.MonkeyPatch
+    server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in moto.environment.items():
+    for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
-    blobs = ObjectBlobs(open_bucket("s3://nobody", endpoint=moto.endpoint))
+    blobs = ObjectBlobs(open_bucket("s3://nobody", endpoint=server.endpoint))
     with pytest.raises(FilesUnavailable, match="no such bucket"):
         await blobs.put(KEY, b"data")
     await blobs.close()
 
 
 def test_a_bucket_that_is_there_passes_the_first_look(
-    moto: S3Server, monkeypatch: pytest.MonkeyPatch
+    server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in moto.environment.items():
+    for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
-    try_bucket(moto.place(), endpoint=moto.endpoint, region=None)
+    try_bucket(server.place(), endpoint=server.endpoint, region=None)
 
 
 def test_a_bucket_that_is_not_there_is_refused_at_the_start(
-    moto: S3Server, monkeypatch: pytest.MonkeyPatch
+    server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in moto.environment.items():
+    for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(InvalidSetting, match="there is no bucket 'nobody'"):
-        try_bucket("s3://nobody/prefix", endpoint=moto.endpoint, region=None)
+        try_bucket("s3://nobody/prefix", endpoint=server.endpoint, region=None)
 
 
 def test_a_server_that_does_not_answer_yet_is_only_logged(
-    moto: S3Server, monkeypatch: pytest.MonkeyPatch
+    server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in moto.environment.items():
+    for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
     with capture_logs() as logs:
         try_bucket("s3://darkroom", endpoint="http://127.0.0.1:1", region="eu-central-1")

@@ -59,7 +59,7 @@ def moto_server() -> Generator[S3Server]:
     process = subprocess.Popen(program, stdout=quiet, stderr=quiet)
     try:
         endpoint = f"http://127.0.0.1:{port}"
-        _until_listening(process, port)
+        until_listening(process, port)
         httpx2.put(f"{endpoint}/{_BUCKET}", trust_env=False).raise_for_status()
         yield S3Server(f"s3://{_BUCKET}", {**_CREDENTIALS, "AWS_ENDPOINT_URL": endpoint})
     finally:
@@ -72,7 +72,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _until_listening(process: "subprocess.Popen[bytes]", port: int) -> None:
+def until_listening(process: "subprocess.Popen[bytes]", port: int) -> None:
+    """Wait until *process* takes connections."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         assert process.poll() is None, "the server ended at once"
