@@ -140,6 +140,7 @@ def test_an_empty_file_sets_nothing(write: Write) -> None:
         ("files_url", "s3://"),
         ("files_url", "s3://Bucket"),
         ("files_url", "s3://bucket//prefix"),
+        ("files_url", "s3://bucket/../prefix"),
         ("files_url", "s3://key:secret@bucket"),
         ("files_endpoint", "bucket.example.org"),
         ("hub_url", "file:///weights"),

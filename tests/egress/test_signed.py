@@ -101,6 +101,25 @@ async def test_a_fault_is_told_and_the_next_try_stores_all(
     assert len(await blobs.get(KEY)) == size
 
 
+async def test_a_bucket_that_drips_is_as_good_as_silent() -> None:
+    cut = asyncio.Event()
+
+    async def drip(_request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nx-drip: ")
+        try:
+            while True:
+                writer.write(b".")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+        finally:
+            cut.set()
+
+    async with serving(drip) as server, SignedDoor(slack_seconds=0.2) as door:
+        with pytest.raises(FilesUnavailable, match="did not answer in time"):
+            await door.put(server.url(), b"data")
+        await cut.wait()
+
+
 async def test_an_address_that_was_changed_takes_nothing(door: SignedDoor) -> None:
     async def refuse(_request: Request, writer: asyncio.StreamWriter) -> None:
         reply(writer, b"<Error><Code>SignatureDoesNotMatch</Code></Error>", status=403)

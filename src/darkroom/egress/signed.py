@@ -29,6 +29,8 @@ from darkroom.ports.buckets import SignedFiles
 PIECE_BYTES = 256 * 1024
 FILE_BYTES = 128 * 2**20
 """An upload is 100 MiB at most, an output less."""
+SLOWEST_BYTES = 64 * 1024
+"""A second; a bucket that is slower is as good as silent."""
 REQUESTS_AT_ONCE = 16
 _IDLE_SECONDS = 20.0
 _LARGE_BYTES = 2**20
@@ -49,6 +51,7 @@ class SignedDoor(SignedFiles):
         resolve: from a name to addresses, blocking.
         network: what dials the addresses that were judged; the system's by default.
         stall_seconds: how long a bucket may stay silent.
+        slack_seconds: how long a request may take beside the time that its bytes may take.
         retry_seconds: how long to wait after each failure to get a file.
     """
 
@@ -58,12 +61,14 @@ class SignedDoor(SignedFiles):
         resolve: Resolver = resolve_by_system,
         network: httpcore2.AsyncNetworkBackend | None = None,
         stall_seconds: float = 30.0,
+        slack_seconds: float = 60.0,
         retry_seconds: Sequence[float] = (0.1, 0.5, 2.0),
     ) -> None:
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="resolve-files")
         self._resolve = resolve
         self._network = network
         self._stall_seconds = stall_seconds
+        self._slack_seconds = slack_seconds
         self._retry_seconds = retry_seconds
         self._pools: dict[str, httpcore2.AsyncConnectionPool] = {}
         self._opening = asyncio.Lock()
@@ -95,8 +100,8 @@ class SignedDoor(SignedFiles):
             "Content-MD5": digest,
             "If-None-Match": "*",
         }
-        with_body = _pieces(data)
-        async with self._answer("PUT", url, headers, with_body) as response:
+        limit = self._slack_seconds + len(data) / SLOWEST_BYTES
+        async with self._answer("PUT", url, limit, headers, _pieces(data)) as response:
             if response.status not in {*_STORED, _ALREADY_THERE}:
                 raise FilesUnavailable(await _reason(response))
 
@@ -110,7 +115,8 @@ class SignedDoor(SignedFiles):
         return await self._got(url)
 
     async def _got(self, url: str) -> bytes:
-        async with self._answer("GET", url, {}, None) as response:
+        limit = self._slack_seconds + FILE_BYTES / SLOWEST_BYTES
+        async with self._answer("GET", url, limit, {}, None) as response:
             if response.status in _MISSING:
                 raise FileMissing("the file is not stored here any more")
             if response.status not in _STORED:
@@ -124,19 +130,27 @@ class SignedDoor(SignedFiles):
 
     @asynccontextmanager
     async def _answer(
-        self, method: str, url: str, headers: Mapping[str, str], body: AsyncIterator[bytes] | None
+        self,
+        method: str,
+        url: str,
+        limit_seconds: float,
+        headers: Mapping[str, str],
+        body: AsyncIterator[bytes] | None,
     ) -> AsyncGenerator[httpcore2.Response]:
         times = dict.fromkeys(("read", "write", "pool"), self._stall_seconds)
         try:
             here = addressed(url)
             pool = await self._pool(here)
-            async with pool.stream(
-                method,
-                str(here),
-                headers={**_ALWAYS, **headers},
-                content=body,
-                extensions={"timeout": {**times, "connect": CONNECT_SECONDS}},
-            ) as response:
+            async with (
+                asyncio.timeout(limit_seconds),
+                pool.stream(
+                    method,
+                    str(here),
+                    headers={**_ALWAYS, **headers},
+                    content=body,
+                    extensions={"timeout": {**times, "connect": CONNECT_SECONDS}},
+                ) as response,
+            ):
                 yield response
         except (AnswerUnusable, EgressDenied) as error:
             raise FilesUnavailable(f"the file store cannot be spoken to: {error}") from error

@@ -70,7 +70,8 @@ class Retention:
             return 0
         found = await self._store.removable(self._keep_ms, AT_ONCE)
         # The files first: as long as the row is not marked, they are looked for again.
-        bare = [id_ for id_ in found if await self._without_files(id_)]
+        cleared = await asyncio.gather(*[self._without_files(id_) for id_ in found])
+        bare = [id_ for id_, done in zip(found, cleared, strict=True) if done]
         return sum(await asyncio.gather(*[self._store.remove(id_) for id_ in bare]))
 
     async def _without_files(self, id_: PredictionId) -> bool:
