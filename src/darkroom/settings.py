@@ -156,7 +156,9 @@ class Settings(BaseSettings):
         description="Answer a request whose first answer got lost with what that one has made.",
     )
     min_free_bytes: int = Field(
-        2**30, ge=0, description="With less free on the disk no prediction is taken; 0 never minds."
+        2**30,
+        ge=0,
+        description="With less free on the disk no prediction or upload is taken; 0 never minds.",
     )
     models: Mapping[str, Mapping[str, object]] = Field(
         default_factory=dict[str, Mapping[str, object]],

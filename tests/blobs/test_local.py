@@ -1,7 +1,9 @@
 """The local folder shows nothing half, says why it cannot keep a file, and flushes if asked."""
 
 import hashlib
-from collections.abc import AsyncIterator
+import resource
+from collections.abc import AsyncIterator, Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,34 @@ async def test_a_folder_that_takes_no_pieces_is_told(blobs: LocalBlobs, tmp_path
     (tmp_path / "files" / "predictions").write_bytes(b"in the way")
     with pytest.raises(FilesUnavailable, match="Not a directory"):
         await blobs.writer(KEY).add(b"data")
+
+
+@contextmanager
+def full_after(size_bytes: int) -> Generator[None]:
+    """A disk on which no file grows beyond so much."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("fsync", [False, True])
+async def test_a_disk_that_fills_up_keeps_no_half_of_a_file(tmp_path: Path, *, fsync: bool) -> None:
+    blobs = LocalBlobs(tmp_path / "files", fsync=fsync)
+    writer = blobs.writer(KEY)
+    with full_after(1000):
+        with pytest.raises(FilesUnavailable, match="File too large"):
+            await blobs.put(KEY, bytes(2000))
+        assert files_in(tmp_path) == []
+        await writer.add(bytes(900))
+        with pytest.raises(FilesUnavailable, match="File too large"):
+            await writer.add(bytes(900))
+        await writer.abandon()
+    await blobs.close()
+
+    assert files_in(tmp_path) == []
 
 
 async def test_everything_under_a_prefix_is_deleted_and_nothing_beside_it(

@@ -78,6 +78,7 @@ DENIED = {
     "ISATAP loopback": "2606:4700::5efe:127.0.0.1",
     "ISATAP private, global bit": "2606:4700::200:5efe:10.0.0.1",
     "ISATAP link-local": "fe80::5efe:8.8.8.8",
+    "ISATAP, never assigned": "4000::5efe:8.8.8.8",
 }
 
 PUBLIC = {

@@ -1,5 +1,6 @@
 """OpenAI's Images API: whatever goes wrong is told in its form."""
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -205,3 +206,24 @@ async def test_a_run_that_outlasts_the_wait_goes_on_and_is_told_where(tmp_path: 
         await rig.worker.succeed(job)
         await rig.settled()
         assert (await rig.get(answer.headers["x-prediction-id"]))["status"] == "succeeded"
+
+
+async def test_what_was_accepted_before_a_refusal_goes_on_and_is_given_to_a_repeat(
+    tmp_path: Path,
+) -> None:
+    three = {**ECHO, "n": 3}
+    async with rigs.rig(tmp_path, limits=Limits(queue=2)) as rig:
+        rig.worker.join()
+        refused = await rig.client.post(GENERATIONS, json=three)
+        for number in (0, 1):
+            await rig.worker.succeed(await rig.worker.job(number))
+        await rig.settled()
+        again = rig.client.post(GENERATIONS, json=three, headers={"x-stainless-retry-count": "1"})
+        repeating = asyncio.create_task(again)
+        await rig.worker.succeed(await rig.worker.job(2))
+        answer = await repeating
+
+    assert error(refused) == (429, None, "rate_limit_exceeded")
+    assert answer.status_code == 200
+    made = answer.headers["x-prediction-id"].split(", ")
+    assert made == [job.id for job in rig.worker.jobs]

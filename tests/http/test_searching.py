@@ -75,7 +75,9 @@ async def test_a_search_without_a_query_is_400_in_the_wires_words(rig: Rig) -> N
     assert answer.json() == {"detail": 'Query parameter "query" is required', "status": 400}
 
 
-@pytest.mark.parametrize("limit", ["0", "51", "x", "-1", "9" * 5000, "٣"])
+@pytest.mark.parametrize(
+    "limit", ["0", "51", "x", "-1", "00000000199", "000000001" + "9" * 5000, "٣"]
+)
 async def test_a_limit_is_a_number_from_1_to_50(rig: Rig, limit: str) -> None:
     answer = await rig.client.get("/v1/search", params={"query": "echo", "limit": limit})
     assert answer.status_code == 422

@@ -73,7 +73,9 @@ async def test_what_was_given_up_has_all_its_tries_again(told: Telling) -> None:
     assert len(told.receiver.calls) == 3
 
 
-@pytest.mark.parametrize("path", ["resend", "1/resend", "7/resend"])
+@pytest.mark.parametrize(
+    "path", ["resend", "1/resend", "7/resend", "x/resend", f"{'9' * 5000}/resend"]
+)
 async def test_what_is_not_there_cannot_be_sent_again(told: Telling, path: str) -> None:
     made = await told.rig.create()
     answer = await told.rig.client.post(f"/api/predictions/{made['id']}/webhooks/{path}")

@@ -123,6 +123,19 @@ async def test_a_stopping_server_lets_what_is_under_way_end(told: Telling) -> No
     assert [one["state"] for one in await told.log(made)] == ["delivered"]
 
 
+async def test_what_fails_on_our_side_shuts_no_endpoint(told: Telling) -> None:
+    for _ in range(FAILURES):
+        await told.run("completed")
+    told.change("update predictions set metrics = 'broken'")
+    for _ in range(FAILURES):  # two at a time
+        await told.send()
+    assert told.receiver.calls == []
+    told.change("update predictions set metrics = '{}'")
+    told.pass_seconds(3)
+    await told.send()
+    assert len(told.receiver.calls) == FAILURES
+
+
 async def test_a_prediction_that_cannot_be_shown_is_tried_again(told: Telling) -> None:
     made = await told.run("completed")
     told.change("update predictions set metrics = 'broken'")

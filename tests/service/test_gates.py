@@ -28,7 +28,8 @@ def test_a_host_has_room_for_thirty_two_whatever_its_port_is_called() -> None:
     gates = Gates(HandClock())
     for number in range(PER_HOST // 2):
         gates.enter(f"https://a.test/{number}", 2)
-    assert gates.room("https://A.test/more") == 0
+    for same in ("https://A.test/more", "https://a.test:8443/x", "http://me:secret@a.test/x"):
+        assert gates.room(same) == 0
     assert gates.room("https://b.test/more") == 2
 
 

@@ -29,6 +29,12 @@ def test_case_does_not_matter_and_what_is_not_there_is_not_found() -> None:
     assert names("zebra") == []
 
 
+def test_words_beyond_the_twentieth_and_repeated_ones_do_not_count() -> None:
+    many = " ".join(f"zebra{number}" for number in range(20))
+    assert names(f"{many} echo") == []
+    assert names(f"{'zebra ' * 20}echo")[0] == "echo"
+
+
 def test_scores_fall_and_lie_within_their_bounds() -> None:
     scores = [hit.score for hit in search(MODELS, "flux kontext dev")]
     assert scores == sorted(scores, reverse=True)

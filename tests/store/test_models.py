@@ -5,16 +5,14 @@ from pathlib import Path
 
 from darkroom.domain import training
 from darkroom.domain.events import Finished, Published, Report
-from darkroom.domain.ids import Owner, PredictionId, VersionId, WorkerId
-from darkroom.domain.model import Model, Origin, Version, Visibility
+from darkroom.domain.ids import Owner, PredictionId, WorkerId
+from darkroom.domain.model import Model, Origin, Visibility
 from darkroom.domain.prediction import (
     JsonText,
     Milliseconds,
     Outcome,
-    OutputItem,
     Prediction,
     Shape,
-    Status,
     StoredFile,
 )
 from darkroom.ports.models import RunsSoFar
@@ -106,10 +104,8 @@ async def test_a_training_makes_its_version_in_the_transaction_that_ends_it(
         ended = await end(database, "t1")
         (made,) = (await store.kept()).trained
 
-        listed = training.made(BASE, ended)
-        assert rows.json_text(made) == rows.json_text(
-            listed
-        )  # what the server lists without reading it
+        listed = training.made(BASE, ended)  # what the server lists without reading it
+        assert rows.json_text(made) == rows.json_text(listed)
         assert (made.model, made.kind, made.config) == (
             "ada/greeter",
             "echo-text",
@@ -174,20 +170,3 @@ async def test_runs_are_counted_by_model_version_and_owner_without_trainings(
         return one.owner, one.count
 
     assert sorted(map(told, found)) == [("ada", 2), ("bob", 1)]
-
-
-def test_a_digest_tells_trainings_and_destinations_apart() -> None:
-    def of(id_: str, destination: str, base: Version = BASE) -> VersionId:
-        one = Prediction(
-            id=PredictionId(id_), owner=Owner("ada"), model="m/n", version=VersionId("v"),
-            input=JsonText("{}"), input_files=(), shape=Shape.LIST, status=Status.SUCCEEDED,
-            attempt=1,
-            claimed=False, created_at=Milliseconds(1), started_at=None,
-            completed_at=Milliseconds(2), error=None, logs="", metrics=JsonText("{}"),
-            output=[OutputItem(value=JsonText('"{}"'))], webhook=None, webhook_events=(),
-            deadline_at=None, event_count=0, destination=destination,
-        )  # fmt: skip
-        return training.made(base, one).id
-
-    assert len({of("a", "x/y"), of("b", "x/y"), of("a", "x/z"), of("a", "x/y")}) == 3
-    assert len(of("a", "x/y")) == 64

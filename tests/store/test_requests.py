@@ -14,7 +14,7 @@ from darkroom.domain.errors import StoreBusy
 from darkroom.domain.ids import Owner, PredictionId
 from darkroom.domain.prediction import Prediction
 from darkroom.ports.predictions import Page
-from darkroom.ports.requests import Remembered
+from darkroom.ports.requests import KEY_MS, Remembered
 from darkroom.store import migrate
 from darkroom.store.predictions import PredictionTables
 from darkroom.store.requests import RequestTables
@@ -62,7 +62,7 @@ async def test_a_key_is_free_again_after_a_day(tmp_path: Path) -> None:
     async with tables(tmp_path / "a.db") as (requests, _store):
         await requests.accept_once(acceptance("p1"), "k", "d1")
         connection = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
-        connection.execute("update idempotency_keys set created_at = created_at - 86400000")
+        connection.execute("update idempotency_keys set created_at = created_at - ?", (KEY_MS,))
         connection.close()
 
         assert await requests.remembered(ADA, "k") is None
@@ -83,7 +83,7 @@ def test_a_key_that_another_server_has_just_stored_is_seen_at_the_second_look() 
     statements = load(SQLITE)
     drive(connection, statements, accepting.accept(acceptance("p1")))
     blind = {**statements, "idempotency_key": "select 1, 2 where :owner = :key and 1 = 0"}
-    kept = {"owner": ADA, "key": "k", "digest": "d", "prediction_id": "p1"}
+    kept = {"owner": ADA, "key": "k", "digest": "d", "prediction_id": "p1", "keep_ms": KEY_MS}
     connection.execute(statements["add_idempotency_key"], kept).fetchall()
     with pytest.raises(StoreBusy, match="just storing"):
         drive(connection, blind, repeating.accept_once(acceptance("p2"), "k", "d"))

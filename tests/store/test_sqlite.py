@@ -154,13 +154,23 @@ PLANS: list[tuple[str, Parameters, str]] = [
     ("peek", {"version": "v", "most": 1}, "predictions_ready"),
     (
         "page_down",
-        {"owner": "a", "edge": "~", "from_ms": 0, "until_ms": 9, "trainings": 0, "size": 9},
+        {"owner": "a", "edge": "~", "from_ms": 0, "until_ms": 9, "size": 9},
         "predictions_owner",
     ),
     (
         "page_up",
-        {"owner": "a", "edge": "", "from_ms": 0, "until_ms": 9, "trainings": 0, "size": 9},
+        {"owner": "a", "edge": "", "from_ms": 0, "until_ms": 9, "size": 9},
         "predictions_owner",
+    ),
+    (
+        "trainings_down",
+        {"owner": "a", "edge": "~", "from_ms": 0, "until_ms": 9, "size": 9},
+        "predictions_trainings",
+    ),
+    (
+        "trainings_up",
+        {"owner": "a", "edge": "", "from_ms": 0, "until_ms": 9, "size": 9},
+        "predictions_trainings",
     ),
     ("get", {"id": "p"}, "sqlite_autoindex_predictions"),
     ("logs", {"id": "p", "after": 0}, "sqlite_autoindex_log_lines"),
@@ -183,7 +193,11 @@ PLANS: list[tuple[str, Parameters, str]] = [
         {"owner": "a", "name": "n", "path": "a/n"},
         "trained_versions_model",
     ),
-    ("idempotency_key", {"owner": "a", "key": "k"}, "sqlite_autoindex_idempotency_keys"),
+    (
+        "idempotency_key",
+        {"owner": "a", "key": "k", "keep_ms": 1},
+        "sqlite_autoindex_idempotency_keys",
+    ),
     ("recent_requests", {"since": "p", "most": 1}, "sqlite_autoindex_predictions"),
     ("forget_requests", {"since": "p"}, "sqlite_autoindex_predictions"),
     ("unended", {}, "predictions_ready"),

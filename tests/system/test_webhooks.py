@@ -80,6 +80,10 @@ async def test_the_command_line_shows_every_try_and_sends_again(tmp_path: Path) 
             await receiver.arrived(3)
             table = await asyncio.to_thread(command, server, "predictions", "webhooks", id_)
             nobody = await asyncio.to_thread(command, server, "predictions", "webhooks", "x" * 26)
+            untold = str(server.create("darkroom/echo-text", {"prompt": "a"})["id"])
+            nothing = await asyncio.to_thread(
+                command, server, "predictions", "webhooks", untold, "--resend"
+            )
 
     assert [one["event"] for one in json.loads(again.stdout)["deliveries"]] == [
         "start",
@@ -90,3 +94,5 @@ async def test_the_command_line_shows_every_try_and_sends_again(tmp_path: Path) 
     assert "410" in lines[2]
     assert nobody.returncode == 1
     assert "no prediction" in nobody.stderr
+    assert nothing.returncode == 1
+    assert "no webhook of the end" in nothing.stderr

@@ -268,6 +268,19 @@ def test_the_envelope_alone_wants_a_version(validator: CompiledValidator) -> Non
         validator.check_envelope({"version": None, "input": {}})
 
 
+def test_other_bodies_are_checked_each_by_its_own_schema(validator: CompiledValidator) -> None:
+    one, other = _requiring("name"), _requiring("owner")
+    for _ in range(2):
+        validator.check_body(one, {"name": "a"})
+        validator.check_body(other, {"owner": "a"})
+        with pytest.raises(InvalidInput, match="- name is required"):
+            validator.check_body(one, {"owner": "a"})
+
+
+def _requiring(name: str) -> Mapping[str, Json]:
+    return {"type": "object", "properties": {name: {"type": "string"}}, "required": [name]}
+
+
 def test_a_value_nested_without_end_is_one_wrong_type(validator: CompiledValidator) -> None:
     deep = msgspec.json.decode(b"[" * 900 + b"]" * 900)
     body: Json = {"input": {**GOOD, "prompt": deep, "unknown": deep}}

@@ -13,7 +13,7 @@ from typing import TypeVar
 from darkroom.blobs.keys import checked
 from darkroom.blobs.lanes import Lanes
 from darkroom.blobs.shelves import shelf_page
-from darkroom.blobs.writing import Arrival, beside, made, show, shut, taking, write_all
+from darkroom.blobs.writing import Arrival, beside, drop, made, show, taking, write_all
 from darkroom.domain.errors import FileMissing, FilesUnavailable
 from darkroom.ports.buckets import ShelfPage
 from darkroom.ports.files import BlobWriter
@@ -142,11 +142,9 @@ class LocalBlobs:
             try:
                 write_all(file, data)
             except OSError:
-                os.unlink(aside)
+                drop(file, aside)
                 raise
-            finally:
-                shut(file, fsync=self._fsync)
-            show(aside, path, fsync=self._fsync)
+            show(file, aside, path, fsync=self._fsync)
 
 
 def _swept(folder: str, stem: str) -> None:

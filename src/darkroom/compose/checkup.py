@@ -91,8 +91,10 @@ def _disk(settings: Settings) -> Finding:
     free = shutil.disk_usage(_nearest(settings.data_dir)).free
     line = f"{free / 2**30:.1f} GiB free"
     wanted = 2 if settings.weights == "tiny" else 20
-    if free < max(_LEAST_BYTES, settings.min_free_bytes):
-        remedy = "free some space: no prediction is taken (DARKROOM_MIN_FREE_BYTES)"
+    if free < _LEAST_BYTES:
+        return Finding(Level.FAIL, "disk", line, "free some space: predictions cannot be kept")
+    if free < settings.min_free_bytes:
+        remedy = "free some space: no prediction or upload is taken (DARKROOM_MIN_FREE_BYTES)"
         return Finding(Level.FAIL, "disk", line, remedy)
     if free < wanted * 2**30:
         remedy = f"free up to {wanted} GiB, or move the data directory (DARKROOM_DATA_DIR)"
@@ -211,7 +213,9 @@ def _egress(settings: Settings) -> Iterator[Finding]:
         yield Finding(Level.FAIL, "egress", str(error), "correct DARKROOM_EGRESS_ALLOW")
         return
     allowed = ", ".join(settings.egress_allow) or "nothing private"
-    yield Finding(Level.OK, "egress", f"inputs may come from public addresses and: {allowed}")
+    yield Finding(
+        Level.OK, "egress", f"inputs and webhooks may use public addresses and: {allowed}"
+    )
 
 
 def _devices() -> bool:

@@ -8,13 +8,13 @@ from darkroom.service.deployments import Deployments
 from darkroom.service.hub import Hub
 from darkroom.service.models import Models
 from darkroom.service.runs import Runs
+from darkroom.store.database import Database
 from darkroom.store.deployments import DeploymentTables
 from darkroom.store.models import ModelTables
-from darkroom.store.sqlite import SqliteDatabase
 
 
 async def make_models(
-    database: SqliteDatabase,
+    database: Database,
     catalogue: Catalogue,
     hub: Hub,
     ids: Callable[[], str],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from darkroom.compose.clock import SystemClock
-from darkroom.compose.files import open_files
+from darkroom.compose.files import Files, open_files
 from darkroom.compose.hardware import installed
 from darkroom.compose.keeping import Keeping, make_keeping
 from darkroom.compose.models import make_models
@@ -30,9 +30,9 @@ from darkroom.service.predictions import Predictions
 from darkroom.service.remote_files import RemoteFiles
 from darkroom.service.spool import Spool
 from darkroom.settings import Settings
+from darkroom.store.database import Database
 from darkroom.store.keys import KeyTables
 from darkroom.store.predictions import PredictionTables
-from darkroom.store.sqlite import SqliteDatabase
 from darkroom.validation.compiled import CompiledValidator
 
 _SECRET = "capabilities"  # noqa: S105  # a secret's name
@@ -59,28 +59,23 @@ class Core:
     keeping: Keeping
 
 
-async def make_core(stack: AsyncExitStack, settings: Settings, database: SqliteDatabase) -> Core:
+async def make_core(
+    stack: AsyncExitStack, settings: Settings, database: Database, url: str
+) -> Core:
     """Make what the server stands on.
 
     Args:
         stack: closes what must be closed.
         settings: of this server.
         database: open until *stack* closes.
+        url: where it answers, such as `http://127.0.0.1:8000`.
     """
     store, clock = PredictionTables(database), SystemClock()
     keys = await _keys(settings, KeyTables(database), clock)
     hub, catalogue = Hub(), load_catalogue(settings.models)
     files = await open_files(stack, settings)
     blobs = files.blobs
-    dispatcher = Dispatcher(
-        store=store,
-        attempts=store,
-        catalogue=catalogue,
-        hub=hub,
-        clock=clock,
-        silence_seconds=settings.worker_silence_seconds,
-        remote=RemoteFiles(files.bucket) if files.bucket else None,
-    )
+    dispatcher = _dispatcher(settings, store, catalogue, hub, clock, files)
     capabilities = Capabilities(await KeyTables(database).secret(_SECRET))
     keeping = make_keeping(settings, database, files, clock)
     own = OwnFiles(store=store, attempts=store, capabilities=capabilities, uploads=keeping.uploads)
@@ -99,7 +94,9 @@ async def make_core(stack: AsyncExitStack, settings: Settings, database: SqliteD
     models, deployments = await make_models(
         database, catalogue, hub, ids, hardware=installed(), runs=predictions.intake.runs
     )
-    sending = await make_sending(stack, settings, database, store=store, hub=hub, wire=wire)
+    sending = await make_sending(
+        stack, settings, database, store=store, hub=hub, wire=wire, origin=url
+    )
     return Core(
         store=store,
         hub=hub,
@@ -116,6 +113,25 @@ async def make_core(stack: AsyncExitStack, settings: Settings, database: SqliteD
         wire=wire,
         sending=sending,
         keeping=keeping,
+    )
+
+
+def _dispatcher(
+    settings: Settings,
+    store: PredictionTables,
+    catalogue: Catalogue,
+    hub: Hub,
+    clock: SystemClock,
+    files: Files,
+) -> Dispatcher:
+    return Dispatcher(
+        store=store,
+        attempts=store,
+        catalogue=catalogue,
+        hub=hub,
+        clock=clock,
+        silence_seconds=settings.worker_silence_seconds,
+        remote=RemoteFiles(files.bucket) if files.bucket else None,
     )
 
 

@@ -13,9 +13,9 @@ from darkroom.service.deliveries import Deliveries
 from darkroom.service.hub import Hub
 from darkroom.service.webhook_secrets import WebhookSecrets
 from darkroom.settings import Settings
+from darkroom.store.database import Database
 from darkroom.store.deliveries import DeliveryTables
 from darkroom.store.keys import KeyTables
-from darkroom.store.sqlite import SqliteDatabase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,16 +29,27 @@ class Sending:
 async def make_sending(
     stack: AsyncExitStack,
     settings: Settings,
-    database: SqliteDatabase,
+    database: Database,
     *,
     store: PredictionStore,
     hub: Hub,
     wire: Wire,
+    origin: str,
 ) -> Sending:
-    """Make what sends webhooks; it hears of every change, and begins with `Deliveries.start`."""
+    """Make what sends webhooks; it hears of every change, and begins with `Deliveries.start`.
+
+    Args:
+        stack: closes what must be closed.
+        settings: of this server.
+        database: open until *stack* closes.
+        store: where predictions are.
+        hub: tells of every change.
+        wire: spells predictions.
+        origin: scheme and host of addresses in the webhooks of a client that is not known to
+            have used another.
+    """
     poster = await stack.enter_async_context(GuardedPoster(allow=settings.egress_allow))
     secrets = WebhookSecrets(KeyTables(database))
-    origin = settings.public_url or f"http://{settings.host}:{settings.port}"
     deliveries = Deliveries(
         outbox=DeliveryTables(database),
         store=store,

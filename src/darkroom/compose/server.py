@@ -33,7 +33,7 @@ from darkroom.service.deliveries import Deliveries
 from darkroom.service.dispatch import Dispatcher
 from darkroom.service.keys import Keys
 from darkroom.settings import Settings
-from darkroom.store.sqlite import SqliteDatabase
+from darkroom.store.database import Database
 
 _log = structlog.get_logger()
 _LAST_STREAMS_SECONDS = 2
@@ -141,13 +141,14 @@ class _Server:
 
 
 async def _joined(
-    stack: AsyncExitStack, settings: Settings, database: SqliteDatabase, url: str
+    stack: AsyncExitStack, settings: Settings, database: Database, url: str
 ) -> _Server:
     """Make the parts and let workers in; what an earlier server left is taken up first."""
-    core = await make_core(stack, settings, database)
+    core = await make_core(stack, settings, database, url)
     await core.dispatcher.recover()
     await start_taking(stack, core.predictions.intake, SystemClock())
     await core.sending.deliveries.start()
+    stack.push_async_callback(core.sending.deliveries.close, 0)
     start_removing(stack, core.keeping)
     door = WorkerDoor(
         core.dispatcher,

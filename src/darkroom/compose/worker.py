@@ -27,9 +27,8 @@ from darkroom.worker.folders import run_folder
 from darkroom.worker.options import Options, Tools
 from darkroom.worker.process import host_command, host_environment
 
-_SMALL_KINDS = frozenset(
-    {"echo", "echo-text", "echo-text-trainer"}
-)  # weightless: many runs at once
+_SMALL_KINDS = frozenset({"echo", "echo-text", "echo-text-trainer"})
+"""Weightless: many runs at once."""
 
 
 def main(settings: Settings, *, socket: Path, name: str, parent: int | None = None) -> int:

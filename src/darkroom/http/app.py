@@ -157,7 +157,7 @@ def _models(parts: Parts, creations: Creations) -> list[Route]:
     """Models and what belongs to them."""
     catalogue, validator = parts.catalogue, parts.validator
     wire = ModelWire(parts.models.runs.of)
-    making = MakingRoutes(models=parts.models, wire=wire, validator=validator, creations=creations)
+    making = MakingRoutes(models=parts.models, wire=wire, creations=creations)
     trainings = TrainingRoutes(
         models=parts.models,
         predictions=parts.predictions,

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from darkroom.domain.events import NO_METRICS
 from darkroom.domain.model import Json, Model, Version
 from darkroom.domain.prediction import Prediction, Status
-from darkroom.http import reading
+from darkroom.http import contract, reading
 from darkroom.http.answers import Site, caller, json_answer, site
 from darkroom.http.delivery import connection
 from darkroom.http.problems import MalformedRequest
@@ -78,6 +78,17 @@ class Creations:
             self.validator.check_envelope(document)
             raise MalformedRequest("The request body must be a JSON object")
         return Body(data, document)
+
+    async def checked(self, request: Request, schema: str) -> Body:
+        """The body of a request that fits the published schema of that name.
+
+        Raises:
+            InvalidInput: it does not fit.
+            MalformedRequest: as for `body`.
+        """
+        body = await self.body(request)
+        self.validator.check_body(contract.schema(schema), body.document)
+        return body
 
     async def create(
         self,

@@ -14,11 +14,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from darkroom.domain.errors import DarkroomError, Throttled, Unauthenticated
+from darkroom.domain.errors import DarkroomError, NotFound, Throttled, Unauthenticated
 from darkroom.http.answers import Caller, Site
 from darkroom.http.headers import API_HEADERS
 from darkroom.http.openai.refusals import in_form, speaks_openai
-from darkroom.http.problems import MalformedRequest, from_error, internal, problem
+from darkroom.http.problems import NOT_FOUND, MalformedRequest, from_error, internal, problem
 from darkroom.ports.keys import ApiKey
 from darkroom.service.limits import Guesses, Left, Rates
 
@@ -126,6 +126,9 @@ class Edge:
             await answering.instead(internal(), scope, receive)
 
     def _enter(self, scope: MutableMapping[str, object], answering: "_Answering") -> None:
+        if "\n" in str(scope["path"]):
+            # Starlette's patterns do not see one at the end: they would match what ours do not.
+            raise NotFound(NOT_FOUND)
         host, token = _asked(scope)
         if not self._hosts.accepts(host):
             raise MalformedRequest(

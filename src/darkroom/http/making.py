@@ -12,11 +12,9 @@ from starlette.routing import Route
 
 from darkroom.domain.model import Json, Model, Origin, Visibility
 from darkroom.domain.prediction import Milliseconds
-from darkroom.http import contract
 from darkroom.http.answers import caller, json_answer, route, site
 from darkroom.http.creating import Creations
 from darkroom.http.model_wire import ModelWire, asked_model, asked_version
-from darkroom.ports.serving import InputValidator
 from darkroom.service.models import Models
 
 
@@ -26,7 +24,6 @@ class MakingRoutes:
 
     models: Models
     wire: ModelWire
-    validator: InputValidator
     creations: Creations
 
     def routes(self) -> list[Route]:
@@ -41,7 +38,7 @@ class MakingRoutes:
 
     async def create(self, request: Request) -> Response:
         """Make a model without versions; trainings give it some."""
-        told = await self._checked(request, "ModelCreation")
+        told = (await self.creations.checked(request, "ModelCreation")).document
         empty = Model(
             owner=str(told["owner"]),
             name=str(told["name"]),
@@ -58,7 +55,7 @@ class MakingRoutes:
 
     async def change(self, request: Request) -> Response:
         """Change what a model tells of itself; what is not named stays."""
-        told = await self._checked(request, "ModelChange")
+        told = (await self.creations.checked(request, "ModelChange")).document
         changed = _changed(asked_model(self.models.catalogue, request), told)
         kept = await self.models.change(changed, by=caller(request).owner)
         return json_answer(self.wire.model(kept, site(request)))
@@ -75,12 +72,6 @@ class MakingRoutes:
         version = asked_version(model, request)
         await self.models.delete_version(model, version, by=caller(request).owner)
         return Response(status_code=202)
-
-    async def _checked(self, request: Request, schema: str) -> Mapping[str, Json]:
-        """The body of a request, which fits the published schema of that name."""
-        body = await self.creations.body(request)
-        self.validator.check_body(contract.schema(schema), body.document)
-        return body.document
 
 
 def _changed(model: Model, told: Mapping[str, Json]) -> Model:

@@ -93,7 +93,7 @@ def _words(body: bytes) -> str:
 
 def _limit(request: Request) -> int:
     text = request.query_params.get("limit", str(USUAL))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST):
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MOST):
         words = f"Must be a whole number from 1 to {MOST}"
         raise InvalidInput([InvalidField(type="invalid_type", field="limit", description=words)])
     return int(text)

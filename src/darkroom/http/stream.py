@@ -30,10 +30,15 @@ _STILL_HERE = b": still here\n\n"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamRoutes:
-    """The routes of streams; the token in the path is all the permission it takes."""
+    """The routes of streams; the token in the path is all the permission it takes.
+
+    Args:
+        idle_seconds: how long a stream is silent before it sends a comment.
+    """
 
     predictions: Predictions
     capabilities: Capabilities
+    idle_seconds: float = IDLE_SECONDS
 
     def routes(self) -> list[Route]:
         """Paths relative to the API's mount.
@@ -60,7 +65,9 @@ class StreamRoutes:
 
     async def _lines(self, id_: PredictionId, after: int, here: Site) -> AsyncIterator[bytes]:
         yield _GREETING
-        async for event in self.predictions.follow(id_, after=after, idle_seconds=IDLE_SECONDS):
+        async for event in self.predictions.follow(
+            id_, after=after, idle_seconds=self.idle_seconds
+        ):
             yield _STILL_HERE if event is None else self._spelled(id_, event, here)
 
     def _spelled(self, id_: PredictionId, event: Event, here: Site) -> bytes:

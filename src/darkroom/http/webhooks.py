@@ -84,7 +84,7 @@ class WebhookRoutes:
         return [
             route("/predictions/{id}/webhooks", self.log),
             route("/predictions/{id}/webhooks/resend", self.resend, method="POST"),
-            route("/predictions/{id}/webhooks/{n:int}/resend", self.resend, method="POST"),
+            route("/predictions/{id}/webhooks/{n}/resend", self.resend, method="POST"),
         ]
 
     async def secret(self, request: Request) -> Response:
@@ -99,7 +99,7 @@ class WebhookRoutes:
     async def resend(self, request: Request) -> Response:
         """Send again; the body, if any, does not matter."""
         found = await self._prediction(request)
-        await self.deliveries.resend(found.id, request.path_params.get("n"))
+        await self.deliveries.resend(found.id, _number(request.path_params.get("n")))
         return await self._shown(found)
 
     async def _prediction(self, request: Request) -> Prediction:
@@ -119,6 +119,19 @@ class WebhookRoutes:
                 "deliveries": [_delivery(prediction.id, one) for one in kept],
             }
         )
+
+
+def _number(text: str | None) -> int | None:
+    """The number of a delivery.
+
+    Raises:
+        NotFound: *text* is none that a delivery could have.
+    """
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise NotFound(NOT_FOUND)
+    return int(text)
 
 
 def _site(text: str) -> Site:

@@ -69,7 +69,11 @@ class Blobs(Protocol):
         ...
 
     async def delete(self, key: str) -> None:
-        """Forget *key*; nothing happens if it is not there."""
+        """Forget *key*; nothing happens if it is not there.
+
+        Raises:
+            FilesUnavailable: it could not be removed.
+        """
         ...
 
     def writer(self, key: str) -> BlobWriter:

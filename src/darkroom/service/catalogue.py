@@ -96,19 +96,20 @@ class Catalogue:
                 self._by_version[version.trainer.id] = (model, version.trainer)
         self._changed = True
 
-    def add_version(self, version: Version) -> None:
-        """List one more version of its model; nothing happens if it is known.
+    def add_version(self, version: Version) -> bool:
+        """List one more version of its model; False, and nothing happens, if it is known.
 
         Where the model is gone it is known all the same, for the sake of old predictions.
         """
         if version.id in self._by_version:
-            return
+            return False
         model = self._models.get(version.model)
         if model is None:
             self._by_version[version.id] = (_gone(version), version)
-            return
+            return True
         newest_first = sorted([version, *model.versions], key=lambda one: -one.created_at)
         self.put(replace(model, versions=newest_first))
+        return True
 
     def retire(self, version: VersionId) -> None:
         """List a version no more; an unknown one is ignored."""

@@ -204,7 +204,7 @@ class Deliveries:
     async def _deliver(self, endpoint: str, delivery: Delivery) -> None:
         began = self._clock.monotonic()
         try:
-            reply = await self._tried(delivery)
+            reply = await self._tried(endpoint, delivery)
         except StoreBusy as error:
             reply = Unanswered(str(error))
         except Exception as error:  # noqa: BLE001  # the top of a task: told, and tried again
@@ -212,7 +212,6 @@ class Deliveries:
             reply = Unanswered(f"its body could not be made ({type(error).__name__})")
         seconds = self._clock.monotonic() - began
         done = verdict(delivery, reply, seconds, self._chance)
-        self._judge(endpoint, delivery, reply)
         if done.error is not None:
             _log.info(
                 "webhook.failed",
@@ -227,7 +226,7 @@ class Deliveries:
         except DarkroomError as error:  # it is due again when its lease is over
             _log.warning("webhook.unsettled", prediction=delivery.prediction, error=str(error))
 
-    async def _tried(self, delivery: Delivery) -> Reply:
+    async def _tried(self, endpoint: str, delivery: Delivery) -> Reply:
         prediction = await self._store.get(delivery.prediction)
         if prediction is None or prediction.webhook is None:
             return Undeliverable("the prediction is not there any more")
@@ -239,7 +238,9 @@ class Deliveries:
             body=body,
             secret=await self._secrets.of(prediction.owner),
         )
-        return await self._poster.post(message)
+        reply = await self._poster.post(message)
+        self._judge(endpoint, delivery, reply)
+        return reply
 
     def _judge(self, endpoint: str, delivery: Delivery, reply: Reply) -> None:
         """Tell the breaker; what is sent only once may fail without shutting an endpoint."""

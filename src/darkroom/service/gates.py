@@ -88,6 +88,6 @@ class Gates:
 
 def _host(endpoint: str) -> str:
     try:
-        return urlsplit(endpoint).netloc.rpartition("@")[2].lower()
+        return urlsplit(endpoint).hostname or endpoint
     except ValueError:  # an address that nothing can be sent to
         return endpoint

@@ -1,10 +1,11 @@
 """How a request becomes a prediction, and only one: on disk, and on its way to a worker."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
+from typing import TypeVar
 
 from darkroom.domain.errors import KeyReused, NotFound
 from darkroom.domain.ids import Owner, PredictionId
@@ -19,6 +20,8 @@ from darkroom.service.repeats import MOST, WINDOW_SECONDS, Repeats, Submission, 
 from darkroom.service.runs import Runs
 from darkroom.service.seats import Seat
 from darkroom.service.spool import Spool
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +122,7 @@ class Intake:
         acceptance, seat = await self._prepared(new, patient=waits)
         id_ = acceptance.id
         with self.hub.subscribed(id_) as subscription:
-            accepted = asyncio.ensure_future(self.store.accept(acceptance))
+            accepted = self._cleaning(acceptance, self.store.accept(acceptance))
             if seat is not None and waits:
                 # The job leaves while the insert is flushed: the writer keeps their order, so a
                 # finish can never be committed before the insert it belongs to.
@@ -161,19 +164,14 @@ class Intake:
         self, new: NewPrediction, submission: Submission, key: str
     ) -> Prediction | Remembered:
         acceptance, seat = await self._prepared(new, patient=False)
-        accepted = asyncio.ensure_future(
-            self.requests.accept_once(acceptance, key, submission.digest)
+        accepted = self._cleaning(
+            acceptance, self.requests.accept_once(acceptance, key, submission.digest)
         )
         # The job leaves after the commit: only then it is known to be a new one.
         accepted.add_done_callback(
             partial(self._accepted, seat, acceptance, new.version, sent=False)
         )
-        made = await asyncio.shield(accepted)
-        if isinstance(made, Remembered):
-            for file in acceptance.input_files:
-                if file.spooled:
-                    await self.spool.blobs.delete(file.key)
-        return made
+        return await asyncio.shield(accepted)
 
     async def _prepared(
         self, new: NewPrediction, *, patient: bool
@@ -216,6 +214,22 @@ class Intake:
             patient=seat is not None and patient,
         )
         return acceptance, seat
+
+    def _cleaning(self, new: Acceptance, change: Awaitable[T]) -> "asyncio.Future[T]":
+        """*change*, which is to accept *new*; unless it does, no bytes of *new* stay behind."""
+        spooled = [one.key for one in new.input_files if one.spooled]
+        # Without such bytes nothing is put between: this is on everybody's way.
+        return asyncio.ensure_future(self._or_clean(spooled, change) if spooled else change)
+
+    async def _or_clean(self, keys: Sequence[str], change: Awaitable[T]) -> T:
+        accepted = False
+        try:
+            made = await change
+            accepted = not isinstance(made, Remembered)
+            return made
+        finally:
+            if not accepted:
+                await self.spool.forget(keys)
 
     async def _known(
         self, id_: PredictionId, wait_seconds: float | None, repeat: Repeat | None

@@ -201,8 +201,8 @@ class Models:
         assert trainer.base is not None  # noqa: S101  # only trainers have destinations
         _, base = self.catalogue.version(trainer.base)
         made = training.made(base, told)
-        self.catalogue.add_version(made)
-        _log.info("version.trained", training=told.id, model=made.model, version=made.id)
+        if self.catalogue.add_version(made):
+            _log.info("version.trained", training=told.id, model=made.model, version=made.id)
 
 
 def _require_own(model: Model, by: Owner) -> None:

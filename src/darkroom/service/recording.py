@@ -3,12 +3,13 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
 
 import structlog
 
-from darkroom.domain.errors import FileMissing, FilesUnavailable, StoreBusy
+from darkroom.domain.errors import FileMissing, FilesUnavailable, RunFailed, StoreBusy
 from darkroom.domain.events import Published, Report
 from darkroom.domain.prediction import Outcome, Prediction, Status
 from darkroom.ports.predictions import Lost, PredictionStore
@@ -127,16 +128,23 @@ class Recorder:
         """The store will never take *item*: the attempt cannot be told truthfully any more."""
         _log.error("report.refused", prediction=item.prediction, error=repr(error))
         chain.clear()
-        named = f" ({error})" if isinstance(error, FileMissing | FilesUnavailable) else ""
         if isinstance(item, Report):
-            chain.append(
-                Lost(
-                    prediction=item.prediction,
-                    attempt=item.attempt,
-                    outcome=Outcome.LOST,
-                    reason=f"what it reported could not be stored{named}.",
-                )
-            )
+            chain.append(_instead(item, error))
+
+
+def _instead(refused: Report, error: BaseException) -> _Item:
+    """What to write for a report that the store will never take."""
+    if isinstance(error, RunFailed) and refused.finished is not None:
+        # Its outputs make nothing, and neither would those of another run.
+        failed = replace(refused.finished, outcome=Outcome.FAILED, error=str(error))
+        return replace(refused, finished=failed)
+    named = f" ({error})" if isinstance(error, FileMissing | FilesUnavailable) else ""
+    return Lost(
+        prediction=refused.prediction,
+        attempt=refused.attempt,
+        outcome=Outcome.LOST,
+        reason=f"what it reported could not be stored{named}.",
+    )
 
 
 def _tell_end(ended: Prediction) -> None:

@@ -7,6 +7,7 @@ import structlog
 from darkroom.domain.errors import FilesUnavailable, StoreBusy
 from darkroom.domain.ids import PredictionId
 from darkroom.ports.files import Blobs, Removals
+from darkroom.ports.requests import KEY_MS
 from darkroom.ports.serving import Clock
 from darkroom.service.uploads import Uploads
 
@@ -16,9 +17,6 @@ AT_ONCE = 50
 
 SCRUB_SECONDS = 60.0
 """How long bytes of removed rows may stay in the database's files."""
-
-KEY_MS = 24 * 3_600_000
-"""How long an idempotency key is remembered."""
 
 
 class Retention:
@@ -56,7 +54,7 @@ class Retention:
             StoreBusy: the database takes no writes now.
         """
         removed = await self._predictions()
-        forgotten = await self._forget_uploads()
+        forgotten = await self._uploads.remove_expired(AT_ONCE)
         await self._store.forget_keys(KEY_MS)
         if removed or forgotten:
             _log.info("data.removed", predictions=removed, uploads=forgotten)
@@ -81,13 +79,6 @@ class Retention:
             _log.warning("data.kept", prediction=id_, error=str(error))
             return False
         return True
-
-    async def _forget_uploads(self) -> int:
-        try:
-            return await self._uploads.remove_expired(AT_ONCE)
-        except FilesUnavailable as error:
-            _log.warning("uploads.kept", error=str(error))
-            return 0
 
     async def _scrub(self) -> None:
         now = self._clock.monotonic()

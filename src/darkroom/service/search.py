@@ -7,6 +7,7 @@ from darkroom.domain.model import Model
 
 _WEIGHTS = {"name": 8.0, "owner": 4.0, "description": 2.0, "readme": 1.0}
 _WHOLE = 2.0  # a field that is the word and nothing else
+_MOST_WORDS = 20  # every one of them is looked for in every model, while nobody else is served
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +22,10 @@ def search(models: Sequence[Model], query: str) -> Sequence[Hit]:
     """Models that hold a word of *query* in owner, name, description or README; the best first.
 
     The more of the words the better, then by where they stand. Equals keep the order of *models*;
-    a query without words finds all of them.
+    a query without words finds all of them. Words beyond the twentieth are ignored, and so is a
+    repeated one.
     """
-    words = query.lower().replace("/", " ").split()
+    words = list(dict.fromkeys(query.lower().replace("/", " ").split()))[:_MOST_WORDS]
     if not words:
         return [Hit(model=one, score=1.0) for one in models]
     best = len(words) * _WEIGHTS["name"] * _WHOLE

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 
+import structlog
+
 from darkroom.domain.errors import FilesUnavailable
 from darkroom.domain.ids import Owner, PredictionId
 from darkroom.domain.prediction import JsonText
@@ -15,6 +17,7 @@ from darkroom.ports.files import Blobs, BlobWriter, Described, Upload, UploadId,
 from darkroom.ports.serving import Clock
 from darkroom.service.limits import Room
 
+_log = structlog.get_logger()
 PIECE_BYTES = 256 * 1024
 
 
@@ -111,11 +114,19 @@ class Uploads:
         return True
 
     async def remove_expired(self, most: int) -> int:
-        """Forget up to *most* uploads whose time is over; returns how many."""
-        expired = await self._store.expired(most)
-        for upload in expired:
-            await self._forget(upload)
-        return len(expired)
+        """Forget up to *most* uploads whose time is over; returns how many.
+
+        One whose bytes cannot be deleted now stays, and keeps nobody else's.
+        """
+        forgotten = 0
+        for upload in await self._store.expired(most):
+            try:
+                await self._forget(upload)
+            except FilesUnavailable as error:
+                _log.warning("upload.kept", upload=upload, error=str(error))
+            else:
+                forgotten += 1
+        return forgotten
 
     async def signing_key(self, owner: Owner) -> bytes:
         """32 bytes with which *owner* signs addresses of downloads; always the same."""

@@ -7,10 +7,9 @@ from darkroom.domain.deployment import Configuration, Deployment, Release
 from darkroom.domain.ids import Owner, VersionId
 from darkroom.domain.prediction import Milliseconds
 from darkroom.store.database import Database, rows_of
-from darkroom.store.rows import Row
+from darkroom.store.rows import ABOVE_ALL_IDS, Row
 from darkroom.store.transitions import deploying
 
-_ABOVE_ALL_IDS = "~"
 _DeploymentRow: TypeAlias = tuple[str, str, str, int, str, str, str, int, int, int]
 
 
@@ -36,7 +35,7 @@ class DeploymentTables:
     ) -> Sequence[Deployment]:
         """One page."""
         statement = "deployments_down" if after is None else "deployments_up"
-        edge = (before or _ABOVE_ALL_IDS) if after is None else after
+        edge = (before or ABOVE_ALL_IDS) if after is None else after
         parameters = {"owner": owner, "edge": edge, "size": size}
         found = [
             _deployment(row) for row in await self._database.read(rows_of(statement, parameters))

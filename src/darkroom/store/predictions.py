@@ -10,7 +10,6 @@ from darkroom.store import rows
 from darkroom.store.database import Database, rows_of
 from darkroom.store.transitions import accepting, ending, losing, reading, reporting
 
-_ABOVE_ALL_IDS = "~"
 _END_OF_TIME_MS = 2**62
 
 
@@ -59,13 +58,15 @@ class PredictionTables:
         edge = page.after if upwards else page.before
         parameters = {
             "owner": owner,
-            "edge": _ABOVE_ALL_IDS if edge is None else edge,
+            "edge": rows.ABOVE_ALL_IDS if edge is None else edge,
             "from_ms": page.created_from or 0,
             "until_ms": _END_OF_TIME_MS if page.created_until is None else page.created_until,
-            "trainings": int(page.trainings),
             "size": page.size,
         }
-        statement = "page_up" if upwards else "page_down"
+        down, up = (
+            ("trainings_down", "trainings_up") if page.trainings else ("page_down", "page_up")
+        )
+        statement = up if upwards else down
         found = await self._database.read(reading.several(statement, parameters))
         return list(reversed(found)) if upwards else found
 

@@ -46,6 +46,7 @@ _ModelRow: TypeAlias = tuple[
 ]  # fmt: skip
 
 NO_LIST = "[]"
+ABOVE_ALL_IDS = "~"
 _files = msgspec.json.Decoder(list[InputFile]).decode
 _names = msgspec.json.Decoder(list[str]).decode
 _version = msgspec.json.Decoder(Version).decode

@@ -7,12 +7,11 @@ from darkroom.domain.ids import Owner
 from darkroom.domain.prediction import JsonText, Milliseconds
 from darkroom.ports.files import Described, Upload, UploadId
 from darkroom.store.database import Database, rows_of
-from darkroom.store.rows import Row
+from darkroom.store.rows import ABOVE_ALL_IDS, Row
 
 ARRIVAL_MS = 15 * 60_000
 """How long the bytes of an upload may take before it is given up; routes allow five minutes."""
 
-_ABOVE_ALL_IDS = "~"
 _UploadRow: TypeAlias = tuple[str, str, str, str, int, str, str, str, int, int]
 
 
@@ -54,7 +53,7 @@ class UploadTables:
         if after is not None:
             asked = {"owner": owner, "edge": after, "size": size}
             return _uploads(await self._database.read(rows_of("uploads_up", asked)))[::-1]
-        asked = {"owner": owner, "edge": before or _ABOVE_ALL_IDS, "size": size}
+        asked = {"owner": owner, "edge": before or ABOVE_ALL_IDS, "size": size}
         return _uploads(await self._database.read(rows_of("uploads_down", asked)))
 
     async def expire(self, upload: UploadId, owner: Owner) -> bool:

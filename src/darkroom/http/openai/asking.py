@@ -11,13 +11,13 @@ from starlette.requests import Request
 from darkroom.domain.model import Json
 from darkroom.http import reading
 from darkroom.http.headers import OCTETS
+from darkroom.http.multipart import FORM
 from darkroom.http.openai.refusals import Refusal
 from darkroom.service import data_urls
 from darkroom.service.images import MASK, ImageRequest
 
 MOST_FILES = 16
 _MOST_FIELDS = 64
-_FORM = "multipart/form-data"
 _PICTURES = re.compile(r"images?(?:\[\d*\])?")
 _TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]{1,64}")
 _NOT_INPUTS = frozenset({"model", "n", "size", "response_format", "stream", "user", MASK})
@@ -42,7 +42,7 @@ async def read(request: Request, *, limit_bytes: int, seconds: float) -> Asked:
         Refusal: a field has the wrong form.
     """
     data = await reading.body(request, limit_bytes, seconds=seconds)
-    if request.headers.get("content-type", "").lower().startswith(_FORM):
+    if request.headers.get("content-type", "").lower().startswith(FORM):
         return _asked(await _form(request, data), data)
     document = reading.json(data)
     if not isinstance(document, Mapping):

@@ -4,6 +4,6 @@ insert into predictions(
   deployment, destination, request_digest, attempt, claimed, created_at, deadline_at)
 values (
   :id, :owner, :model, :version, :shape, :input_files, :webhook, :webhook_events, :webhook_site,
-  :deployment, :destination, :request_digest, :claimed, :claimed, /*NOW*/,
+  :deployment, :destination, :request_digest, cast(:claimed as bigint), :claimed, /*NOW*/,
   /*NOW*/ + :cancel_after_ms)
 returning created_at, deadline_at

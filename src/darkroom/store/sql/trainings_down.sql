@@ -1,0 +1,7 @@
+-- A page of one owner's trainings from the newest, or below :edge, downwards.
+select /*PREDICTION*/
+  from predictions
+ where owner = :owner and id < :edge and created_at >= :from_ms and created_at < :until_ms
+   and destination is not null
+ order by id desc
+ limit :size
