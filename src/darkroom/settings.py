@@ -33,6 +33,7 @@ CONFIG_NAME = "darkroom.yaml"
 PREFIX = "DARKROOM_"
 CLIENT_VARIABLES = frozenset({"DARKROOM_URL", "DARKROOM_TOKEN"})
 """What the command line reads besides: which server it speaks to, and with which key."""
+_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?")
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
@@ -45,6 +46,13 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(
         Path("darkroom-data"), description="Directory of the database, files, weights and sockets."
+    )
+    files_url: str | None = Field(
+        None,
+        description="Where files are kept: s3://bucket/prefix, or nothing for the data directory.",
+    )
+    files_endpoint: str | None = Field(
+        None, description="Address of the bucket's server, if it is not Amazon's."
     )
     host: str = Field("127.0.0.1", description="Address to listen on. Loopback unless you say so.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
@@ -208,9 +216,20 @@ class Settings(BaseSettings):
             raise ValueError("must be a scheme and a host alone, such as https://example.org")
         return f"{parts.scheme}://{parts.netloc}"
 
-    @field_validator("hub_url")
+    @field_validator("files_url")
     @classmethod
-    def _an_address(cls, value: str) -> str:
+    def _a_bucket(cls, value: str | None) -> str | None:
+        if value is not None and not _BUCKET.fullmatch(value):
+            raise ValueError(
+                "must be s3://bucket or s3://bucket/prefix; leave it out for the data directory"
+            )
+        return value
+
+    @field_validator("hub_url", "files_endpoint")
+    @classmethod
+    def _an_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         _web_address(value)
         return value.rstrip("/")
 

@@ -58,3 +58,13 @@ async def test_a_disk_on_which_no_prediction_would_be_taken_is_a_failure(tmp_pat
     assert plenty.level is not Level.FAIL
     assert little.level is Level.FAIL
     assert "DARKROOM_MIN_FREE_BYTES" in little.remedy
+
+
+async def test_a_bucket_is_named_with_its_server_and_not_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await found(tmp_path, "files", weights="tiny") == []
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://store.lan:9000")
+    [line] = await found(tmp_path, "files", weights="tiny", files_url="s3://pictures/mine")
+    assert line.level is Level.OK
+    assert "s3://pictures/mine on http://store.lan:9000" in line.line

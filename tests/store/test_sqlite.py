@@ -176,6 +176,7 @@ PLANS: list[tuple[str, Parameters, str]] = [
     ("logs", {"id": "p", "after": 0}, "sqlite_autoindex_log_lines"),
     ("input", {"id": "p"}, "sqlite_autoindex_inputs"),
     ("item", {"id": "p", "attempt": 1, "place": 0}, "sqlite_autoindex_items"),
+    ("known_file", {"id": "p", "attempt": 1, "place": 0}, "sqlite_autoindex_attempts"),
     ("live", {"id": "p", "attempt": 1}, "sqlite_autoindex_predictions"),
     ("cancel", {"id": "p", "owner": "a"}, "sqlite_autoindex_predictions"),
     (

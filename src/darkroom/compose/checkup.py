@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from darkroom.compose.control import ask
+from darkroom.compose.files import endpoint_of
 from darkroom.compose.finding import Finding, Level
 from darkroom.domain.errors import DarkroomError, InvalidSetting
 from darkroom.egress.allow import AllowList
@@ -43,6 +44,7 @@ async def look(settings: Settings) -> list[Finding]:
         _folder(settings.data_dir),
         _disk(settings),
         _open_files(),
+        *_files(settings),
         *_packages(),
         await _gpu(),
         *await _judged(settings),
@@ -108,6 +110,18 @@ def _open_files() -> Finding:
     return Finding(
         Level.WARN, "open files", f"at most {soft}", f"raise it: `ulimit -n {OPEN_FILES}`"
     )
+
+
+def _files(settings: Settings) -> Iterator[Finding]:
+    if settings.files_url is None:
+        return
+    if find_spec("obstore") is None:
+        remedy = "pip install 'darkroom[s3]'"
+        yield Finding(Level.FAIL, "files", f"{settings.files_url} needs obstore", remedy)
+        return
+    where = endpoint_of(os.environ, settings.files_endpoint) or "Amazon's servers"
+    line = f"are kept in {settings.files_url} on {where} (not asked now)"
+    yield Finding(Level.OK, "files", line)
 
 
 def _packages() -> Iterator[Finding]:

@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from darkroom.blobs.local import LocalBlobs
 from darkroom.compose.clock import SystemClock
+from darkroom.compose.files import Files, open_files
 from darkroom.compose.hardware import installed
 from darkroom.compose.keeping import Keeping, make_keeping
 from darkroom.compose.models import make_models
@@ -27,6 +27,7 @@ from darkroom.service.limits import Guesses, Rates, Searches
 from darkroom.service.models import Models
 from darkroom.service.own_files import OwnFiles
 from darkroom.service.predictions import Predictions
+from darkroom.service.remote_files import RemoteFiles
 from darkroom.service.spool import Spool
 from darkroom.settings import Settings
 from darkroom.store.database import Database
@@ -73,11 +74,11 @@ async def make_core(
     store, clock = PredictionTables(database), SystemClock()
     keys = await _keys(settings, KeyTables(database), clock)
     hub, catalogue = Hub(), load_catalogue(settings.models)
-    dispatcher = _dispatcher(settings, store, catalogue, hub, clock)
-    blobs = LocalBlobs(settings.data_dir / "files", fsync=settings.fsync_files)
-    stack.push_async_callback(blobs.close)
+    files = await open_files(stack, settings)
+    blobs = files.blobs
+    dispatcher = _dispatcher(settings, store, catalogue, hub, clock, files)
     capabilities = Capabilities(await KeyTables(database).secret(_SECRET))
-    keeping = make_keeping(settings, database, blobs, clock)
+    keeping = make_keeping(settings, database, files, clock)
     own = OwnFiles(store=store, attempts=store, capabilities=capabilities, uploads=keeping.uploads)
     spool = Spool(blobs=blobs, own=own.find, over_bytes=settings.spool_bytes)
     wire = _wire(settings, capabilities, catalogue, blobs, spool)
@@ -123,6 +124,7 @@ def _dispatcher(
     catalogue: Catalogue,
     hub: Hub,
     clock: SystemClock,
+    files: Files,
 ) -> Dispatcher:
     return Dispatcher(
         store=store,
@@ -131,6 +133,7 @@ def _dispatcher(
         hub=hub,
         clock=clock,
         silence_seconds=settings.worker_silence_seconds,
+        remote=RemoteFiles(files.bucket) if files.bucket else None,
     )
 
 

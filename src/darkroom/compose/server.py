@@ -151,7 +151,7 @@ async def _joined(
     await start_taking(stack, core.predictions.intake, SystemClock())
     await core.sending.deliveries.start()
     stack.push_async_callback(core.sending.deliveries.close, 0)
-    start_removing(stack, core.keeping.retention)
+    start_removing(stack, core.keeping)
     door = WorkerDoor(
         core.dispatcher,
         lambda question: reply(core.keys, question, url=url),

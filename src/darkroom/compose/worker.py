@@ -15,6 +15,7 @@ from darkroom.compose import collector
 from darkroom.compose.logs import configure_logs
 from darkroom.egress.allow import entry_for
 from darkroom.egress.fetch import GuardedFetcher
+from darkroom.egress.signed import SignedDoor
 from darkroom.imaging.pool import DecoderPool
 from darkroom.protocol.lifeline import ParentGone, die_with_parent
 from darkroom.runners import registry
@@ -75,6 +76,7 @@ async def _tools(stack: AsyncExitStack, settings: Settings) -> Tools:
     fetcher = await stack.enter_async_context(GuardedFetcher(allow=settings.egress_allow))
     return Tools(
         blobs=blobs,
+        signed=await stack.enter_async_context(SignedDoor()),
         fetcher=fetcher,
         decoder=await stack.enter_async_context(DecoderPool(max_pixels=settings.max_pixels)),
         weights=await _weights(stack, settings),

@@ -48,10 +48,14 @@ class VersionSpec(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 
 
 class FileRef(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """A file input kept in the file store, and where in the input it belongs."""
+    """A file input kept in the file store, and where in the input it belongs.
+
+    `url` is a signed address that gives it, for a worker that cannot open the file store.
+    """
 
     path: list[str | int]
     key: str
+    url: str | None = None
 
 
 class FileFact(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -71,13 +75,18 @@ class Know(Message, frozen=True):
 
 
 class Job(Message, frozen=True):
-    """One attempt to run. `input` is the JSON text as the client sent it."""
+    """One attempt to run. `input` is the JSON text as the client sent it.
+
+    `puts` are signed addresses for its first output files. It is None where the worker opens the
+    file store itself; a list, even if empty, says that every further address is to be asked for.
+    """
 
     id: str
     attempt: int
     version: str
     input: str
     files: list[FileRef]
+    puts: list[str] | None = None
 
 
 class Stop(Message, frozen=True):
@@ -85,6 +94,15 @@ class Stop(Message, frozen=True):
 
     id: str
     attempt: int
+
+
+class Granted(Message, frozen=True):
+    """A signed address for output `index`, for one try; None if there is none to be had now."""
+
+    id: str
+    attempt: int
+    index: int
+    url: str | None = None
 
 
 class Drain(Message, frozen=True):
@@ -115,6 +133,14 @@ class Beat(Message, frozen=True):
 
     held: list[Key]
     resident: list[str]
+
+
+class Wants(Message, frozen=True):
+    """Asks for a signed address for output `index`; answered by `Granted`."""
+
+    id: str
+    attempt: int
+    index: int
 
 
 class Draining(Message, frozen=True):
@@ -263,7 +289,7 @@ class Answer(Message, frozen=True):
     problem: str | None
 
 
-ToWorker: TypeAlias = Welcome | Know | Job | Stop | Drain | Answer
-ToServer: TypeAlias = Hello | Beat | Draining | Told | Ask
+ToWorker: TypeAlias = Welcome | Know | Job | Stop | Granted | Drain | Answer
+ToServer: TypeAlias = Hello | Beat | Draining | Told | Wants | Ask
 ToHost: TypeAlias = Load | Unload | Run | Cancel
 FromHost: TypeAlias = Loaded | NotLoaded | Entered | Logged | Output | Over

@@ -55,7 +55,8 @@ class Rounds(Generic[Id]):
         """
         found = await self._find(most, self._past)
         # The files first: as long as its rows are there, it is found again.
-        bare = [one.id for one in found if await self._cleared(one.id)]
+        cleared = await asyncio.gather(*(self._cleared(one.id) for one in found))
+        bare = [one.id for one, done in zip(found, cleared, strict=True) if done]
         await asyncio.gather(*(self._forget(id_) for id_ in bare))
         if found:
             self._past = found[-1]
