@@ -16,7 +16,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "darkroom needs Python 3.11 or later; try: make PYTHON=python3.11")'
 	@echo "Installing into .venv; this takes some minutes."
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[diffusers,postgres,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[diffusers,postgres,s3,dev]'
 	@touch $@
 
 clients: install      ## The clients that the compat tests run, into build/clients; quick when nothing changed.
@@ -28,7 +28,7 @@ demo: install         ## Serve both documented requests with tiny weights. ONCE=
 serve: install        ## Run the server on its default address.
 	$(BIN)/darkroom serve
 
-test: install clients ## Quick tests: no accelerator; no network once the clients are installed.
+test: install clients ## Quick tests, some minutes: no accelerator; no network once the clients are installed.
 	$(BIN)/python -m pytest -m "not slow and not gpu"
 
 test-slow: install    ## The tests that take their time.

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bench.contenders import Contender, darkroom, darkroom_recipe
 from bench.figures import Figure, middle, plain, ratio_at_least
-from bench.load import press
+from bench.load import WrongAnswer, press
 from bench.picture_bytes import SMALL_BYTES, noise_png
 from bench.servers import Recipe, Running, get, running
 
@@ -60,13 +60,15 @@ def _contender(receiver: Running | None) -> Contender:
 
 def _rate(contender: Contender, seconds: float) -> float:
     with running(contender.recipe) as server:
-        return _pressed(contender, server, seconds)
+        return _pressed(contender, server, seconds)[0]
 
 
-def _pressed(contender: Contender, server: Running, seconds: float) -> float:
+def _pressed(contender: Contender, server: Running, seconds: float) -> tuple[float, int]:
+    """Creations a second, and how many there were with those of the warming up."""
     target = contender.target(server.port, noise_png(SMALL_BYTES))
-    press(target, clients=CLIENTS, seconds=WARM_SECONDS)
-    return press(target, clients=CLIENTS, seconds=seconds).rate
+    warm = press(target, clients=CLIENTS, seconds=WARM_SECONDS)
+    outcome = press(target, clients=CLIENTS, seconds=seconds)
+    return outcome.rate, len(warm.latencies) + len(outcome.latencies)
 
 
 def _with_webhooks(receiver: Running, seconds: float) -> tuple[float, float]:
@@ -75,13 +77,15 @@ def _with_webhooks(receiver: Running, seconds: float) -> tuple[float, float]:
     before = _count(receiver)
     with running(contender.recipe) as server:
         began = time.perf_counter()
-        rate = _pressed(contender, server, seconds)
+        rate, created = _pressed(contender, server, seconds)
         came, until = _all_delivered(receiver, before)
+    if came != created:
+        raise WrongAnswer(f"{created} predictions were created, {came} webhooks came")
     return rate, came / (until - began)
 
 
 def _all_delivered(receiver: Running, before: int) -> tuple[int, float]:
-    """How many came and when the last did: none has come for a second, and none is missing."""
+    """How many came and when the last did, once none has come for a second."""
     patience = time.perf_counter() + PATIENCE_SECONDS
     count, at = _count(receiver), time.perf_counter()
     while time.perf_counter() < min(patience, at + 1.0):

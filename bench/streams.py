@@ -25,7 +25,7 @@ _Stream: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 def figures() -> list[Figure]:
-    with running(darkroom_recipe("streams", DARKROOM_RATE_LIMIT="0")) as server:
+    with running(darkroom_recipe("streams")) as server:
         alone = uvloop.run(_delays(server, PREDICTIONS, 1))
         crowd = uvloop.run(_delays(server, PREDICTIONS, STREAMS // PREDICTIONS))
     name = f"event to client, {STREAMS} open streams"

@@ -31,11 +31,16 @@ from pydantic_settings import (
 )
 
 from darkroom.domain import durations
-from darkroom.domain.errors import InvalidSetting
+from darkroom.domain.errors import InvalidIdentifier, InvalidSetting
+from darkroom.domain.ids import is_version, parse_identifier
 from darkroom.domain.model import Json
 
 CONFIG_VARIABLE = "DARKROOM_CONFIG"
 CONFIG_NAME = "darkroom.yaml"
+PREFIX = "DARKROOM_"
+CLIENT_VARIABLES = frozenset({"DARKROOM_URL", "DARKROOM_TOKEN"})
+"""What the command line reads besides: which server it speaks to, and with which key."""
+_BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?")
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _DATABASE = re.compile(r"postgres(ql)?://")
 _PASSWORD = re.compile(r"(?<=://)([^:/?#@]*:)[^/?#]*(?=@)|([?&]password=)[^&#]+")
@@ -46,13 +51,20 @@ CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 class Settings(BaseSettings):
     """What an operator may set, each also as `DARKROOM_` and the name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="DARKROOM_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     data_dir: Path = Field(
         Path("darkroom-data"), description="Directory of the database, files, weights and sockets."
     )
     database_url: SecretStr | None = Field(
         None, description="postgresql://…: PostgreSQL instead of SQLite in the data directory."
+    )
+    files_url: str | None = Field(
+        None,
+        description="Where files are kept: s3://bucket/prefix, or nothing for the data directory.",
+    )
+    files_endpoint: str | None = Field(
+        None, description="Address of the bucket's server, if it is not Amazon's."
     )
     host: str = Field("127.0.0.1", description="Address to listen on. Loopback unless you say so.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
@@ -160,7 +172,9 @@ class Settings(BaseSettings):
         description="Answer a request whose first answer got lost with what that one has made.",
     )
     min_free_bytes: int = Field(
-        2**30, ge=0, description="With less free on the disk no prediction is taken; 0 never minds."
+        2**30,
+        ge=0,
+        description="With less free on the disk no prediction or upload is taken; 0 never minds.",
     )
     models: Mapping[str, Mapping[str, object]] = Field(
         default_factory=dict[str, Mapping[str, object]],
@@ -205,6 +219,16 @@ class Settings(BaseSettings):
             raise ValueError("must be a time such as 90s, 15m, 12h or 30d")
         return value
 
+    @field_validator("openai_model")
+    @classmethod
+    def _names_a_model(cls, value: str | None) -> str | None:
+        if value is not None and not is_version(value):
+            try:
+                parse_identifier(value)
+            except InvalidIdentifier as error:
+                raise ValueError(str(error)) from error
+        return value
+
     @field_validator("public_url")
     @classmethod
     def _an_origin(cls, value: str | None) -> str | None:
@@ -215,9 +239,20 @@ class Settings(BaseSettings):
             raise ValueError("must be a scheme and a host alone, such as https://example.org")
         return f"{parts.scheme}://{parts.netloc}"
 
-    @field_validator("hub_url")
+    @field_validator("files_url")
     @classmethod
-    def _an_address(cls, value: str) -> str:
+    def _a_bucket(cls, value: str | None) -> str | None:
+        if value is not None and not _BUCKET.fullmatch(value):
+            raise ValueError(
+                "must be s3://bucket or s3://bucket/prefix; leave it out for the data directory"
+            )
+        return value
+
+    @field_validator("hub_url", "files_endpoint")
+    @classmethod
+    def _an_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         _web_address(value)
         return value.rstrip("/")
 
@@ -249,6 +284,14 @@ def load(flags: Mapping[str, Json]) -> Settings:
         raise InvalidSetting(_first_fault(error)) from error
     except SettingsError as error:  # a variable that should hold JSON and does not
         raise InvalidSetting(str(error)) from error
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Names in *environment* that begin as a setting's does, but that nothing reads."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    known |= CLIENT_VARIABLES | {CONFIG_VARIABLE}
+    ours = (name for name in environment if name.upper().startswith(PREFIX))
+    return sorted(name for name in ours if name.upper() not in known)
 
 
 def _first_fault(error: ValidationError) -> str:

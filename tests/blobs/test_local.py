@@ -1,13 +1,14 @@
-"""The local folder keeps what it was given, shows nothing half, and says why it cannot."""
+"""The local folder shows nothing half, says why it cannot keep a file, and flushes if asked."""
 
-import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+import resource
+from collections.abc import AsyncIterator, Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from darkroom.blobs.local import PIECE_BYTES, LocalBlobs, location
+from darkroom.blobs.local import LocalBlobs, location
 from darkroom.domain.errors import FileMissing, FilesUnavailable
 
 KEY = "predictions/01h2xcejqtf2nbrexx3vqjhp41/1/0"
@@ -24,54 +25,6 @@ async def blobs(tmp_path: Path) -> AsyncIterator[LocalBlobs]:
     await made.close()
 
 
-async def test_what_was_put_is_got(blobs: LocalBlobs) -> None:
-    await blobs.put(KEY, b"\x00\xffpicture")
-    assert await blobs.get(KEY) == b"\x00\xffpicture"
-
-
-async def test_a_second_put_of_a_key_changes_nothing(blobs: LocalBlobs) -> None:
-    await blobs.put(KEY, b"first")
-    await blobs.put(KEY, b"second")
-    assert await blobs.get(KEY) == b"first"
-
-
-async def test_many_puts_at_once_all_arrive(blobs: LocalBlobs) -> None:
-    keys = [f"predictions/id{number}/1/0" for number in range(100)]
-    await asyncio.gather(*[blobs.put(key, key.encode()) for key in keys])
-    assert [await blobs.get(key) for key in keys] == [key.encode() for key in keys]
-
-
-async def test_keys_that_differ_only_in_their_slashes_are_different_files(
-    blobs: LocalBlobs,
-) -> None:
-    await blobs.put("predictions/a/b.c/0", b"one")
-    await blobs.put("predictions/a.b/c/0", b"two")
-    assert await blobs.get("predictions/a/b.c/0") == b"one"
-
-
-async def test_a_part_is_streamed_in_pieces(blobs: LocalBlobs) -> None:
-    data = bytes(range(256)) * (PIECE_BYTES // 256 * 2)
-    await blobs.put(KEY, data)
-    pieces = [piece async for piece in blobs.stream(KEY, start=10, end=len(data) - 10)]
-    assert len(pieces) == 2
-    assert b"".join(pieces) == data[10:-10]
-
-
-async def test_what_is_not_there_is_missing(blobs: LocalBlobs) -> None:
-    with pytest.raises(FileMissing):
-        await blobs.get(KEY)
-    with pytest.raises(FileMissing):
-        await anext(blobs.stream(KEY, start=0, end=10))
-
-
-async def test_a_deleted_file_is_missing_and_deleting_again_is_nothing(blobs: LocalBlobs) -> None:
-    await blobs.put(KEY, b"data")
-    await blobs.delete(KEY)
-    await blobs.delete(KEY)
-    with pytest.raises(FileMissing):
-        await blobs.get(KEY)
-
-
 async def test_a_flushed_file_is_kept_like_any_other(tmp_path: Path) -> None:
     flushing = LocalBlobs(tmp_path / "flushed", fsync=True)
     await flushing.put(KEY, b"data")
@@ -86,14 +39,6 @@ async def test_a_folder_that_takes_nothing_is_told_without_its_path(
     with pytest.raises(FilesUnavailable, match="Not a directory") as told:
         await blobs.put(KEY, b"data")
     assert str(tmp_path) not in str(told.value)
-
-
-@pytest.mark.parametrize(
-    "key", ["", "/etc/passwd", "../x", "predictions/../x", "a//b", "a/.hidden", "a/b\n", "a b"]
-)
-async def test_what_is_no_key_is_refused(blobs: LocalBlobs, key: str) -> None:
-    with pytest.raises(ValueError, match="is not a key"):
-        await blobs.get(key)
 
 
 def test_files_of_one_prediction_lie_in_one_of_many_folders() -> None:
@@ -118,11 +63,6 @@ async def test_a_file_written_piece_by_piece_shows_only_when_it_is_whole(
     assert len(files_in(tmp_path)) == 1
 
 
-async def test_an_empty_file_may_be_written(blobs: LocalBlobs) -> None:
-    assert (await blobs.writer(KEY).finish()).size_bytes == 0
-    assert await blobs.get(KEY) == b""
-
-
 async def test_a_file_given_up_leaves_nothing(blobs: LocalBlobs, tmp_path: Path) -> None:
     writer = blobs.writer(KEY)
     await writer.add(b"data")
@@ -132,20 +72,38 @@ async def test_a_file_given_up_leaves_nothing(blobs: LocalBlobs, tmp_path: Path)
     assert files_in(tmp_path) == []
 
 
-async def test_of_two_who_write_a_key_the_first_to_finish_wins(blobs: LocalBlobs) -> None:
-    first, second = blobs.writer(KEY), blobs.writer(KEY)
-    await second.add(b"second")
-    await first.add(b"first")
-    await first.finish()
-    await second.finish()
-
-    assert await blobs.get(KEY) == b"first"
-
-
 async def test_a_folder_that_takes_no_pieces_is_told(blobs: LocalBlobs, tmp_path: Path) -> None:
     (tmp_path / "files" / "predictions").write_bytes(b"in the way")
     with pytest.raises(FilesUnavailable, match="Not a directory"):
         await blobs.writer(KEY).add(b"data")
+
+
+@contextmanager
+def full_after(size_bytes: int) -> Generator[None]:
+    """A disk on which no file grows beyond so much."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("fsync", [False, True])
+async def test_a_disk_that_fills_up_keeps_no_half_of_a_file(tmp_path: Path, *, fsync: bool) -> None:
+    blobs = LocalBlobs(tmp_path / "files", fsync=fsync)
+    writer = blobs.writer(KEY)
+    with full_after(1000):
+        with pytest.raises(FilesUnavailable, match="File too large"):
+            await blobs.put(KEY, bytes(2000))
+        assert files_in(tmp_path) == []
+        await writer.add(bytes(900))
+        with pytest.raises(FilesUnavailable, match="File too large"):
+            await writer.add(bytes(900))
+        await writer.abandon()
+    await blobs.close()
+
+    assert files_in(tmp_path) == []
 
 
 async def test_everything_under_a_prefix_is_deleted_and_nothing_beside_it(
@@ -160,3 +118,17 @@ async def test_everything_under_a_prefix_is_deleted_and_nothing_beside_it(
     assert await blobs.get(f"{longer}/1/0") == b"data"
     assert len(files_in(tmp_path)) == 1
     await blobs.delete_under("predictions/nobody")
+
+
+async def test_what_a_crash_left_half_written_is_on_the_shelf_as_such(blobs: LocalBlobs) -> None:
+    await blobs.writer(KEY).add(b"half")
+    (half,) = (await blobs.page(None)).found
+    assert (half.key, half.half) == (KEY, True)
+
+    await blobs.discard([half.name])
+    assert (await blobs.page(None)).found == []
+
+
+async def test_a_shelf_without_files_is_empty(blobs: LocalBlobs) -> None:
+    assert (await blobs.page(None)).next is None
+    assert (await blobs.page("zz")).found == ()

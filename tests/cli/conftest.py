@@ -1,15 +1,19 @@
 """One real server with the echo models, for all tests of this room."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
+import httpx2
 import pytest
 
+Operator: TypeAlias = Callable[..., None]
 COMMAND = (sys.executable, "-m", "darkroom")
 
 
@@ -32,14 +36,19 @@ class Shell:
         )
 
     def start(self, *words: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(  # our own command
-            [*COMMAND, *words],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        """Start a command that Ctrl-C ends, also where whoever runs the tests ignores it."""
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return subprocess.Popen(  # our own command
+                [*COMMAND, *words],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,23 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server]:
 def darkroom(server: Server, tmp_path: Path) -> Shell:
     """The command line beside the running server, which it finds by the data directory."""
     return Shell(tmp_path, environment(server.data_dir))
+
+
+@pytest.fixture
+def operator(server: Server) -> Operator:
+    """Posts JSON to a path of the API with the server's first key."""
+    key = re.findall(r"dkr_\S+", server.greeting[1])[0]
+
+    def post(path: str, **body: object) -> None:
+        answer = httpx2.post(
+            f"{server.url}/v1{path}",
+            json=body,
+            headers={"Authorization": f"Bearer {key}"},
+            trust_env=False,
+        )
+        assert answer.is_success, answer.text
+
+    return post
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import socket
 import pytest
 from tests.cli.conftest import Shell
 
+from darkroom import __version__
+
 
 def test_keys_are_made_listed_and_revoked_without_a_server(alone: Shell) -> None:
     made = json.loads(
@@ -49,6 +51,7 @@ def test_a_wrong_word_ends_with_2_and_no_traceback(alone: Shell, words: tuple[st
         ("DARKROOM_PUBLIC_URL", "example.org"),
         ("DARKROOM_HUB_URL", "nonsense"),
         ("DARKROOM_EGRESS_ALLOW", "http://nas/"),
+        ("DARKROOM_OPENAI_MODEL", "echo"),
         ("DARKROOM_MODELS", '{"a/b": {"runner": "nothing"}}'),
     ],
 )
@@ -58,6 +61,48 @@ def test_a_server_with_a_wrong_setting_says_so_before_anything_else(
     done = alone("serve", "--port", "0", **{variable: value})
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("DARKROOM_EGRESS_ALLOW", "http://nas/"),
+        ("DARKROOM_MODELS", '{"a/b": {"runner": "nothing"}}'),
+        ("DARKROOM_OPENAI_MODEL", "owner/name:short"),
+    ],
+)
+def test_the_configuration_is_looked_at_as_a_server_would(
+    alone: Shell, variable: str, value: str
+) -> None:
+    served, shown = (alone(*words, **{variable: value}) for words in (("serve",), ("config",)))
+    assert (shown.returncode, shown.stdout) == (2, "")
+    assert shown.stderr == served.stderr
+
+
+def test_a_server_does_not_start_with_a_model_that_is_not_there(alone: Shell) -> None:
+    done = alone("serve", "--port", "0", DARKROOM_OPENAI_MODEL="acme/nothing")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "openai_model: there is no acme/nothing here" in done.stderr
+    doctor = alone("doctor", DARKROOM_OPENAI_MODEL="acme/nothing")
+    assert "warn  openai" in doctor.stdout
+
+
+def test_a_variable_that_nothing_reads_is_named(alone: Shell) -> None:
+    mistyped = {"DARKROOM_RATE_LIMITS": "9", "darkroom_pots": "1", "DARKROOM_URL": "http://[::1]:9"}
+    config = alone("config", "--json", **mistyped)
+    doctor = alone("doctor", **mistyped)
+    assert config.returncode == 0
+    assert [line.partition(":")[0] for line in config.stderr.splitlines()] == [
+        "DARKROOM_RATE_LIMITS",
+        "darkroom_pots",
+    ]
+    assert "DARKROOM_RATE_LIMITS, darkroom_pots" in doctor.stdout
+    assert "warn  variables" in doctor.stdout
+    assert "variables" not in alone("doctor").stdout
+
+
+def test_the_version_is_told(alone: Shell) -> None:
+    assert alone("--version").stdout == f"darkroom {__version__}\n"
 
 
 def test_a_taken_port_is_told_once(alone: Shell) -> None:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from tests.cli.conftest import Server, Shell
+from tests.cli.conftest import Operator, Server, Shell
 
 PICTURE = Path(__file__).parents[2] / "demo" / "woman.webp"
 IMAGE = f"image=@{PICTURE}"
@@ -62,8 +62,40 @@ def test_a_wrong_input_ends_with_2_and_an_unknown_model_with_1(darkroom: Shell) 
     unknown = darkroom("run", "acme/nothing")
     assert unknown.returncode == 1
     assert unknown.stderr == (
-        "darkroom: there is no model 'acme/nothing' here; see `darkroom models list`\n"
+        "darkroom: there is no model and no deployment of yours 'acme/nothing' here; "
+        "see `darkroom models list`\n"
     )
+
+
+def test_a_model_without_a_version_is_told_as_such(darkroom: Shell, operator: Operator) -> None:
+    operator("/models", owner="admin", name="empty", visibility="private", hardware="cpu")
+    done = darkroom("run", "admin/empty", "-i", "prompt=a")
+    assert done.returncode != 0
+    assert done.stderr == "darkroom: admin/empty has no version yet. Train one, then run it.\n"
+
+
+def test_a_deployment_runs_by_its_name(darkroom: Shell, operator: Operator) -> None:
+    models = json.loads(darkroom("models", "list", "--json").stdout)
+    version = next(one for one in models if one["name"] == "echo-text")["latest_version"]["id"]
+    operator(
+        "/deployments",
+        name="parrot",
+        model="darkroom/echo-text",
+        version=version,
+        hardware="cpu",
+        min_instances=0,
+        max_instances=1,
+    )
+    done = darkroom("run", "admin/parrot", "-i", "prompt=once upon a time")
+    assert done.stdout == "once upon a time\n", done.stderr
+
+
+def test_a_prediction_without_a_webhook_says_so(darkroom: Shell) -> None:
+    made = json.loads(darkroom("run", "darkroom/echo-text", "-i", "prompt=a", "--json").stdout)
+    id_ = made["prediction"]["id"]
+    done = darkroom("predictions", "webhooks", id_)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == f"no webhook: {id_} was created without one\n"
 
 
 def test_several_faults_stand_on_lines_of_their_own(darkroom: Shell) -> None:
@@ -147,6 +179,7 @@ def test_a_key_opens_the_server_until_it_is_revoked(darkroom: Shell, server: Ser
 
 
 def test_the_key_of_the_first_start_works(darkroom: Shell, server: Server) -> None:
+    assert "an admin key of owner `admin`" in server.greeting[1]
     key = next(word for line in server.greeting for word in line.split() if word.startswith("dkr_"))
     for url in (server.url, f"{server.url}/v1", f"{server.url}/replicate/v1/"):
         done = darkroom("models", "list", DARKROOM_URL=url, DARKROOM_TOKEN=key)

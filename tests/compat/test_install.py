@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -11,8 +12,8 @@ EXACT = re.compile(r"\d+(\.\d+)*(b\d+)?")
 
 
 @pytest.mark.parametrize("pins", sorted(PINS.glob("*.txt")), ids=lambda pins: pins.stem)
-def test_every_python_package_has_one_exact_version(pins: str) -> None:
-    lines = [line for line in (PINS / pins).read_text("utf-8").splitlines() if line[0] != "#"]
+def test_every_python_package_has_one_exact_version(pins: Path) -> None:
+    lines = [line for line in pins.read_text("utf-8").splitlines() if line[0] != "#"]
 
     assert lines
     assert [line for line in lines if not EXACT.fullmatch(line.partition("==")[2])] == []

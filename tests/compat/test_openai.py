@@ -1,5 +1,7 @@
 """OpenAI's two clients, unmodified, make pictures: PyPI `openai` and npm `openai`."""
 
+import os
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -7,7 +9,9 @@ from typing import cast
 
 import pytest
 from tests.compat.install import OPENAI
-from tests.compat.support.programs import Facts, Meet, Meeting, node, python
+from tests.compat.support.programs import PATIENCE_SECONDS, Facts, Meet, Meeting, node, python
+from tests.support.person import ROOT, blocks
+from tests.support.processes import KEY, Server
 
 PROGRAMS: Mapping[str, Sequence[str | Path]] = {
     "openai-python": python(OPENAI.python, "openai_python.py"),
@@ -75,3 +79,18 @@ def test_a_repeated_create_makes_one_prediction(meeting: Meeting, client: str) -
     assert all(creates.values())
     assert sent == dict.fromkeys(creates, 3)
     assert made == dict.fromkeys(creates, 1)
+
+
+def test_the_example_of_the_documents_makes_a_picture(server: Server) -> None:
+    (example,) = [text for language, text in blocks("docs/openai.md") if language == "python"]
+    done = subprocess.run(
+        [OPENAI.python, "-c", example.replace("http://127.0.0.1:8000", server.url)],
+        cwd=ROOT,
+        env={**os.environ, "DARKROOM_TOKEN": KEY},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert done.returncode == 0, done.stderr
+    assert server.client.get(done.stdout.strip()).content.startswith(bytes.fromhex(PNG))

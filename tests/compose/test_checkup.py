@@ -75,3 +75,13 @@ async def test_postgresql_is_looked_at_and_nothing_is_made_there(
 
 async def found_of(folder: Path, url: str) -> list[Finding]:
     return await found(folder, "postgres", database_url=url)
+
+
+async def test_a_bucket_is_named_with_its_server_and_not_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await found(tmp_path, "files", weights="tiny") == []
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://store.lan:9000")
+    [line] = await found(tmp_path, "files", weights="tiny", files_url="s3://pictures/mine")
+    assert line.level is Level.OK
+    assert "s3://pictures/mine on http://store.lan:9000" in line.line

@@ -78,6 +78,7 @@ DENIED = {
     "ISATAP loopback": "2606:4700::5efe:127.0.0.1",
     "ISATAP private, global bit": "2606:4700::200:5efe:10.0.0.1",
     "ISATAP link-local": "fe80::5efe:8.8.8.8",
+    "ISATAP, never assigned": "4000::5efe:8.8.8.8",
 }
 
 PUBLIC = {
@@ -136,7 +137,7 @@ async def test_no_reserved_address_gets_a_packet_and_all_are_refused_alike() -> 
     assert network.dialled == []
     assert told == {
         "could not fetch the file at name.test: its address is private or reserved;"
-        " an operator can allow it with DARKROOM_EGRESS_ALLOW"
+        " an operator can allow it with DARKROOM_EGRESS_ALLOW=name.test:80"
     }
 
 

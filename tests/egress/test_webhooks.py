@@ -131,6 +131,31 @@ async def test_a_receiver_that_never_answers_is_given_up() -> None:
     assert reply == Unanswered("it did not answer within 0.2 seconds")
 
 
+async def test_an_answer_that_breaks_off_counts_by_its_status() -> None:
+    async with receiving() as receiver, door(receiver) as poster:
+        receiver.headers["content-length"] = "1000"
+        reply = await poster.post(message(receiver.url()))
+    assert reply == Answered(200, "thanks", None)
+
+
+async def test_an_answer_whose_body_never_ends_counts_by_its_status() -> None:
+    left = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 202 Fine\r\ncontent-length: 9\r\n\r\nfine")
+        await reader.read()  # until the other side has had enough
+        writer.close()
+        left.set()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    place = "{}:{}".format(*server.sockets[0].getsockname()[:2])
+    async with server, GuardedPoster(allow=[place], body_seconds=0.05) as poster:
+        reply = await poster.post(message(f"http://{place}/hook"))
+        await left.wait()
+    assert reply == Answered(202, "fine", None)
+
+
 async def test_of_a_long_answer_the_beginning_is_kept() -> None:
     async with receiving() as receiver, door(receiver) as poster:
         receiver.body = b"\0" + b"x" * 2**20
@@ -147,6 +172,8 @@ async def test_of_a_long_answer_the_beginning_is_kept() -> None:
         ("Wed, 30 Jul 2025 11:00:00 GMT", 0.0),
         ("soon", None),
         ("-5", None),
+        ("Wed, 30 Jul 99999999999999999999 12:01:00 GMT", None),
+        ("Wed, 30 Jul 2025 12:01:00 +99999999999999999999", None),
         ("9" * 500, 999_999_999.0),
     ],
 )

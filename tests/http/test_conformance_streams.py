@@ -11,8 +11,8 @@ from tests.http.test_stream import blocks, stream_url
 from tests.support.rig import ORIGIN, Rig, failed, succeeded
 
 from darkroom.domain.ids import PredictionId
-from darkroom.http import stream
 from darkroom.http.answers import Site
+from darkroom.http.stream import StreamRoutes
 from darkroom.protocol.messages import Ended, Gave, Said
 
 SITE = Site(ORIGIN, "/v1")
@@ -78,10 +78,7 @@ async def test_streams_of_files_and_of_text_have_different_paths(rig: Rig, prefi
 
 
 @pytest.mark.conformance(74)
-async def test_an_idle_stream_sends_comments_and_no_events(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stream, "IDLE_SECONDS", 0.0)
+async def test_an_idle_stream_sends_comments_and_no_events(rig: Rig) -> None:
     shown = await rig.create()
     pieces = await opened(rig, stream_url(shown))
     begun = [await anext(pieces) for _ in range(3)]
@@ -93,8 +90,10 @@ async def test_an_idle_stream_sends_comments_and_no_events(
 
 
 async def opened(rig: Rig, url: str) -> AsyncIterator[bytes]:
-    """What the stream at *url* sends, piece by piece as it is sent."""
-    routes = stream.StreamRoutes(predictions=rig.predictions, capabilities=rig.capabilities)
+    """What the stream at *url* sends, piece by piece as it is sent; it is idle at once."""
+    routes = StreamRoutes(
+        predictions=rig.predictions, capabilities=rig.capabilities, idle_seconds=0.0
+    )
     request = Request({"type": "http", "headers": [], "darkroom.site": SITE})
     answer = await routes.follow(request, url.rpartition("/")[2])
     assert isinstance(answer, StreamingResponse)

@@ -1,6 +1,7 @@
 """Deployments: names for versions, their releases, and predictions made through them."""
 
 import asyncio
+import sqlite3
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -8,6 +9,8 @@ import httpx2
 import pytest
 from replicate.deployment import Deployment as ClientDeployment
 from tests.support.rig import Rig
+
+from darkroom.service.deployments import MOST_DEPLOYMENTS
 
 ECHO = "darkroom/echo"
 KONTEXT = "flux-kontext-apps/multi-image-kontext-pro"
@@ -212,7 +215,7 @@ async def test_a_change_that_cannot_be_leaves_the_release_as_it_is(
 async def test_lists_are_newest_first_and_go_on_in_both_directions(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("darkroom.http.deployments.PAGE_SIZE", 2)
+    monkeypatch.setattr("darkroom.http.paging.PAGE_SIZE", 2)
     for n in range(5):
         await deploy(rig, name=f"d{n}")
     pages: list[list[str]] = []
@@ -228,6 +231,23 @@ async def test_lists_are_newest_first_and_go_on_in_both_directions(
     assert pages == [["d4", "d3"], ["d2", "d1"], ["d0"]]
     assert [one["name"] for one in back["results"]] == ["d2", "d1"]
     assert (await rig.client.get("/v1/deployments?cursor=nonsense")).status_code == 404
+
+
+async def test_an_owner_has_a_thousand_and_no_more(rig: Rig) -> None:
+    connection = sqlite3.connect(rig.folder / "darkroom.db", isolation_level=None)
+    connection.executemany(
+        "insert into deployments values (?, 'admin', ?, 1)",
+        [(f"d{n}", f"n{n}") for n in range(MOST_DEPLOYMENTS)],
+    )
+    refused = await deploy(rig)
+    connection.execute("delete from deployments where name = 'n0'")
+    connection.close()
+
+    assert refused.status_code == 403
+    assert "1000 deployments, which is the limit" in refused.json()["detail"]
+    assert (await deploy(rig)).status_code == 200
+    taken = await deploy(rig)
+    assert (taken.status_code, "already exists" in taken.text) == (409, True)
 
 
 async def test_nobody_else_sees_a_deployment_or_runs_it(rig: Rig) -> None:

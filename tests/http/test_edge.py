@@ -57,6 +57,13 @@ async def test_unknown_paths_answer_the_generic_404(rig: Rig, path: str) -> None
     assert (answer.status_code, answer.json()) == (404, NOTHING)
 
 
+@pytest.mark.parametrize("path", ["/v1//hardware%0A", "/v1//predictions%0A", "/healthz%0A"])
+async def test_a_line_break_in_a_path_leads_nowhere(rig: Rig, path: str) -> None:
+    answer = await rig.client.get(path, headers={"Authorization": ""})
+
+    assert (answer.status_code, answer.json()) == (404, NOTHING)
+
+
 @pytest.mark.parametrize("path", ["/v1/predictions", "/v1/models", "/healthz", "/docs"])
 async def test_a_wrong_method_is_told_as_json(rig: Rig, path: str) -> None:
     answer = await rig.client.delete(path)

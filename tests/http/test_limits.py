@@ -1,17 +1,21 @@
 """What is left of a client's limits, and what it meets beyond them."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import cast
 
 import httpx2
 import pytest
+from starlette.requests import Request
+from starlette.types import Scope
 from tests.support.limits import Limits
-from tests.support.rig import Rig
+from tests.support.rig import ORIGIN, Rig
 from tests.support.rig import rig as open_rig
 
-from darkroom.domain.ids import PredictionId
+from darkroom.domain.errors import Throttled
+from darkroom.http.answers import Site
+from darkroom.http.stream import StreamRoutes
 
 ECHO = {"version": "darkroom/echo", "input": {"image": "data:,x"}}
 WRONG = {"Authorization": "Bearer nobody-knows-this-key"}
@@ -131,6 +135,14 @@ async def test_too_many_wrong_keys_are_not_looked_at(limited: Rig) -> None:
     assert (await limited.client.get("/v1/account", headers=stranger)).status_code == 200
 
 
+async def test_what_the_queue_refuses_has_been_counted_all_the_same(tmp_path: Path) -> None:
+    async with open_rig(tmp_path, limits=Limits(rate=600, queue=1)) as rig:
+        answers = [await rig.client.post("/v1/predictions", json=ECHO) for _ in range(2)]
+
+    assert [one.status_code for one in answers] == [201, 429]
+    assert [left(one)[0] for one in answers] == ["599", "598"]
+
+
 async def test_an_owners_queue_is_refused_beyond_its_limit_until_one_ends(tmp_path: Path) -> None:
     async with open_rig(tmp_path, limits=Limits(queue=2)) as rig:
         first, _second = [await rig.create() for _ in range(2)]
@@ -162,14 +174,11 @@ async def test_a_run_that_ends_makes_room_and_a_replay_needs_none(tmp_path: Path
 
 async def test_what_is_refused_for_its_input_leaves_the_queue_as_it_was(tmp_path: Path) -> None:
     async with open_rig(tmp_path, limits=Limits(queue=1)) as rig:
-        for _ in range(3):
-            wrong: dict[str, object] = {"version": "darkroom/echo", "input": {}}
+        nobodys = {"image": f"{ORIGIN}/v1/files/{'0' * 26}"}
+        wrong: dict[str, object] = {"version": "darkroom/echo", "input": nobodys}
+        for _ in range(2):
             assert (await rig.client.post("/v1/predictions", json=wrong)).status_code == 422
-        twins = [
-            rig.client.post("/v1/predictions", json=ECHO, headers={"Idempotency-Key": "k"})
-            for _ in range(1)
-        ]
-        assert [one.status_code for one in await asyncio.gather(*twins)] == [201]
+        assert (await rig.client.post("/v1/predictions", json=ECHO)).status_code == 201
 
 
 async def test_a_queue_is_counted_on_after_a_restart(tmp_path: Path) -> None:
@@ -190,18 +199,55 @@ async def test_an_owner_opens_only_so_many_streams(tmp_path: Path) -> None:
         shown = await rig.create()
         url = cast("dict[str, str]", shown["urls"])["stream"]
         job = await rig.worker.job()
-        following = rig.predictions.follow(
-            PredictionId(str(shown["id"])), after=0, idle_seconds=0.01
-        )
-        assert await anext(following) is None
-        refused = await rig.client.get(url)
+        several = [asyncio.create_task(rig.client.get(url)) for _ in range(3)]
+        done, (open_one,) = await _all_but_one(several)
         await rig.worker.succeed(job)
-        await rig.settled()
-        assert [event.kind async for event in following if event is not None]
-        taken = await rig.client.get(url)
+        taken = [await open_one, await rig.client.get(url)]
 
-    assert (refused.status_code, taken.status_code) == (429, 200)
-    assert "Close some" in refused.json()["detail"]
+    assert [one.result().status_code for one in done] == [429, 429]
+    assert [one.status_code for one in taken] == [200, 200]
+    assert "Close some" in done.pop().result().json()["detail"]
+
+
+async def _all_but_one(
+    tasks: Sequence["asyncio.Task[httpx2.Response]"],
+) -> tuple[set["asyncio.Task[httpx2.Response]"], set["asyncio.Task[httpx2.Response]"]]:
+    done, pending = set[asyncio.Task[httpx2.Response]](), set(tasks)
+    while len(pending) > 1:
+        ended, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        done |= ended
+    return done, pending
+
+
+async def test_a_stream_that_nobody_reads_counts_until_its_client_is_gone(tmp_path: Path) -> None:
+    stuck = asyncio.Event()
+
+    async def send(_message: object) -> None:
+        stuck.set()
+        await asyncio.Event().wait()
+
+    async def nothing() -> dict[str, object]:
+        await asyncio.Event().wait()
+        return {}
+
+    async with open_rig(tmp_path, limits=Limits(streams=1)) as rig:
+        shown = await rig.create()
+        token = cast("dict[str, str]", shown["urls"])["stream"].rpartition("/")[2]
+        routes = StreamRoutes(predictions=rig.predictions, capabilities=rig.capabilities)
+        scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": [],
+                 "asgi": {"spec_version": "2.4"}, "darkroom.site": Site(ORIGIN, "/v1")}  # fmt: skip
+        request = Request(scope, nothing)
+        response = await routes.follow(request, token)
+        with pytest.raises(Throttled):
+            await routes.follow(request, token)
+        reading = asyncio.ensure_future(response(scope, nothing, send))
+        await stuck.wait()
+        with pytest.raises(Throttled):
+            await routes.follow(request, token)
+        reading.cancel()
+        await asyncio.wait([reading])
+
+        assert (await routes.follow(request, token)).status_code == 200
 
 
 async def test_a_disk_that_is_nearly_full_takes_nothing_new(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Owners make, change and delete models over the API, and nobody else's."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,21 @@ async def test_a_change_keeps_what_it_does_not_name_and_null_empties(rig: Rig) -
     assert shown["weights_url"] == "https://a.test/w"
     assert (await rig.client.get(f"{path}/readme", headers=ada)).text == "# hi"
     assert (await rig.client.get(path, headers=ada)).json() == shown
+
+
+async def test_changes_at_the_same_time_are_all_kept(rig: Rig) -> None:
+    ada = await key(rig, "ada")
+    await made(rig, ada)
+    path = "/v1/models/ada/greeter"
+    changes = [{"description": "one"}, {"readme": "# two"}, {"paper_url": "https://a.test/three"}]
+    answers = await asyncio.gather(
+        *[rig.client.patch(path, json=change, headers=ada) for change in changes]
+    )
+
+    assert [one.status_code for one in answers] == [200, 200, 200]
+    shown = (await rig.client.get(path, headers=ada)).json()
+    assert (shown["description"], shown["paper_url"]) == ("one", "https://a.test/three")
+    assert (await rig.client.get(f"{path}/readme", headers=ada)).text == "# two"
 
 
 async def test_name_owner_and_hardware_cannot_be_changed(rig: Rig) -> None:

@@ -23,6 +23,7 @@ from darkroom.domain.errors import InvalidInput, NotFound
 from darkroom.domain.ids import Owner, VersionId
 from darkroom.domain.model import Model
 from darkroom.domain.prediction import Milliseconds
+from darkroom.http import model_wire
 from darkroom.http.account import AccountRoutes
 from darkroom.http.answers import Caller, Site
 from darkroom.http.model_wire import ModelWire, RunCount
@@ -227,3 +228,13 @@ def test_previous_leads_back_to_the_first_page() -> None:
 )
 def test_an_instant_has_exactly_three_fraction_digits(ms: int, text: str) -> None:
     assert iso(ms) == text
+
+
+def test_only_so_many_schemas_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_wire, "_MOST_SCHEMAS", 2)
+    wire = ModelWire(lambda _path: 0)
+    versions = [one.latest for one in load_catalogue({}).models()]
+    first = [wire.version(one) for one in versions]
+
+    assert [wire.version(one) for one in versions] == first
+    assert len(wire._schemas) == 2  # pyright: ignore[reportPrivateUsage]  # it shows nowhere else

@@ -1,6 +1,6 @@
 """OpenAI's Images API: whatever goes wrong is told in its form."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -8,6 +8,10 @@ from tests.http.openai_asking import ECHO, EDITS, GENERATIONS, KONTEXT, SD, UPLO
 from tests.support import rig as rigs
 from tests.support.limits import Limits
 from tests.support.rig import Rig, failed
+
+from darkroom.domain.ids import PredictionId
+
+_PART = b'--a\r\nContent-Disposition: form-data; name="model"\r\n\r\n'
 
 
 async def test_an_upload_that_is_not_the_callers_is_no_picture(rig: Rig) -> None:
@@ -176,6 +180,8 @@ async def test_elsewhere_errors_keep_the_vendors_form(rig: Rig) -> None:
         (b"x", "multipart/form-data", 400),
         (b"x", "multipart/form-data; boundary=a", 400),
         (b"--a\r\n\r\n\r\n--a--\r\n", "multipart/form-data; boundary=a", 400),
+        (_PART + b"darkroom/echo\r\n", "multipart/form-data; boundary=a", 400),
+        (_PART + b"darkroom/echo\r\n--a\r\n", "multipart/form-data; boundary=a", 400),
     ],
 )
 async def test_a_body_that_cannot_be_read_is_refused(
@@ -194,6 +200,19 @@ async def test_a_form_of_too_many_files_is_refused(rig: Rig) -> None:
     assert "16" in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    "fields", [{f"f{n}": "x" for n in range(65)}, {"prompt": "x" * (2**20 + 1)}]
+)
+async def test_a_form_of_too_many_or_too_long_fields_is_refused(
+    tmp_path: Path, fields: Mapping[str, str]
+) -> None:
+    async with rigs.rig(tmp_path, body_limit=2**22) as rig:
+        answer = await rig.client.post(EDITS, data=fields, files={"image": UPLOAD})
+
+    assert error(answer) == (400, None, None)
+    assert "64 other fields" in answer.json()["error"]["message"]
+
+
 async def test_a_run_that_outlasts_the_wait_goes_on_and_is_told_where(tmp_path: Path) -> None:
     async with rigs.rig(tmp_path, openai_wait=0.01) as rig:
         rig.worker.join()
@@ -205,3 +224,50 @@ async def test_a_run_that_outlasts_the_wait_goes_on_and_is_told_where(tmp_path: 
         await rig.worker.succeed(job)
         await rig.settled()
         assert (await rig.get(answer.headers["x-prediction-id"]))["status"] == "succeeded"
+
+
+@pytest.mark.parametrize("headers", [{"X-Stainless-Retry-Count": "1"}, {"Idempotency-Key": "k"}])
+async def test_a_refusal_of_one_is_one_of_all_and_a_repeat_makes_them_anew(
+    tmp_path: Path, headers: Mapping[str, str]
+) -> None:
+    three = {**ECHO, "n": 3}
+    async with rigs.rig(tmp_path, limits=Limits(queue=3)) as rig:
+        other = await rig.create()
+        refused = await rig.client.post(GENERATIONS, json=three, headers=headers)
+        statuses = {str(one["id"]): one["status"] for one in await rig.listed()}
+        await rig.client.post(f"/v1/predictions/{other['id']}/cancel")
+        async with asked(rig, json=three, headers=headers) as posting:
+            for number in range(3):
+                await rig.worker.succeed(await rig.worker.job(number))
+        answer = await posting
+
+    assert error(refused) == (429, None, "rate_limit_exceeded")
+    assert statuses.pop(str(other["id"])) == "starting"
+    assert list(statuses.values()) == ["canceled", "canceled"]
+    assert answer.status_code == 200
+    assert not statuses.keys() & {*answer.headers["x-prediction-id"].split(", ")}
+
+
+async def test_what_was_refused_is_not_remembered_by_the_next_server(tmp_path: Path) -> None:
+    async with rigs.rig(tmp_path, limits=Limits(queue=2)) as rig:
+        refused = await rig.client.post(GENERATIONS, json={**ECHO, "n": 3})
+        made = await rig.listed()
+        kept = await rig.predictions.intake.requests.recent(PredictionId("0"), 10)
+
+    assert error(refused) == (429, None, "rate_limit_exceeded")
+    assert [one["status"] for one in made] == ["canceled", "canceled"]
+    assert kept == []
+
+
+async def test_each_picture_that_is_a_prediction_counts_against_the_limit(tmp_path: Path) -> None:
+    async with rigs.rig(tmp_path, limits=Limits(rate=4)) as rig:
+        async with asked(rig, json={**ECHO, "n": 3}) as posting:
+            for number in range(3):
+                await rig.worker.succeed(await rig.worker.job(number))
+        refused = await rig.client.post(GENERATIONS, json={**ECHO, "n": 2})
+        made = await rig.listed()
+
+    assert (await posting).status_code == 200
+    assert error(refused) == (429, None, "rate_limit_exceeded")
+    assert refused.headers["retry-after"] == "15"
+    assert len(made) == 3

@@ -1,6 +1,7 @@
 """OpenAI's Images API: requests become ordinary predictions, answers have its form."""
 
 import base64
+import threading
 from pathlib import Path
 from typing import cast
 
@@ -18,6 +19,8 @@ from tests.http.openai_asking import (
 )
 from tests.support import rig as rigs
 from tests.support.rig import PICTURE, Rig, succeeded
+
+from darkroom.service import data_urls
 
 
 async def test_a_picture_is_answered_by_its_address(rig: Rig) -> None:
@@ -85,6 +88,29 @@ async def test_an_uploaded_picture_is_edited(rig: Rig) -> None:
 
     assert answer.status_code == 200, answer.text
     assert listed["input"] == {"image": AS_DATA, "prompt": "at night", "ms": 5}
+
+
+async def test_a_large_picture_is_spelled_beside_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture, threads = PICTURE + bytes(300_000), list[str]()
+
+    def encode(content_type: str, data: bytes) -> str:
+        threads.append(threading.current_thread().name)
+        return real(content_type, data)
+
+    real = data_urls.encode
+    monkeypatch.setattr(data_urls, "encode", encode)
+    files = {"image": ("a.png", picture, "image/png")}
+    async with (
+        rigs.rig(tmp_path) as rig,
+        asked(rig, EDITS, data={"model": "darkroom/echo"}, files=files) as posting,
+    ):
+        job = await rig.worker.job()
+        await rig.worker.succeed(job)
+        assert (await posting).status_code == 200
+        assert await rig.blobs.get(f"predictions/{job.id}/0/0") == picture
+    assert "MainThread" not in threads[:1]
 
 
 @pytest.mark.parametrize("name", ["image", "image[]", "images[]"])

@@ -292,6 +292,7 @@ async def test_private_pages_tell_nothing_and_do_not_even_look() -> None:
     assert known.text == unknown.text
     assert look.asked == 0
     assert "stability-ai" not in known.text
+    assert "<h1>Private</h1>" in known.text
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", f"/p/{ID}", "/p/unknown"])

@@ -249,3 +249,22 @@ async def test_a_refusal_says_whether_a_repeat_is_of_use(
 
     assert answer.status_code == status
     assert answer.headers.get("x-should-retry") == told
+
+
+async def test_a_twin_counts_into_no_queue_before_it_is_known_to_be_one(tmp_path: Path) -> None:
+    async with open_rig(tmp_path, limits=Limits(queue=1)) as rig:
+        answers = await asyncio.gather(*(post(rig, idempotency_key="k") for _ in range(9)))
+        other = await post(rig, idempotency_key="another")
+
+        assert [one.status_code for one in answers] == [201] * 9
+        assert len({one.json()["id"] for one in answers}) == 1
+        assert other.status_code == 429
+
+
+async def test_a_twin_of_a_refused_request_is_looked_at_anew(tmp_path: Path) -> None:
+    async with open_rig(tmp_path, limits=Limits(queue=1)) as rig:
+        first = await post(rig)
+        answers = await asyncio.gather(*(post(rig, idempotency_key="k") for _ in range(3)))
+        assert [one.status_code for one in answers] == [429] * 3
+        await rig.client.post(f"/v1/predictions/{first.json()['id']}/cancel")
+        assert replayed(await post(rig, idempotency_key="k")) == (201, None)

@@ -1,7 +1,13 @@
 """Search finds models by words, however the words are sent, and needs no key where it says so."""
 
+from collections.abc import Awaitable
+from pathlib import Path
+
+import httpx2
 import pytest
-from tests.support.rig import Rig
+from tests.support.limits import Limits
+from tests.support.rig import KEY, Rig
+from tests.support.rig import rig as open_rig
 
 WANTED = {"owner": "admin", "visibility": "private", "hardware": "cpu"}
 
@@ -75,7 +81,9 @@ async def test_a_search_without_a_query_is_400_in_the_wires_words(rig: Rig) -> N
     assert answer.json() == {"detail": 'Query parameter "query" is required', "status": 400}
 
 
-@pytest.mark.parametrize("limit", ["0", "51", "x", "-1", "9" * 5000, "٣"])
+@pytest.mark.parametrize(
+    "limit", ["0", "51", "x", "-1", "00000000199", "000000001" + "9" * 5000, "٣"]
+)
 async def test_a_limit_is_a_number_from_1_to_50(rig: Rig, limit: str) -> None:
     answer = await rig.client.get("/v1/search", params={"query": "echo", "limit": limit})
     assert answer.status_code == 422
@@ -106,3 +114,43 @@ async def test_the_one_collection_holds_what_ships(rig: Rig) -> None:
     assert len(names) == 5
     assert "mine" not in names
     assert (await rig.client.get("/v1/collections/other")).status_code == 404
+
+
+async def test_a_query_has_at_most_a_thousand_characters(rig: Rig) -> None:
+    def asked(query: str) -> tuple[Awaitable[httpx2.Response], Awaitable[httpx2.Response]]:
+        return (
+            rig.client.get("/v1/search", params={"query": query}),
+            rig.client.request("QUERY", "/v1/models", content=query),
+        )
+
+    for answering in asked("x" * 1000):
+        assert (await answering).status_code == 200
+    for answering in asked("x" * 1001):
+        answer = await answering
+        assert answer.status_code == 422
+        assert answer.json()["invalid_fields"][0]["field"] == "query"
+
+
+async def test_searches_without_a_key_are_counted_by_address(tmp_path: Path) -> None:
+    limits = Limits(searches=2, wrong_keys=1)
+    wrong = {"Authorization": "Bearer nobody-knows-this-key"}
+    async with open_rig(tmp_path, limits=limits) as rig:
+        rig.client.headers.pop("Authorization")
+        search = "/v1/search?query=echo"
+        answers = [await rig.client.get(search, headers=one) for one in ({}, wrong, {}, wrong)]
+        right = await rig.client.get(search, headers={"Authorization": f"Bearer {KEY}"})
+        rig.clock.forward(30)
+        later = await rig.client.get(search)
+
+    assert [one.status_code for one in answers] == [200, 200, 429, 429]
+    assert answers[2].headers["retry-after"] == "30"
+    assert answers[2].json()["retry_after"] == 30
+    assert right.status_code == 429  # of this address wrong keys have come, and this one never
+    assert later.status_code == 200
+
+
+async def test_a_search_with_a_key_is_a_call_of_that_key(tmp_path: Path) -> None:
+    async with open_rig(tmp_path, limits=Limits(rate=600, searches=1)) as rig:
+        answers = [await rig.client.get("/v1/search?query=echo") for _ in range(3)]
+
+    assert [one.headers["ratelimit-remaining"] for one in answers] == ["2999", "2998", "2997"]

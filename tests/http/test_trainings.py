@@ -171,15 +171,14 @@ async def test_a_training_that_fails_makes_no_version(rig: Rig) -> None:
     assert (await got(rig, "/v1/models/admin/greeter"))["latest_version"] is None
 
 
-async def test_a_trainer_that_tells_no_configuration_ends_as_failed(rig: Rig) -> None:
-    made, _job = await started(rig)
-    for number in range(3):
-        job = await rig.worker.job(number)
-        rig.worker.tell(job, Gave(0, None, '"no json"'), ended=succeeded())
-        await rig.settled()
+async def test_a_trainer_that_tells_no_configuration_ends_as_failed_at_once(rig: Rig) -> None:
+    made, job = await started(rig)
+    rig.worker.tell(job, Gave(0, None, '"no json"'), ended=succeeded())
+    await rig.settled()
 
     shown = await got(rig, f"/v1/trainings/{made['id']}")
     assert (shown["status"], shown["output"]) == ("failed", None)
+    assert shown["error"] == "the trainer gave no configuration as its last text"
     assert (await got(rig, "/v1/models/admin/greeter"))["latest_version"] is None
 
 
@@ -285,9 +284,6 @@ async def test_a_model_that_is_being_trained_or_has_versions_is_not_deleted(rig:
     id_ = (await got(rig, "/v1/models/admin/greeter"))["latest_version"]["id"]
     needed = problem(await rig.client.delete("/v1/models/admin/greeter"), 422)
     assert id_ in needed["detail"]
-
-
-# ── versions deleted ────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.conformance(7, 85)

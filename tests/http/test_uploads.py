@@ -170,7 +170,7 @@ async def test_a_file_is_nobody_elses(rig: Rig) -> None:
 async def test_files_are_listed_newest_first_in_pages(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("darkroom.http.uploads.PAGE_SIZE", 2)
+    monkeypatch.setattr("darkroom.http.paging.PAGE_SIZE", 2)
     made = [await uploaded(rig, CONTENT) for _ in range(5)]
     first = (await rig.client.get("/v1/files")).json()
     second = (await rig.client.get(first["next"])).json()
@@ -233,7 +233,7 @@ async def test_what_is_no_media_type_is_unnamed_bytes(rig: Rig, given: str) -> N
         (body(CONTENT, *[(f'name="metadata[{n}]"', b"x") for n in range(65)]), 400, "too many"),
         (body(CONTENT, ('name="other"', bytes(70_000))), 413, "longer than 65536 bytes"),
         (body(CONTENT, ('name="metadata"', b"[1]")), 400, "must be a JSON object"),
-        (body(CONTENT, ('name="metadata"', b"{nope")), 400, "parse request body as JSON"),
+        (body(CONTENT, ('name="metadata"', b"{nope")), 400, "`metadata` must be a JSON object"),
         (body(CONTENT, *BRACKETED, BRACKETED[0]), 400, "'album' twice"),
         (body(CONTENT, BRACKETED[0], ('name="metadata[album][x]"', b"")), 400, "same place"),
         (body(CONTENT, AS_TEXT, ('name="metadata[camera][]"', b"")), 400, "twice"),

@@ -7,6 +7,9 @@ from typing import cast
 import pytest
 from tests.support.telling import Telling, telling
 
+from darkroom.http.times import iso
+from darkroom.service.gates import FAILURES, PROBE_SECONDS
+
 
 @pytest.fixture
 async def told(tmp_path: Path) -> AsyncGenerator[Telling]:
@@ -73,7 +76,9 @@ async def test_what_was_given_up_has_all_its_tries_again(told: Telling) -> None:
     assert len(told.receiver.calls) == 3
 
 
-@pytest.mark.parametrize("path", ["resend", "1/resend", "7/resend"])
+@pytest.mark.parametrize(
+    "path", ["resend", "1/resend", "7/resend", "x/resend", f"{'9' * 5000}/resend"]
+)
 async def test_what_is_not_there_cannot_be_sent_again(told: Telling, path: str) -> None:
     made = await told.rig.create()
     answer = await told.rig.client.post(f"/api/predictions/{made['id']}/webhooks/{path}")
@@ -102,4 +107,35 @@ async def test_the_log_is_for_the_owner_and_for_administrators(told: Telling) ->
 async def test_a_prediction_without_a_webhook_has_an_empty_log(told: Telling) -> None:
     made = await told.rig.create()
     answer = await told.rig.client.get(f"/api/predictions/{made['id']}/webhooks")
-    assert answer.json() == {"prediction": made["id"], "webhook": None, "deliveries": []}
+    assert answer.json() == {
+        "prediction": made["id"],
+        "webhook": None,
+        "breaker": None,
+        "deliveries": [],
+    }
+
+
+async def test_a_breaker_is_shown_while_something_waits_for_it(told: Telling) -> None:
+    told.receiver.statuses = [500] * (FAILURES + 1)
+    first, *_, last = [await told.run("completed") for _ in range(FAILURES + 2)]
+    assert (await told.shown(first))["breaker"] is None
+    await told.send()
+    shown = (await told.shown(last))["breaker"]
+    told.pass_seconds(PROBE_SECONDS)
+    await told.send()
+
+    breaker = cast("dict[str, object]", shown)
+    assert breaker["failures"] in (FAILURES, FAILURES + 1)  # two at a time
+    assert iso(told.rig.clock.wall_ms()) < str(breaker["next_try_at"])
+    assert (await told.shown(last))["breaker"] is None
+
+
+async def test_what_cannot_be_sent_again_is_told_apart(told: Telling) -> None:
+    made = await told.rig.create(webhook=told.receiver.url(), webhook_events_filter=["completed"])
+    path = f"/api/predictions/{made['id']}/webhooks"
+    early = await told.rig.client.post(f"{path}/resend")
+    unknown = await told.rig.client.post(f"{path}/7/resend")
+
+    assert early.status_code == unknown.status_code == 404
+    assert "has not ended" in early.json()["detail"]
+    assert unknown.json()["detail"] == "This prediction has no webhook with the number 7."

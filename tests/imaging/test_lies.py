@@ -1,5 +1,6 @@
 """A child that lies, dies or keeps silent: the parent believes sizes that fit, and no words."""
 
+import asyncio
 import os
 import sys
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from typing import TypeAlias
 
 import pytest
 from tests.imaging.asking import DAMAGED, NO_PICTURE, TOO_GREEDY, refusal
-from tests.support.processes import command_line
+from tests.support.processes import command_line, wait_until_gone
 
 from darkroom.imaging.pool import DecoderPool, Limits
 
@@ -78,6 +79,24 @@ async def test_a_lying_child_gains_nothing(
     async with DecoderPool(limits=Limits(wall_seconds=0.5), processes=1) as pool:
         assert await refusal(pool, b"whatever", tmp_path / "p") == told
     assert left_over(tmp_path) == []
+
+
+async def test_a_child_that_hangs_when_its_picture_is_canceled_is_killed(
+    stand_in: Stand, tmp_path: Path
+) -> None:
+    rest = f"channel.close(); open({str(tmp_path / 'hung')!r}, 'w').close(); signal.pause()"
+    stand_in(CHILD.format(python=sys.executable, rest=rest))
+    async with DecoderPool(processes=1) as pool:
+        decoding = asyncio.create_task(pool.decode(b"whatever", tmp_path / "p"))
+        while not (tmp_path / "hung").exists():  # noqa: ASYNC110  # nothing else tells
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)  # it has been heard, and is given a while to end by itself
+        hanging = left_over(tmp_path)
+        decoding.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await decoding
+        assert hanging
+    await asyncio.to_thread(wait_until_gone, hanging, 5)
 
 
 @pytest.mark.parametrize(

@@ -124,22 +124,6 @@ async def test_grey_with_a_transparent_value_is_put_on_white(
     assert corners(await decoded(pool, data, tmp_path / "p"))[0] == WHITE
 
 
-async def test_cmyk_becomes_rgb(pool: DecoderPool, tmp_path: Path) -> None:
-    data = encoded(Image.new("CMYK", (16, 16), (0, 255, 255, 0)), "JPEG", quality=95)
-    picture = await decoded(pool, data, tmp_path / "p")
-    assert is_near(corners(picture), [RED] * 4, 4)
-
-
-async def test_the_first_frame_of_an_animation_counts(pool: DecoderPool, tmp_path: Path) -> None:
-    frames = [Image.new("RGB", (16, 16), colour) for colour in (BLUE, RED, GREEN)]
-    for form in ("GIF", "WEBP", "PNG"):
-        options = {"lossless": True} if form == "WEBP" else {}
-        data = encoded(
-            frames[0], form, save_all=True, append_images=frames[1:], duration=50, **options
-        )
-        assert corners(await decoded(pool, data, tmp_path / "p")) == [BLUE] * 4
-
-
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
 async def test_colours_are_converted_to_srgb(pool: DecoderPool, tmp_path: Path, mode: str) -> None:
     picture = Image.new("RGB", (16, 16), (200, 30, 30)).convert(mode)

@@ -37,6 +37,14 @@ def test_what_only_the_server_needs_stays_with_it() -> None:
     assert not {"DARKROOM_BOOTSTRAP_KEY", "DARKROOM_MODELS"} & set(environment)
 
 
+def test_a_worker_never_sees_the_credentials_of_a_bucket() -> None:
+    given = {"PATH": "/bin", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    bucket = load({"files_url": "s3://bucket/prefix", "files_endpoint": "http://127.0.0.1:9000"})
+    told = worker_environment(bucket, given)
+    assert not {name for name in told if "AWS" in name or "FILES_" in name}
+    assert given.items() <= worker_environment(load({}), given).items()
+
+
 def test_a_worker_is_told_whose_child_it_is() -> None:
     told = list(worker_command(Path("s"), "local-1"))
     assert told[told.index("--parent") + 1] == str(os.getpid())

@@ -336,7 +336,7 @@ def test_a_name_runs_the_newest_version_and_a_retired_one_is_only_remembered() -
     assert catalogue.version(new.id)[1] == new
     with pytest.raises(VersionNotRunnable):
         catalogue.resolve(new.id)
-    catalogue.add_version(new)  # as at every start, before it is retired again
+    assert not catalogue.add_version(new)  # as at every start, before it is retired again
     assert catalogue.model("ada", "greeter").versions == [old]
 
 

@@ -1,7 +1,7 @@
 """Who is served when many wait, what wakes the loop, and what outlives a server."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,8 +9,16 @@ from tests.support.receiver import receiving
 from tests.support.rig import rig
 from tests.support.telling import Telling, telling
 
+from darkroom.domain.prediction import Prediction
 from darkroom.egress.webhooks import GuardedPoster
+from darkroom.ports.webhooks import Endpoint, WebhookEvent
+from darkroom.service.deliveries import Deliveries
 from darkroom.service.gates import FAILURES, IN_ALL, PER_HOST, PROBE_SECONDS
+from darkroom.service.webhook_secrets import WebhookSecrets
+from darkroom.store.database import Database
+from darkroom.store.deliveries import DeliveryTables
+from darkroom.store.keys import KeyTables
+from darkroom.store.sqlite import open_sqlite
 
 
 @pytest.fixture
@@ -123,6 +131,19 @@ async def test_a_stopping_server_lets_what_is_under_way_end(told: Telling) -> No
     assert [one["state"] for one in await told.log(made)] == ["delivered"]
 
 
+async def test_what_fails_on_our_side_shuts_no_endpoint(told: Telling) -> None:
+    for _ in range(FAILURES):
+        await told.run("completed")
+    told.change("update predictions set metrics = 'broken'")
+    for _ in range(FAILURES):  # two at a time
+        await told.send()
+    assert told.receiver.calls == []
+    told.change("update predictions set metrics = '{}'")
+    told.pass_seconds(3)
+    await told.send()
+    assert len(told.receiver.calls) == FAILURES
+
+
 async def test_a_prediction_that_cannot_be_shown_is_tried_again(told: Telling) -> None:
     made = await told.run("completed")
     told.change("update predictions set metrics = 'broken'")
@@ -133,3 +154,46 @@ async def test_a_prediction_that_cannot_be_shown_is_tried_again(told: Telling) -
     told.pass_seconds(2)
     await told.send()
     assert told.statuses == ["succeeded"]
+
+
+class SlowOutbox(DeliveryTables):
+    """An outbox that is being read until a test lets go of it."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.asked, self.go = asyncio.Event(), asyncio.Event()
+
+    async def endpoints(self) -> Sequence[Endpoint]:
+        self.asked.set()
+        await self.go.wait()
+        return await super().endpoints()
+
+
+async def test_nothing_is_begun_when_the_end_comes_while_the_outbox_is_read(
+    told: Telling, tmp_path: Path
+) -> None:
+    made = await told.run("completed")
+    async with open_sqlite(tmp_path / "darkroom.db") as database:
+        outbox, rig = SlowOutbox(database), told.rig
+        slow = Deliveries(
+            outbox=outbox,
+            store=rig.store,
+            poster=GuardedPoster(),
+            spell=nothing,
+            secrets=WebhookSecrets(KeyTables(database)),
+            clock=rig.clock,
+            chance=lambda: 0.5,
+        )
+        await slow.start()
+        await outbox.asked.wait()
+        closing = asyncio.create_task(slow.close(5))
+        await asyncio.sleep(0)
+        outbox.go.set()
+        await closing
+
+    (kept,) = await told.log(made)
+    assert (kept["state"], kept["tries"]) == ("pending", [])
+
+
+async def nothing(_prediction: Prediction, _event: WebhookEvent) -> bytes:
+    return b""

@@ -28,7 +28,8 @@ def test_a_host_has_room_for_thirty_two_whatever_its_port_is_called() -> None:
     gates = Gates(HandClock())
     for number in range(PER_HOST // 2):
         gates.enter(f"https://a.test/{number}", 2)
-    assert gates.room("https://A.test/more") == 0
+    for same in ("https://A.test/more", "https://a.test:8443/x", "http://me:secret@a.test/x"):
+        assert gates.room(same) == 0
     assert gates.room("https://b.test/more") == 2
 
 
@@ -69,6 +70,19 @@ def test_a_success_opens_an_endpoint_again() -> None:
     assert gates.room(HERE) == 2
     failing(gates, FAILURES - 1)
     assert gates.room(HERE) == 2
+
+
+def test_what_keeps_an_endpoint_waiting_is_told_once_when_it_begins_and_when_it_ends() -> None:
+    clock = HandClock()
+    gates = Gates(clock)
+    assert [gates.failed(HERE) for _ in range(FAILURES + 1)] == [False] * 4 + [True, False]
+    shut = gates.shut(HERE)
+
+    assert shut is not None
+    assert shut.failures == FAILURES + 1
+    assert abs(shut.next_at - clock.wall_ms() - PROBE_SECONDS * 1000) < 1000
+    assert [gates.answered(HERE), gates.answered(HERE)] == [True, False]
+    assert gates.shut(HERE) is None
 
 
 def test_a_failing_endpoint_does_not_shut_its_host() -> None:

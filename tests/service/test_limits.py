@@ -6,7 +6,7 @@ import pytest
 
 from darkroom.domain.errors import FilesUnavailable, Throttled
 from darkroom.domain.ids import Owner, PredictionId
-from darkroom.service.limits import Guesses, Left, Queue, Rates, Room, Streams
+from darkroom.service.limits import Guesses, Left, Queue, Rates, Room, Searches, Streams
 
 ADA, BOB = Owner("ada"), Owner("bob")
 
@@ -42,6 +42,28 @@ def test_a_burst_of_a_minute_is_taken_and_no_more() -> None:
     assert throttled(rates) == 1
     assert rates.take("key", create=False) is not None
     assert rates.take("another", create=True) == Left(599, 1)
+
+
+def test_several_are_taken_together_or_not_at_all() -> None:
+    watch = Watch()
+    rates = Rates(6, watch)
+
+    assert rates.take("key", create=True, count=4) == Left(2, 40)
+    with pytest.raises(Throttled, match="~10s"):
+        rates.take("key", create=True, count=3)
+    assert rates.take("key", create=True, count=2) == Left(0, 60)
+
+
+def test_searches_of_an_address_are_counted_alone() -> None:
+    watch = Watch()
+    searches = Searches(2, watch)
+    for address in ("a", "a", "b"):
+        searches.take(address)
+    with pytest.raises(Throttled, match="Send your key") as refused:
+        searches.take("a")
+    assert refused.value.retry_seconds == 30
+    watch.seconds += 30
+    searches.take("a")
 
 
 def test_a_bucket_is_refilled_evenly_and_never_beyond_its_size() -> None:
@@ -85,6 +107,16 @@ def test_a_flood_of_addresses_is_not_remembered_for_ever() -> None:
         guesses.wrong("10.0.9999")
 
 
+def test_a_flood_of_names_refills_no_bucket_that_is_empty() -> None:
+    rates = Rates(3, Watch())
+    for _ in range(3):
+        rates.take("key", create=True)
+    for number in range(20_000):
+        rates.take(f"other {number}", create=True)
+
+    assert throttled(rates) == 20
+
+
 def test_an_address_with_too_many_wrong_keys_is_refused_for_a_while() -> None:
     watch = Watch()
     guesses = Guesses(30, watch)
@@ -125,18 +157,24 @@ def test_an_owner_has_only_so_many_predictions_that_have_not_ended() -> None:
 
 def test_an_owner_has_only_so_many_streams_open() -> None:
     streams = Streams(1)
+    with (
+        streams.opened(ADA),
+        streams.opened(BOB),
+        pytest.raises(Throttled, match="1 streams"),
+        streams.opened(ADA),
+    ):
+        pass
     with streams.opened(ADA):
-        streams.check(BOB)
-        with pytest.raises(Throttled, match="1 streams"):
-            streams.check(ADA)
-    streams.check(ADA)
+        pass
 
 
 def test_the_disk_is_looked_at_once_a_second() -> None:
     watch, looks = Watch(), [99, 101]
     room = Room(lambda: looks.pop(0), 100, watch)
     for _ in range(5):
-        with pytest.raises(FilesUnavailable, match="nearly full"):
+        with pytest.raises(
+            FilesUnavailable, match=r"nearly full \(\d+ MiB free, below the limit of \d+ MiB\)"
+        ):
             room.check()
     watch.seconds += 1
     for _ in range(5):

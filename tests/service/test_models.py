@@ -4,16 +4,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from tests.store.test_models import GREETER, accept, end
 
 from darkroom.compose.hardware import CPU
-from darkroom.domain.errors import NotAllowed, VersionNotRunnable
+from darkroom.domain.deployment import Configuration
+from darkroom.domain.errors import AlreadyExists, NotAllowed, StillNeeded, VersionNotRunnable
 from darkroom.domain.ids import Owner, VersionId
 from darkroom.domain.model import Model, Origin
 from darkroom.domain.prediction import Milliseconds
+from darkroom.ports.models import ModelChange
 from darkroom.service.catalogue import Catalogue, load_catalogue
 from darkroom.service.models import Models
 from darkroom.service.runs import Runs
 from darkroom.store.database import Database
+from darkroom.store.deployments import DeploymentTables
 from darkroom.store.models import ModelTables
 from darkroom.store.sqlite import open_sqlite
 
@@ -21,13 +25,9 @@ ACME = Owner("acme")
 SAY: Mapping[str, Mapping[str, object]] = {"acme/say": {"runner": "echo-text"}}
 
 
-async def nobody(_version: VersionId) -> bool:
-    return False
-
-
 async def started(database: Database, declared: Mapping[str, Mapping[str, object]]) -> Models:
     models = Models(store=ModelTables(database), catalogue=load_catalogue(declared), runs=Runs(),
-                    hardware=[CPU], deployed=nobody)  # fmt: skip
+                    hardware=[CPU])  # fmt: skip
     await models.load()
     return models
 
@@ -52,6 +52,30 @@ async def test_a_deleted_version_of_a_declared_model_stays_deleted(tmp_path: Pat
         assert models.catalogue.version(version.id)[1].kind == "echo-text"
 
 
+async def test_a_version_that_a_deployment_runs_stays(tmp_path: Path) -> None:
+    async with open_sqlite(tmp_path / "a.db") as database:
+        models = await started(database, SAY)
+        model, version = models.catalogue.resolve("acme/say")
+        runs = Configuration(model="acme/say", version=version.id, hardware="cpu",
+                             min_instances=0, max_instances=1)  # fmt: skip
+        await DeploymentTables(database).add("d1", ACME, "mine", runs, most=1)
+        with pytest.raises(StillNeeded, match="A deployment runs the version"):
+            await models.delete_version(model, version, by=ACME)
+
+        assert versions(models.catalogue) == [version.id]
+
+
+async def test_a_name_of_the_file_whose_trained_versions_are_left_is_not_free(
+    tmp_path: Path,
+) -> None:
+    async with open_sqlite(tmp_path / "a.db") as database:
+        models = await started(database, {})
+        await accept(database, "t1")
+        await end(database, "t1")
+        with pytest.raises(AlreadyExists, match=r"one did in darkroom\.yaml"):
+            await models.create(GREETER, by=Owner("ada"), admin=False)
+
+
 async def test_a_declared_model_is_changed_in_the_file_and_is_a_destination(
     tmp_path: Path,
 ) -> None:
@@ -59,7 +83,7 @@ async def test_a_declared_model_is_changed_in_the_file_and_is_a_destination(
         models = await started(database, SAY)
         model = models.catalogue.model("acme", "say")
         with pytest.raises(NotAllowed, match=r"darkroom\.yaml"):
-            await models.change(model, by=ACME)
+            await models.change(model, ModelChange(), by=ACME)
         with pytest.raises(NotAllowed, match=r"darkroom\.yaml"):
             await models.delete(model, by=ACME)
         assert models.destination("acme/say", by=ACME) is model

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from darkroom.domain.errors import StoreBusy
-from darkroom.domain.ids import Minter, PredictionId
+from darkroom.domain.ids import Minter, PredictionId, first_id
 from darkroom.ports.requests import Remembered
-from darkroom.service.repeats import WINDOW_SECONDS, Repeats, Submission, first_id
+from darkroom.service.repeats import WINDOW_SECONDS, Repeats, Submission
 
 
 @dataclass

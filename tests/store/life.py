@@ -26,7 +26,7 @@ from darkroom.domain.prediction import (
 from darkroom.ports.predictions import Acceptance, Holder, Lost
 from darkroom.ports.webhooks import WebhookEvent
 from darkroom.store.statements import SQLITE, Dialect, load
-from darkroom.store.transitions import accepting, ending, losing, reading, reporting
+from darkroom.store.transitions import accepting, ending, losing, reading, removing, reporting
 from darkroom.store.transitions.recipe import Transition
 
 T = TypeVar("T")
@@ -67,6 +67,7 @@ class Life(RuleBasedStateMachine):
         self.live: list[Attempt] = []  # as the workers believe
         self.seen: dict[PredictionId, Facts] = {}
         self.told: dict[Attempt, int] = {}
+        self.removed: set[PredictionId] = set()
 
     # ── what drives it ──
 
@@ -186,6 +187,23 @@ class Life(RuleBasedStateMachine):
         (ended,) = self.commit(ending.expire(9))
         assert (ended.id, ended.status) == (id_, Status.CANCELED if ran else Status.ABORTED)
 
+    # ── what time does ──
+
+    @rule(data=st.data())
+    def data_is_removed(self, data: st.DataObject) -> None:
+        id_ = data.draw(st.sampled_from(list(self.accepted)))
+        before = self.row(id_)
+        ((open_,),) = self.hand.execute(
+            "select count(*) from attempts where prediction_id = ? and ended_at is null", (id_,)
+        ).fetchall()
+        may = self.ended(id_) and not open_ and id_ not in self.removed
+        done = self.commit(removing.remove(id_))
+        assert done <= may, "data of a live attempt is removed"
+        assert done == may, "data stays for ever"
+        assert self.row(id_) == before, "more than data is removed"
+        if done:
+            self.removed.add(id_)
+
     # ── what the dead do: zombies and answers sent twice ──
 
     @rule(data=st.data(), outcome=st.sampled_from([*ENDS, None]), outputs=st.integers(0, 2))
@@ -289,8 +307,17 @@ class Life(RuleBasedStateMachine):
                 )
 
     @invariant()
+    def removed_data_stays_removed(self) -> None:
+        for id_ in self.removed:
+            found = self.commit(reading.one(id_))
+            assert found is not None
+            assert found.data_removed_at is not None
+            left = found.output, found.logs, found.input, found.input_files
+            assert left == ([], "", "{}", ()), "data came back"
+
+    @invariant()
     def events_count_without_gap_and_end_with_one_done(self) -> None:
-        for id_ in self.accepted:
+        for id_ in self.accepted.keys() - self.removed:
             told = self.commit(reading.events(id_, 0))
             count = self.row(id_).events
             assert [one.n for one in told] == list(range(1, count + 1)), "a gap in events"
@@ -299,7 +326,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def an_output_is_streamed_once_and_every_shown_item_belongs_to_an_attempt(self) -> None:
-        for id_ in self.accepted:
+        for id_ in self.accepted.keys() - self.removed:
             told = self.commit(reading.events(id_, 0))
             streamed = sum(one.kind is EventKind.OUTPUT for one in told)
             found = self.hand.execute(

@@ -134,6 +134,17 @@ async def test_tries_are_kept_in_order_also_after_a_resend(box: Box) -> None:
     assert [(one.status, one.answer) for one in kept.tries] == [(200, "ok")] * 2
 
 
+async def test_the_answer_to_a_try_that_outlived_the_data_is_not_kept(box: Box) -> None:
+    await box.accept("completed")
+    await box.tell(outcome=Outcome.SUCCEEDED)
+    (taken,) = await box.taken()
+    box.rows.execute("update predictions set data_removed_at = 1")
+    await box.settle(taken)
+
+    (kept,) = await box.outbox.kept(ID)
+    assert [(one.status, one.answer) for one in kept.tries] == [(200, None)]
+
+
 async def test_a_delivery_under_way_is_not_sent_twice_by_a_resend(box: Box) -> None:
     await box.accept("completed")
     await box.tell(outcome=Outcome.SUCCEEDED)

@@ -9,7 +9,9 @@ from tests.store.places import Place
 
 from darkroom.domain.deployment import Configuration, Deployment
 from darkroom.domain.ids import Owner, VersionId
+from darkroom.service.catalogue import load_catalogue
 from darkroom.store.deployments import DeploymentTables
+from darkroom.store.models import ModelTables
 from darkroom.store.rows import Parameters
 
 ADA, BOB = Owner("ada"), Owner("bob")
@@ -26,7 +28,7 @@ async def store(place: Place) -> AsyncGenerator[DeploymentTables]:
 
 
 async def added(store: DeploymentTables, id_: str = "d1", owner: Owner = ADA) -> Deployment:
-    made = await store.add(id_, owner, "portraits", PLAIN)
+    made = await store.add(id_, owner, "portraits", PLAIN, most=9)
     assert made is not None
     return made
 
@@ -41,7 +43,7 @@ async def test_what_was_added_is_found_again_by_its_owner_alone(store: Deploymen
 
 async def test_a_taken_name_changes_nothing(store: DeploymentTables) -> None:
     made = await added(store)
-    again = await store.add("d2", ADA, "portraits", replace(PLAIN, max_instances=9))
+    again = await store.add("d2", ADA, "portraits", replace(PLAIN, max_instances=9), most=9)
 
     assert again is None
     assert await store.get(ADA, "portraits") == made
@@ -62,16 +64,29 @@ async def test_a_release_is_made_once_from_the_one_that_was_seen(
     assert kept.fetchall() == [(1, FIRST), (2, SECOND)]
 
 
-async def test_only_current_releases_use_a_version(store: DeploymentTables) -> None:
-    made = await added(store)
-    before = await store.uses(FIRST), await store.uses(SECOND)
-    await store.release(made, replace(PLAIN, version=SECOND))
-    after = await store.uses(FIRST), await store.uses(SECOND)
-    deleted = await store.delete(ADA, "portraits"), await store.delete(ADA, "portraits")
+async def test_a_version_is_not_deleted_while_a_current_release_runs_it(place: Place) -> None:
+    first, second = (
+        replace(load_catalogue({}).resolve("darkroom/echo")[1], id=id_) for id_ in (FIRST, SECOND)
+    )
+    async with place.opened() as database:
+        store, models = DeploymentTables(database), ModelTables(database)
+        made = await added(store)
+        assert not await models.delete_version(first)
+        await store.release(made, replace(PLAIN, version=SECOND))
+        assert await models.delete_version(first)
+        assert not await models.delete_version(second)
+        deleted = await store.delete(ADA, "portraits"), await store.delete(ADA, "portraits")
+        assert deleted == (True, False)
+        assert [await models.delete_version(second) for _ in range(2)] == [True, True]
+        assert sorted((await models.kept()).deleted) == [FIRST, SECOND]
 
-    assert (before, after) == ((True, False), (False, True))
-    assert deleted == (True, False)
-    assert not await store.uses(SECOND)
+
+async def test_an_owner_has_only_so_many(store: DeploymentTables) -> None:
+    made = [await store.add(f"d{n}", ADA, f"n{n}", PLAIN, most=2) for n in range(3)]
+    others = await store.add("d9", BOB, "n", PLAIN, most=2)
+
+    assert [one is not None for one in (*made, others)] == [True, True, False, True]
+    assert await store.get(ADA, "n2") is None
 
 
 async def test_a_deleted_name_begins_anew(store: DeploymentTables) -> None:
@@ -90,7 +105,6 @@ PLANS: list[tuple[str, Parameters, str]] = [
     ),
     ("deployments_down", {"owner": "a", "edge": "~", "size": 9}, "deployments_owner"),
     ("deployments_up", {"owner": "a", "edge": "", "size": 9}, "deployments_owner"),
-    ("released", {"version": "v"}, "releases_version"),
 ]
 
 

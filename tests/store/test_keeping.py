@@ -47,9 +47,9 @@ async def test_an_upload_is_there_once_it_is_whole_and_until_it_expires(place: P
         assert await uploads.expire(ids[0], ADA)
         assert await uploads.get(ids[0]) is None
         place.hand().execute("update uploads set expires_at = 1 where id = 'u2'")
-        assert await uploads.expired(9) == ["u2", "u0"]
+        assert [one.id for one in await uploads.expired(9)] == ["u2", "u0"]
         await uploads.remove(ids[0])
-        assert await uploads.expired(9) == ["u2"]
+        assert [one.id for one in await uploads.expired(9)] == ["u2"]
 
 
 async def test_removed_data_is_gone_and_the_prediction_stays(place: Place) -> None:
@@ -71,7 +71,7 @@ async def test_removed_data_is_gone_and_the_prediction_stays(place: Place) -> No
         assert await removals.removable(HOUR_MS, 9) == []
         assert not await removals.remove(PredictionId("p2"))
         place.hand().execute("update predictions set completed_at = completed_at - 3600001")
-        assert await removals.removable(HOUR_MS, 9) == ["p1"]
+        assert [one.id for one in await removals.removable(HOUR_MS, 9)] == ["p1"]
         assert await removals.remove(P1)
         assert not await removals.remove(P1)
         await removals.scrub()

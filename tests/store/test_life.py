@@ -1,4 +1,4 @@
-"""The state machine holds, and each of four planted faults is found by it."""
+"""The state machine holds, and each of five planted faults is found by it."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -31,6 +31,10 @@ def without(name: str, *guards: str) -> dict[str, str]:
     return {name: text}
 
 
+OPEN = """
+   and not exists (select 1
+                     from attempts
+                    where attempts.prediction_id = predictions.id and attempts.ended_at is null)"""
 MUTANTS = {
     "the fence is gone": {
         **without("report", " and attempt = :attempt"),
@@ -44,6 +48,7 @@ MUTANTS = {
         "or d.kind = 'completed'",
     ),
     "a finish after a cancel is accepted": without("report", " and claimed = 1"),
+    "data of a live attempt is removed": without("mark_removed", OPEN),
 }
 
 

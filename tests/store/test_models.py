@@ -6,19 +6,17 @@ from tests.store.places import Place
 
 from darkroom.domain import training
 from darkroom.domain.events import Finished, Published, Report
-from darkroom.domain.ids import Owner, PredictionId, VersionId, WorkerId
-from darkroom.domain.model import Model, Origin, Version, Visibility
+from darkroom.domain.ids import Owner, PredictionId, WorkerId
+from darkroom.domain.model import Model, Origin, Visibility
 from darkroom.domain.prediction import (
     JsonText,
     Milliseconds,
     Outcome,
-    OutputItem,
     Prediction,
     Shape,
-    Status,
     StoredFile,
 )
-from darkroom.ports.models import RunsSoFar
+from darkroom.ports.models import ModelChange, RunsSoFar
 from darkroom.ports.predictions import Acceptance, Holder
 from darkroom.service.catalogue import load_catalogue
 from darkroom.store import rows
@@ -89,8 +87,9 @@ async def test_a_model_is_read_back_as_it_was_and_as_it_was_changed(place: Place
         kept = replace(GREETER, created_at=created_at)
         assert (await store.kept()).made == [kept]
         changed = replace(kept, readme="", github_url=None, visibility=Visibility.PUBLIC)
-        assert await store.change(changed)
-        assert not await store.change(replace(changed, name="other"))
+        change = ModelChange(readme="", github_url="", visibility=Visibility.PUBLIC)
+        assert await store.change(GREETER, change) == changed
+        assert await store.change(replace(changed, name="other"), change) is None
     async with place.opened() as database:
         assert (await ModelTables(database).kept()).made == [changed]
 
@@ -106,10 +105,8 @@ async def test_a_training_makes_its_version_in_the_transaction_that_ends_it(
         ended = await end(database, "t1")
         (made,) = (await store.kept()).trained
 
-        listed = training.made(BASE, ended)
-        assert rows.json_text(made) == rows.json_text(
-            listed
-        )  # what the server lists without reading it
+        listed = training.made(BASE, ended)  # what the server lists without reading it
+        assert rows.json_text(made) == rows.json_text(listed)
         assert (made.model, made.kind, made.config) == (
             "ada/greeter",
             "echo-text",
@@ -161,6 +158,21 @@ async def test_a_model_stays_while_a_training_or_a_version_needs_it(place: Place
         assert (await store.kept()).trained == [made]
 
 
+async def test_a_name_stays_taken_while_trained_versions_of_a_model_that_is_gone_are_left(
+    place: Place,
+) -> None:
+    async with place.opened() as database:
+        store = ModelTables(database)
+        await store.keep_trainers([BASE])
+        await accept(database, "t1")  # of a model that darkroom.yaml declares
+        await end(database, "t1")
+        assert await store.add(GREETER) is None
+        await store.add(replace(GREETER, name="other"))
+        (made,) = (await store.kept()).trained
+        await store.delete_version(made)
+        assert await store.add(GREETER) is not None
+
+
 async def test_runs_are_counted_by_model_version_and_owner_without_trainings(
     place: Place,
 ) -> None:
@@ -174,20 +186,3 @@ async def test_runs_are_counted_by_model_version_and_owner_without_trainings(
         return one.owner, one.count
 
     assert sorted(map(told, found)) == [("ada", 2), ("bob", 1)]
-
-
-def test_a_digest_tells_trainings_and_destinations_apart() -> None:
-    def of(id_: str, destination: str, base: Version = BASE) -> VersionId:
-        one = Prediction(
-            id=PredictionId(id_), owner=Owner("ada"), model="m/n", version=VersionId("v"),
-            input=JsonText("{}"), input_files=(), shape=Shape.LIST, status=Status.SUCCEEDED,
-            attempt=1,
-            claimed=False, created_at=Milliseconds(1), started_at=None,
-            completed_at=Milliseconds(2), error=None, logs="", metrics=JsonText("{}"),
-            output=[OutputItem(value=JsonText('"{}"'))], webhook=None, webhook_events=(),
-            deadline_at=None, event_count=0, destination=destination,
-        )  # fmt: skip
-        return training.made(base, one).id
-
-    assert len({of("a", "x/y"), of("b", "x/y"), of("a", "x/z"), of("a", "x/y")}) == 3
-    assert len(of("a", "x/y")) == 64

@@ -110,6 +110,18 @@ async def test_a_lost_attempts_line_is_told_as_log_text(box: Box) -> None:
     assert box.kinds() == ["logs"]
 
 
+async def test_where_the_end_is_not_wanted_the_line_of_the_last_loss_is_told(box: Box) -> None:
+    await box.accept("logs")
+    for attempt in (1, 2, 3):
+        lost = Lost(prediction=ID, attempt=attempt, outcome=Outcome.LOST, reason="gone.")
+        await box.store.lose(lost)
+        for one in await box.taken():
+            await box.settle(one)
+        box.pass_ms(APART_MS)
+        await box.store.claim([VersionId("v")], HOLDER, 1)
+    assert [(kind, state) for _, kind, state in box.known()] == [("logs", "delivered")] * 3
+
+
 async def test_each_way_to_end_tells_the_end_once(box: Box) -> None:
     ids = [PredictionId(f"p{number}") for number in range(4)]
     for id_ in ids:

@@ -13,7 +13,7 @@ from darkroom.domain.errors import StoreBusy
 from darkroom.domain.ids import Owner, PredictionId
 from darkroom.domain.prediction import Prediction
 from darkroom.ports.predictions import Page
-from darkroom.ports.requests import Remembered
+from darkroom.ports.requests import KEY_MS, Remembered
 from darkroom.store.predictions import PredictionTables
 from darkroom.store.requests import RequestTables
 from darkroom.store.statements import load
@@ -57,7 +57,9 @@ async def test_a_key_is_its_owners_own(place: Place) -> None:
 async def test_a_key_is_free_again_after_a_day(place: Place) -> None:
     async with tables(place) as (requests, _store):
         await requests.accept_once(acceptance("p1"), "k", "d1")
-        place.hand().execute("update idempotency_keys set created_at = created_at - 86400000")
+        place.hand().execute(
+            "update idempotency_keys set created_at = created_at - :ms", {"ms": KEY_MS}
+        )
 
         assert await requests.remembered(ADA, "k") is None
         assert isinstance(await requests.accept_once(acceptance("p2"), "k", "d2"), Prediction)

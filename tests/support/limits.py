@@ -11,7 +11,7 @@ from darkroom.ports.serving import Clock
 from darkroom.service.dispatch import Dispatcher
 from darkroom.service.hub import Hub
 from darkroom.service.intake import Intake
-from darkroom.service.limits import Guesses, Queue, Rates, Room
+from darkroom.service.limits import Guesses, Queue, Rates, Room, Searches
 from darkroom.service.repeats import Repeats
 from darkroom.service.spool import Spool
 
@@ -27,6 +27,7 @@ class Limits:
     rate: int = 0
     wrong_keys: int = 0
     streams: int = 0
+    searches: int = 0
     queue: int = 0
     min_free_bytes: int = 1
     free_bytes: Callable[[], int] = plenty
@@ -37,6 +38,9 @@ class Limits:
 
     def guesses(self, clock: Clock) -> Guesses:
         return Guesses(self.wrong_keys, clock.monotonic)
+
+    def seekers(self, clock: Clock) -> Searches:
+        return Searches(self.searches, clock.monotonic)
 
     def room(self, clock: Clock) -> Room:
         return Room(self.free_bytes, self.min_free_bytes, clock.monotonic)

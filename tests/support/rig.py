@@ -22,6 +22,7 @@ from darkroom.egress.webhooks import GuardedPoster
 from darkroom.http.app import Manner, Parts, create_app, routes
 from darkroom.http.webhooks import WebhookBodies
 from darkroom.http.wire import Wire
+from darkroom.ports.buckets import Bucket
 from darkroom.ports.webhooks import Poster
 from darkroom.protocol.messages import (
     PROTOCOL,
@@ -43,6 +44,7 @@ from darkroom.service.keys import Keys
 from darkroom.service.limits import Room, Streams
 from darkroom.service.own_files import OwnFiles
 from darkroom.service.predictions import Predictions
+from darkroom.service.remote_files import RemoteFiles
 from darkroom.service.retention import Retention
 from darkroom.service.seats import Seat
 from darkroom.service.spool import Spool
@@ -246,7 +248,8 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
               private: bool = False, body_limit: int = 2**20,
               store_class: type[PredictionTables] = PredictionTables,
               poster: Poster | None = None, openai_model: str | None = None,
-              openai_wait: float = 590.0) -> AsyncGenerator[Rig]:  # fmt: skip
+              openai_wait: float = 590.0,
+              bucket: Bucket | None = None) -> AsyncGenerator[Rig]:  # fmt: skip
     async with open_sqlite(folder / "darkroom.db") as database:
         store, secrets = store_class(database), KeyTables(database)
         hub, clock, catalogue = Hub(), HandClock(), load_catalogue({})
@@ -256,7 +259,8 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
         blobs = LocalBlobs(folder / "files")
         capabilities = Capabilities(await secrets.secret("capabilities"))
         dispatcher = Dispatcher(store=store, attempts=store, catalogue=catalogue, hub=hub,
-                                clock=clock, silence_seconds=10)  # fmt: skip
+                                clock=clock, silence_seconds=10,
+                                remote=RemoteFiles(bucket) if bucket else None)  # fmt: skip
         uploads, removals, retention = keeping(database, blobs, clock, limits.room(clock))
         own = OwnFiles(store=store, attempts=store, capabilities=capabilities,
                        uploads=uploads)  # fmt: skip
@@ -282,6 +286,7 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
                       capabilities=capabilities, attempts=store, blobs=blobs, uploads=uploads,
                       wire=wire, deliveries=deliveries, webhook_secrets=webhook_secrets,
                       keys=keys, rates=limits.rates(clock), guesses=limits.guesses(clock),
+                      searches=limits.seekers(clock),
                       ready=lambda: None)  # fmt: skip
         manner = Manner(allowed_hosts=("example.test",), public_url=public_url,
                         inline_outputs=inline, body_limit_bytes=body_limit,

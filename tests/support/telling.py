@@ -77,9 +77,13 @@ class Telling:
 
     async def log(self, made: dict[str, object]) -> list[dict[str, object]]:
         """The deliveries of a prediction as the API shows them."""
+        return cast("list[dict[str, object]]", (await self.shown(made))["deliveries"])
+
+    async def shown(self, made: dict[str, object]) -> dict[str, object]:
+        """What the API shows of the webhooks of a prediction."""
         answer = await self.rig.client.get(f"/api/predictions/{made['id']}/webhooks")
         assert answer.status_code == 200, answer.text
-        return cast("list[dict[str, object]]", answer.json()["deliveries"])
+        return cast("dict[str, object]", answer.json())
 
     @property
     def statuses(self) -> list[object]:

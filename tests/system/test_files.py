@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -67,12 +68,13 @@ def test_the_vendors_client_uploads_what_is_opened(server: Server, tmp_path: Pat
 
 
 def holding(folder: Path, needle: bytes) -> list[str]:
-    """Files under *folder* that hold *needle*."""
-    return [
-        str(path.relative_to(folder))
-        for path in folder.rglob("*")
-        if path.is_file() and needle in path.read_bytes()
-    ]
+    """Files under *folder* that hold *needle*; the server may remove them meanwhile."""
+    found: list[str] = []
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            if path.is_file() and needle in path.read_bytes():
+                found.append(str(path.relative_to(folder)))
+    return found
 
 
 def until(reached: Callable[[], bool]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from replicate.webhook import Webhooks, WebhookSigningSecret
 from tests.support.processes import KEY, Server
 from tests.support.receiver import Receiver, receiving
+
+from darkroom.service.gates import FAILURES
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -67,6 +70,24 @@ async def test_the_end_is_told_by_the_next_server_if_the_first_one_dies(tmp_path
     )
 
 
+async def test_the_command_line_and_the_log_tell_of_a_breaker(tmp_path: Path) -> None:
+    async with receiving() as receiver:
+        with Server(tmp_path, egress_allow=receiver.place) as server:
+            receiver.statuses = [500] * 100
+            made = [await asyncio.to_thread(run_one, server, receiver) for _ in range(FAILURES)]
+            await receiver.arrived(2 * FAILURES)  # starts and ends
+            id_ = str(made[-1]["id"])
+            while not server.client.get(f"/api/predictions/{id_}/webhooks").json()["breaker"]:
+                await receiver.arrived(2 * FAILURES)  # the last answer is still being judged
+            table = await asyncio.to_thread(command, server, "predictions", "webhooks", id_)
+
+    assert "endpoint.shut" in (tmp_path / "server.log").read_text()
+    assert re.fullmatch(
+        r"waiting: this address has failed \d+ times in a row; next try \d\d:\d\d:\d\d\n",
+        table.stderr,
+    )
+
+
 async def test_the_command_line_shows_every_try_and_sends_again(tmp_path: Path) -> None:
     async with receiving() as receiver:
         with Server(tmp_path, egress_allow=receiver.place) as server:
@@ -80,6 +101,10 @@ async def test_the_command_line_shows_every_try_and_sends_again(tmp_path: Path) 
             await receiver.arrived(3)
             table = await asyncio.to_thread(command, server, "predictions", "webhooks", id_)
             nobody = await asyncio.to_thread(command, server, "predictions", "webhooks", "x" * 26)
+            untold = str(server.ended(server.create("darkroom/echo-text", {"prompt": "a"}))["id"])
+            nothing = await asyncio.to_thread(
+                command, server, "predictions", "webhooks", untold, "--resend"
+            )
 
     assert [one["event"] for one in json.loads(again.stdout)["deliveries"]] == [
         "start",
@@ -90,3 +115,5 @@ async def test_the_command_line_shows_every_try_and_sends_again(tmp_path: Path) 
     assert "410" in lines[2]
     assert nobody.returncode == 1
     assert "no prediction" in nobody.stderr
+    assert nothing.returncode == 1
+    assert nothing.stderr == "darkroom: This prediction has no webhook of its end.\n"

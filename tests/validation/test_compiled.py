@@ -9,6 +9,8 @@ from darkroom.domain.errors import InvalidInput
 from darkroom.domain.ids import VersionId
 from darkroom.domain.model import FieldType, InputField, Json, OutputKind, Version
 from darkroom.domain.prediction import Milliseconds
+from darkroom.service.catalogue import load_catalogue
+from darkroom.validation import compiled
 from darkroom.validation.compiled import CompiledValidator
 
 VERSION = Version(
@@ -268,6 +270,19 @@ def test_the_envelope_alone_wants_a_version(validator: CompiledValidator) -> Non
         validator.check_envelope({"version": None, "input": {}})
 
 
+def test_other_bodies_are_checked_each_by_its_own_schema(validator: CompiledValidator) -> None:
+    one, other = _requiring("name"), _requiring("owner")
+    for _ in range(2):
+        validator.check_body(one, {"name": "a"})
+        validator.check_body(other, {"owner": "a"})
+        with pytest.raises(InvalidInput, match="- name is required"):
+            validator.check_body(one, {"owner": "a"})
+
+
+def _requiring(name: str) -> Mapping[str, Json]:
+    return {"type": "object", "properties": {name: {"type": "string"}}, "required": [name]}
+
+
 def test_a_value_nested_without_end_is_one_wrong_type(validator: CompiledValidator) -> None:
     deep = msgspec.json.decode(b"[" * 900 + b"]" * 900)
     body: Json = {"input": {**GOOD, "prompt": deep, "unknown": deep}}
@@ -292,3 +307,13 @@ def test_two_versions_are_checked_by_their_own_schemas(validator: CompiledValida
     )
     validator.check(other, {"input": {}}, with_version=False)
     assert faults(validator, {"input": {}})
+
+
+def test_only_so_many_schemas_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "_MOST_KEPT", 2)
+    validator = CompiledValidator()
+    for one in load_catalogue({}).models():
+        with pytest.raises(InvalidInput):
+            validator.check(one.latest, {}, with_version=False)
+
+    assert len(validator._kept) == 2  # pyright: ignore[reportPrivateUsage]  # it shows nowhere else

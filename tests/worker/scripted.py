@@ -14,6 +14,7 @@ from tests.support.versions import make_spec
 
 from darkroom.blobs.local import LocalBlobs
 from darkroom.domain.errors import InputUnusable
+from darkroom.ports.buckets import SignedFiles
 from darkroom.protocol.link import Link
 from darkroom.protocol.messages import (
     PROTOCOL,
@@ -24,6 +25,7 @@ from darkroom.protocol.messages import (
     FileFact,
     FileRef,
     Gave,
+    Granted,
     Hello,
     Job,
     Know,
@@ -33,6 +35,7 @@ from darkroom.protocol.messages import (
     Told,
     ToServer,
     VersionSpec,
+    Wants,
     Welcome,
 )
 from darkroom.worker.client import Worker
@@ -103,6 +106,8 @@ class Server:
         self.beat_seconds = beat_seconds
         self.hello: Hello | None = None
         self.beats: list[Beat] = []
+        self.wants: list[Wants] = []
+        self.grants = True
         self.beat = asyncio.Event()
         self.draining = asyncio.Event()
         self.joined = asyncio.Event()
@@ -131,13 +136,14 @@ class Server:
         name: str = "p1",
         attempt: int = 1,
         files: list[FileRef] | None = None,
+        puts: list[str] | None = None,
     ) -> Heard:
         if version.id not in self._known:
             self._known.add(version.id)
             self.send(Know(version))
         text = given if isinstance(given, str) else msgspec.json.encode(given).decode()
         self.heard[name, attempt] = heard = Heard()
-        self.send(Job(name, attempt, version.id, text, files or []))
+        self.send(Job(name, attempt, version.id, text, files or [], puts))
         return heard
 
     async def run(self, version: VersionSpec, given: "Mapping[str, Json] | str") -> Heard:
@@ -161,6 +167,10 @@ class Server:
                 heard.changed.set()
                 if message.ended is not None:
                     heard.ended.set()
+            case Wants():
+                self.wants.append(message)
+                url = f"granted-{len(self.wants)}" if self.grants else None
+                self.send(Granted(message.id, message.attempt, message.index, url))
             case Hello():
                 self.hello = message
                 self.send(Welcome(PROTOCOL, self.beat_seconds))
@@ -267,19 +277,36 @@ def options(folder: Path, host: Sequence[str] | None = None, **changes: float) -
     )
 
 
+class NoBucket(SignedFiles):
+    """For servers whose files a worker opens itself."""
+
+    async def put(self, url: str, data: bytes) -> None:
+        raise AssertionError(f"{len(data)} bytes were sent to {url}")
+
+    async def get(self, url: str) -> bytes:
+        raise AssertionError(f"{url} was asked for")
+
+
 @asynccontextmanager
 async def rig(
     folder: Path,
     *,
     beat_seconds: float = 60.0,
     host: Sequence[str] | None = None,
+    signed: SignedFiles | None = None,
     **changes: float,
 ) -> AsyncGenerator[Rig]:
     """A worker that has said hello; its hosts are gone afterwards."""
     server = Server(folder / "s", beat_seconds=beat_seconds)
     listener = await server.listen()
     blobs, pictures, weights = LocalBlobs(folder / "files"), Pictures(), ReadyWeights()
-    tools = Tools(blobs=blobs, fetcher=pictures, decoder=RawDecoder(), weights=weights)
+    tools = Tools(
+        blobs=blobs,
+        signed=signed or NoBucket(),
+        fetcher=pictures,
+        decoder=RawDecoder(),
+        weights=weights,
+    )
     with run_folder(folder / "run", "local-1"):
         worker = Worker(options(folder, host, **changes), tools)
         running = asyncio.create_task(worker.run())

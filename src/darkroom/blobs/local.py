@@ -6,28 +6,27 @@ reading or writing a small file does, so small ones are read and written where t
 
 import asyncio
 import os
-import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from darkroom.blobs.keys import checked
 from darkroom.blobs.lanes import Lanes
-from darkroom.blobs.writing import Arrival, beside, made, show, shut, taking, write_all
+from darkroom.blobs.shelves import shelf_page
+from darkroom.blobs.writing import Arrival, beside, drop, made, show, taking, write_all
 from darkroom.domain.errors import FileMissing, FilesUnavailable
+from darkroom.ports.buckets import ShelfPage
 from darkroom.ports.files import BlobWriter
 
 LANES = 2  # threads that write, and as many that read
 SMALL_BYTES = 256 * 1024  # read or written in about 100 µs
 PIECE_BYTES = 256 * 1024
 
-_PART = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}"
-_KEY = re.compile(rf"{_PART}(/{_PART}){{0,7}}")
-
 T = TypeVar("T")
 
 
 class LocalBlobs:
-    """Satisfies `ports.Blobs` with a directory; made and used inside one event loop.
+    """Satisfies `ports.Blobs` and `Shelf` with a directory; made and used inside one event loop.
 
     A key `predictions/<id>/1/0` is the file `predictions/<last two letters of id>/<id>+1+0`:
     making directories costs more than writing a small file, and one for all would grow slow.
@@ -112,6 +111,24 @@ class LocalBlobs:
         stem = first.removesuffix("0")
         await self._writing.run(lambda: _told(lambda: _swept(f"{self._root}{folder}", stem)))
 
+    async def page(self, after: str | None) -> ShelfPage:
+        """All files of one of the many folders; pages come in the order of folders' names.
+
+        Raises:
+            FilesUnavailable: the folder cannot be read.
+        """
+        return await self._reading.run(lambda: _told(lambda: shelf_page(self._root, after)))
+
+    async def discard(self, names: Sequence[str]) -> None:
+        """Delete files by the names that a page gave.
+
+        Raises:
+            FilesUnavailable: one of them could not be removed.
+        """
+        for name in names:
+            path = Path(f"{self._root}{name}")
+            await self._writing.run(lambda one=path: _told(lambda: one.unlink(missing_ok=True)))
+
     async def close(self) -> None:
         """Finish what was begun and end the threads."""
         await self._writing.close()
@@ -125,11 +142,9 @@ class LocalBlobs:
             try:
                 write_all(file, data)
             except OSError:
-                os.unlink(aside)
+                drop(file, aside)
                 raise
-            finally:
-                shut(file, fsync=self._fsync)
-            show(aside, path, fsync=self._fsync)
+            show(file, aside, path, fsync=self._fsync)
 
 
 def _swept(folder: str, stem: str) -> None:
@@ -177,8 +192,6 @@ def location(key: str) -> str:
     Raises:
         ValueError: it is not a key: relative, of plain characters, no part beginning with a dot.
     """
-    if _KEY.fullmatch(key) is None:
-        raise ValueError(f"{key[:200]!r} is not a key of a file")
-    first, _, rest = key.partition("/")
+    first, _, rest = checked(key).partition("/")
     owner, slash, _ = rest.partition("/")
     return f"{first}/{owner[-2:]}/{rest.replace('/', '+')}" if slash else key

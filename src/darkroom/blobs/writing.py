@@ -44,33 +44,36 @@ def write_all(file: int, data: bytes) -> None:
         rest = rest[os.write(file, rest) :]
 
 
-def shut(file: int, *, fsync: bool) -> None:
-    """Close a file, flushed to the disk if asked."""
-    try:
-        if fsync:
-            os.fsync(file)
-    finally:
-        os.close(file)
+def show(file: int, aside: str, path: str, *, fsync: bool) -> None:
+    """Close a whole file and give it its name; if that is taken, the one that has it stays.
 
-
-def show(aside: str, path: str, *, fsync: bool) -> None:
-    """Give a whole file its name; if that name is taken, the one that has it stays."""
+    Whatever fails, the name *aside* is gone.
+    """
     try:
+        _shut(file, fsync=fsync)
         os.link(aside, path)
     except FileExistsError:
         return
     finally:
         os.unlink(aside)
     if fsync:
-        _flush(Path(path).parent)
+        _shut(os.open(Path(path).parent, os.O_RDONLY), fsync=True)
 
 
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def drop(file: int, aside: str) -> None:
+    """Close a file that will not be whole, and remove it."""
     try:
-        os.fsync(descriptor)
+        os.close(file)
     finally:
-        os.close(descriptor)
+        os.unlink(aside)
+
+
+def _shut(file: int, *, fsync: bool) -> None:
+    try:
+        if fsync:
+            os.fsync(file)
+    finally:
+        os.close(file)
 
 
 class Arrival:
@@ -135,13 +138,11 @@ class Arrival:
             if self._file is None or self._over:
                 return
             file, self._file, self._over = self._file, None, True
-            shut(file, fsync=self._fsync)
-            show(self._aside, self._path, fsync=self._fsync)
+            show(file, self._aside, self._path, fsync=self._fsync)
 
     def _forget(self) -> None:
         with self._lock, suppress(OSError):
             self._over = True
             if self._file is not None:
                 file, self._file = self._file, None
-                os.close(file)
-                os.unlink(self._aside)
+                drop(file, self._aside)

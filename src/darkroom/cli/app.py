@@ -3,9 +3,11 @@
 import sys
 import traceback
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
+from darkroom import __version__
 from darkroom.cli.configuration import config
 from darkroom.cli.db import app as db
 from darkroom.cli.doctor import doctor
@@ -17,6 +19,13 @@ from darkroom.cli.run import run
 from darkroom.cli.serve import serve, worker
 from darkroom.domain.errors import DarkroomError
 
+
+def _tell_version(asked: bool) -> None:  # noqa: FBT001  # typer's signature
+    if asked:
+        print(f"darkroom {__version__}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     name="darkroom",
     help="Replicate's prediction API on machines you own.",
@@ -25,6 +34,18 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help starts in a tenth of the time
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def darkroom(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Show it.")
+    ] = False,
+) -> None:
+    """Replicate's prediction API on machines you own."""
+
+
 app.command("serve")(serve)
 app.command("worker", hidden=True)(worker)
 app.command("run")(run)

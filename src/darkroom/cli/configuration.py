@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from darkroom.cli.options import AsJson, DataDir, flags
-from darkroom.cli.outcome import print_json, print_table
+from darkroom.cli.outcome import note, print_json, print_table
 from darkroom.compose import entry
 from darkroom.domain.model import Json
 
@@ -16,7 +16,9 @@ _SECRET_NAMES = ("key", "token", "secret", "password")
 def config(*, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Print the effective settings; secrets as stars."""
     chosen = flags(data_dir=data_dir)
-    settings = entry.settings(chosen)
+    settings = entry.usable_settings(chosen)
+    for name in entry.unknown_variables():
+        note(f"{name}: there is no such setting, so it does nothing; see docs/configuration.md")
     values = cast("Mapping[str, Json]", settings.model_dump(mode="json"))
     shown = {name: _hidden(value) for name, value in values.items()}
     sources = {

@@ -1,6 +1,7 @@
 """`darkroom predictions`: list, look at and cancel them, and see how their webhooks fared."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from itertools import islice
 from typing import Annotated, cast
 from urllib.parse import quote
@@ -34,8 +35,15 @@ class _Delivery(msgspec.Struct, frozen=True):
     tries: list[_Try]
 
 
+class _Breaker(msgspec.Struct, frozen=True):
+    failures: int
+    next_try_at: str
+
+
 class _Deliveries(msgspec.Struct, frozen=True):
+    webhook: str | None
     deliveries: list[_Delivery]
+    breaker: _Breaker | None = None
 
 
 class _Account(msgspec.Struct, frozen=True):
@@ -87,7 +95,7 @@ def show_webhooks(
     prediction: PredictionArgument,
     *,
     resend: Annotated[
-        bool, typer.Option("--resend", help="Send the webhook of the end again, at once.")
+        bool, typer.Option("--resend", help="Send the webhook of the end again.")
     ] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -98,16 +106,28 @@ def show_webhooks(
         with known(_absent(prediction), _LISTED):
             found = api.get(api.administration(path))
         if resend:
-            with known(
-                f"no webhook of the end of {prediction[:80]!r}",
-                f"predictions webhooks {prediction[:80]}",
-            ):
-                found = api.post(api.administration(f"{path}/resend"))
+            found = api.post(api.administration(f"{path}/resend"))
     if as_json:
         print_json(found)
         return
     told = read_as(_Deliveries, found)
+    if told.webhook is None:
+        note(f"no webhook: {prediction[:80]} was created without one")
+        return
     print_table(("EVENT", "STATE", "TRIED", "STATUS", "SECONDS", "ERROR"), list(_lines(told)))
+    if told.breaker is not None:
+        note(
+            f"waiting: this address has failed {told.breaker.failures} times in a row; "
+            f"next try {_time_of_day(told.breaker.next_try_at)}"
+        )
+
+
+def _time_of_day(moment: str) -> str:
+    """An instant of the API as a clock on this machine shows it."""
+    try:
+        return datetime.fromisoformat(moment).astimezone().strftime("%H:%M:%S")
+    except ValueError:
+        return moment
 
 
 def _lines(told: _Deliveries) -> Iterator[tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -15,17 +16,39 @@ from darkroom.cli.options import AsJson, DataDir, flags
 from darkroom.cli.outcome import Exit, complain, note, print_json
 from darkroom.cli.progress import Progress
 from darkroom.cli.saving import links, save
-from darkroom.domain.errors import DarkroomError
+from darkroom.domain.errors import DarkroomError, Refused
 from darkroom.domain.ids import Identifier, parse_identifier
 from darkroom.domain.model import Json
 
+_LISTED = "models list"
+
 
 class _Model(msgspec.Struct, frozen=True):
-    latest_version: Runnable
+    latest_version: Runnable | None
+
+
+class _Release(msgspec.Struct, frozen=True):
+    model: str
+    version: str
+
+
+class _Deployment(msgspec.Struct, frozen=True):
+    current_release: _Release
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Target:
+    """Where to create, the body's words but the input, and the schema of what runs."""
+
+    path: str
+    words: Mapping[str, Json]
+    schema: Mapping[str, Json]
 
 
 def run(
-    model: Annotated[str, typer.Argument(metavar="OWNER/NAME[:VERSION]")],
+    model: Annotated[
+        str, typer.Argument(metavar="OWNER/NAME[:VERSION]", help="A model, or a deployment.")
+    ],
     *,
     inputs: Annotated[
         list[str] | None,
@@ -37,12 +60,13 @@ def run(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run a model, show its progress and save what it gives."""
+    """Run a model or a deployment, show its progress and save what it gives."""
     identifier = parse_identifier(model)
     with connected(flags(data_dir=data_dir)) as api:
-        schema = _schema(api, identifier)
-        files = gives_files(schema)
-        made = _create(api, identifier, read_inputs(inputs or [], schema))
+        target = _target(api, identifier)
+        files = gives_files(target.schema)
+        values = read_inputs(inputs or [], target.schema)
+        made = read_as(Shown, api.post(target.path, {**target.words, "input": values}))
         ended = _watch(api, made, live_text=not files and not as_json)
         shown = read_as(Shown, ended)
         saved = save(api, links(shown.output), output or Path()) if files else []
@@ -51,24 +75,42 @@ def run(
     _conclude(shown, saved, as_json=as_json)
 
 
-def _schema(api: Api, identifier: Identifier) -> Mapping[str, Json]:
-    path = f"/models/{identifier.model}"
-    version = f" of version {identifier.version}" if identifier.version else ""
-    with known(f"there is no model {identifier.model!r}{version} here", "models list"):
-        if identifier.version:
-            told = read_as(Runnable, api.get(f"{path}/versions/{identifier.version}"))
-        else:
-            told = read_as(_Model, api.get(path)).latest_version
-    return cast("Mapping[str, Json]", told.openapi_schema)
+def _target(api: Api, identifier: Identifier) -> _Target:
+    """What *identifier* means on this server: a version, a model, or else a deployment.
 
-
-def _create(api: Api, identifier: Identifier, values: Mapping[str, Json]) -> Shown:
+    Raises:
+        Refused: it is none of them, or a model that has no version.
+    """
+    path = identifier.model
     if identifier.version:
-        text = f"{identifier.model}:{identifier.version}"
-        made = api.post("/predictions", {"version": text, "input": values})
-    else:
-        made = api.post(f"/models/{identifier.model}/predictions", {"input": values})
-    return read_as(Shown, made)
+        with known(f"there is no model {path!r} of version {identifier.version} here", _LISTED):
+            schema = _schema(api, path, identifier.version)
+        words = {"version": f"{path}:{identifier.version}"}
+        return _Target(path="/predictions", words=words, schema=schema)
+    try:
+        latest = read_as(_Model, api.get(f"/models/{path}")).latest_version
+    except Refused as error:
+        if error.status != 404:
+            raise
+        return _deployment(api, path)
+    here = f"/models/{path}/predictions"
+    if latest is None:
+        read_as(Shown, api.post(here, {"input": {}}))  # refused, with the server's own words
+        raise Refused(f"{path} had no version a moment ago. Run it again.")
+    schema = cast("Mapping[str, Json]", latest.openapi_schema)
+    return _Target(path=here, words={}, schema=schema)
+
+
+def _deployment(api: Api, path: str) -> _Target:
+    with known(f"there is no model and no deployment of yours {path!r} here", _LISTED):
+        release = read_as(_Deployment, api.get(f"/deployments/{path}")).current_release
+        schema = _schema(api, release.model, release.version)
+    return _Target(path=f"/deployments/{path}/predictions", words={}, schema=schema)
+
+
+def _schema(api: Api, model: str, version: str) -> Mapping[str, Json]:
+    told = read_as(Runnable, api.get(f"/models/{model}/versions/{version}"))
+    return cast("Mapping[str, Json]", told.openapi_schema)
 
 
 def _watch(api: Api, made: Shown, *, live_text: bool) -> Json:

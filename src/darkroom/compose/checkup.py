@@ -6,18 +6,19 @@ import platform
 import resource
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from darkroom.compose.control import ask
+from darkroom.compose.files import endpoint_of
 from darkroom.compose.finding import Finding, Level
 from darkroom.domain.errors import DarkroomError, InvalidSetting
 from darkroom.egress.allow import AllowList
 from darkroom.service.catalogue import load_catalogue
-from darkroom.settings import Settings
+from darkroom.settings import Settings, unknown_variables
 from darkroom.store import library
 from darkroom.weights.standing import Means, Stand, standing
 
@@ -47,11 +48,13 @@ async def look(settings: Settings) -> list[Finding]:
         _folder(settings.data_dir),
         _disk(settings),
         _open_files(),
+        *_files(settings),
         *_packages(),
         await _gpu(),
         *await _judged(settings),
         *_models(settings),
         *_egress(settings),
+        *_variables(os.environ),
     ]
 
 
@@ -118,8 +121,10 @@ def _disk(settings: Settings) -> Finding:
     free = shutil.disk_usage(_nearest(settings.data_dir)).free
     line = f"{free / 2**30:.1f} GiB free"
     wanted = 2 if settings.weights == "tiny" else 20
-    if free < max(_LEAST_BYTES, settings.min_free_bytes):
-        remedy = "free some space: no prediction is taken (DARKROOM_MIN_FREE_BYTES)"
+    if free < _LEAST_BYTES:
+        return Finding(Level.FAIL, "disk", line, "free some space: predictions cannot be kept")
+    if free < settings.min_free_bytes:
+        remedy = "free some space: no prediction or upload is taken (DARKROOM_MIN_FREE_BYTES)"
         return Finding(Level.FAIL, "disk", line, remedy)
     if free < wanted * 2**30:
         remedy = f"free up to {wanted} GiB, or move the data directory (DARKROOM_DATA_DIR)"
@@ -134,6 +139,18 @@ def _open_files() -> Finding:
     return Finding(
         Level.WARN, "open files", f"at most {soft}", f"raise it: `ulimit -n {OPEN_FILES}`"
     )
+
+
+def _files(settings: Settings) -> Iterator[Finding]:
+    if settings.files_url is None:
+        return
+    if find_spec("obstore") is None:
+        remedy = "pip install 'darkroom[s3]'"
+        yield Finding(Level.FAIL, "files", f"{settings.files_url} needs obstore", remedy)
+        return
+    where = endpoint_of(os.environ, settings.files_endpoint) or "Amazon's servers"
+    line = f"are kept in {settings.files_url} on {where} (not asked now)"
+    yield Finding(Level.OK, "files", line)
 
 
 def _packages() -> Iterator[Finding]:
@@ -192,6 +209,7 @@ def _models(settings: Settings) -> Iterator[Finding]:
     except InvalidSetting as error:
         yield Finding(Level.FAIL, "models", str(error), "correct darkroom.yaml")
         return
+    yield from _openai(settings, {one.path for one in models})
     means = Means(
         directory=settings.data_dir / "weights",
         tiny=settings.weights == "tiny",
@@ -226,7 +244,27 @@ def _egress(settings: Settings) -> Iterator[Finding]:
         yield Finding(Level.FAIL, "egress", str(error), "correct DARKROOM_EGRESS_ALLOW")
         return
     allowed = ", ".join(settings.egress_allow) or "nothing private"
-    yield Finding(Level.OK, "egress", f"inputs may come from public addresses and: {allowed}")
+    yield Finding(
+        Level.OK, "egress", f"inputs and webhooks may use public addresses and: {allowed}"
+    )
+
+
+def _openai(settings: Settings, declared: Collection[str]) -> Iterator[Finding]:
+    name = (settings.openai_model or "").partition(":")[0]
+    if "/" in name and name not in declared:
+        yield Finding(
+            Level.WARN,
+            "openai",
+            f"openai_model: {name} does not ship and is not in darkroom.yaml",
+            "well if it was made over the API; else correct DARKROOM_OPENAI_MODEL",
+        )
+
+
+def _variables(environment: Mapping[str, str]) -> Iterator[Finding]:
+    unknown = unknown_variables(environment)
+    if unknown:
+        line = f"no such settings, so they do nothing: {', '.join(unknown)}"
+        yield Finding(Level.WARN, "variables", line, "correct or unset them; `darkroom config`")
 
 
 def _devices() -> bool:

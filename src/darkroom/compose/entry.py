@@ -31,11 +31,34 @@ def settings(flags: Flags) -> "Settings":
     return load(flags)
 
 
+def usable_settings(flags: Flags) -> "Settings":
+    """The settings of this process, looked at as a server does before it starts.
+
+    Raises:
+        InvalidSetting: as `settings`; also an entry of `models` or `egress_allow` that makes no
+            sense.
+    """
+    from darkroom.egress.allow import AllowList
+    from darkroom.service.catalogue import load_catalogue
+
+    chosen = settings(flags)
+    AllowList.parse(chosen.egress_allow)
+    load_catalogue(chosen.models)
+    return chosen
+
+
+def unknown_variables() -> list[str]:
+    """Variables of this process that look like settings but are none."""
+    from darkroom.settings import unknown_variables
+
+    return unknown_variables(os.environ)
+
+
 def serve(flags: Flags) -> int:
     """Run the server until it is told to stop; returns the process's exit code."""
     from darkroom.compose.server import main
 
-    return main(settings(flags))
+    return main(usable_settings(flags))
 
 
 def worker(flags: Flags, *, socket: Path, name: str, parent: int | None) -> int:

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 
 import structlog
 
+from darkroom.compose.files import Files
 from darkroom.compose.taking import make_room
 from darkroom.domain import durations
 from darkroom.domain.ids import Minter
-from darkroom.ports.files import Blobs
 from darkroom.ports.serving import Clock
 from darkroom.service.retention import Retention
+from darkroom.service.strays import Strays
 from darkroom.service.uploads import Uploads
 from darkroom.settings import Settings
 from darkroom.store.database import Database
 from darkroom.store.keys import KeyTables
+from darkroom.store.known_files import KnownFileTables
 from darkroom.store.removals import RemovalTables
 from darkroom.store.uploads import UploadTables
 
@@ -30,10 +32,12 @@ class Keeping:
 
     uploads: Uploads
     retention: Retention
+    strays: Strays
 
 
-def make_keeping(settings: Settings, database: Database, blobs: Blobs, clock: Clock) -> Keeping:
-    """Make both; nothing is removed before `start_removing`."""
+def make_keeping(settings: Settings, database: Database, files: Files, clock: Clock) -> Keeping:
+    """Make all; nothing is removed before `start_removing`."""
+    blobs = files.blobs
     uploads = Uploads(
         store=UploadTables(database),
         blobs=blobs,
@@ -50,20 +54,22 @@ def make_keeping(settings: Settings, database: Database, blobs: Blobs, clock: Cl
         clock=clock,
         keep_ms=durations.milliseconds(settings.retention),
     )
-    return Keeping(uploads=uploads, retention=retention)
+    strays = Strays(shelf=files.shelf, known=KnownFileTables(database), clock=clock)
+    return Keeping(uploads=uploads, retention=retention, strays=strays)
 
 
-def start_removing(stack: AsyncExitStack, retention: Retention) -> None:
+def start_removing(stack: AsyncExitStack, keeping: Keeping) -> None:
     """Remove, a round a second, until *stack* closes."""
-    removing = asyncio.create_task(_remove(retention))
+    removing = asyncio.create_task(_remove(keeping))
     stack.push_async_callback(_end, removing)
 
 
-async def _remove(retention: Retention) -> None:
+async def _remove(keeping: Keeping) -> None:
     while True:
         more = False
         try:
-            more = await retention.once()
+            more = await keeping.retention.once()
+            await keeping.strays.once()
         except Exception:  # noqa: BLE001  # the top of a loop that must not end
             _log.exception("removing.failed")
         await asyncio.sleep(0 if more else _ROUND_SECONDS)

@@ -37,7 +37,7 @@ async def make_models(
     deployments = Deployments(
         store=DeploymentTables(database),
         catalogue=catalogue,
-        skus=lambda: [one.sku for one in hardware],
+        hardware=hardware,
         ids=ids,
     )
     models = Models(
@@ -45,7 +45,6 @@ async def make_models(
         catalogue=catalogue,
         runs=runs,
         hardware=hardware,
-        deployed=deployments.uses,
         changed=changed,
     )
     await models.load()

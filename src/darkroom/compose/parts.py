@@ -6,13 +6,13 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from darkroom.blobs.local import LocalBlobs
 from darkroom.compose.clock import SystemClock
+from darkroom.compose.files import Files, open_files
 from darkroom.compose.hardware import installed
 from darkroom.compose.keeping import Keeping, make_keeping
 from darkroom.compose.models import make_models
 from darkroom.compose.sending import Sending, make_sending
-from darkroom.compose.taking import make_guesses, make_predictions, make_rates
+from darkroom.compose.taking import make_guesses, make_predictions, make_rates, make_searches
 from darkroom.compose.twins import Beside, make_beside
 from darkroom.domain.ids import Minter
 from darkroom.http.app import Manner, Parts
@@ -24,10 +24,11 @@ from darkroom.service.deployments import Deployments
 from darkroom.service.dispatch import Dispatcher
 from darkroom.service.hub import Hub
 from darkroom.service.keys import Keys
-from darkroom.service.limits import Guesses, Rates
+from darkroom.service.limits import Guesses, Rates, Searches
 from darkroom.service.models import Models
 from darkroom.service.own_files import OwnFiles
 from darkroom.service.predictions import Predictions
+from darkroom.service.remote_files import RemoteFiles
 from darkroom.service.spool import Spool
 from darkroom.service.twins import Announcer, Twins
 from darkroom.settings import Settings
@@ -53,6 +54,7 @@ class Core:
     predictions: Predictions
     rates: Rates
     guesses: Guesses
+    searches: Searches
     deployments: Deployments
     models: Models
     wire: Wire
@@ -61,35 +63,31 @@ class Core:
     beside: Beside
 
 
-async def make_core(stack: AsyncExitStack, settings: Settings, database: Database) -> Core:
+async def make_core(
+    stack: AsyncExitStack, settings: Settings, database: Database, url: str
+) -> Core:
     """Make what the server stands on.
 
     Args:
         stack: closes what must be closed.
         settings: of this server.
         database: open until *stack* closes.
+        url: where it answers, such as `http://127.0.0.1:8000`.
     """
     store, clock = PredictionTables(database), SystemClock()
     beside = make_beside(stack, settings, database)
     keys = await _keys(settings, KeyTables(database), clock, beside.announcer)
     hub, catalogue = Hub(), load_catalogue(settings.models)
-    dispatcher = _dispatcher(settings, store, catalogue, hub, beside.announcer)
-    blobs = LocalBlobs(settings.data_dir / "files", fsync=settings.fsync_files)
-    stack.push_async_callback(blobs.close)
+    files = await open_files(stack, settings)
+    dispatcher = _dispatcher(settings, store, catalogue, hub, files, beside.announcer)
     capabilities = Capabilities(await KeyTables(database).secret(_SECRET))
-    keeping = make_keeping(settings, database, blobs, clock)
+    keeping = make_keeping(settings, database, files, clock)
     own = OwnFiles(store=store, attempts=store, capabilities=capabilities, uploads=keeping.uploads)
-    spool = Spool(blobs=blobs, own=own.find, over_bytes=settings.spool_bytes)
-    wire = _wire(settings, capabilities, catalogue, blobs, spool)
+    spool = Spool(blobs=files.blobs, own=own.find, over_bytes=settings.spool_bytes)
+    wire = _wire(settings, capabilities, catalogue, files.blobs, spool)
     ids = Minter(clock.wall_ms, os.urandom).mint
     predictions = make_predictions(
-        settings,
-        database,
-        store=store,
-        dispatcher=dispatcher,
-        hub=hub,
-        spool=spool,
-        clock=clock,
+        settings, database, store=store, dispatcher=dispatcher, hub=hub, spool=spool, clock=clock
     )
     models, deployments = await make_models(
         database,
@@ -100,18 +98,21 @@ async def make_core(stack: AsyncExitStack, settings: Settings, database: Databas
         runs=predictions.intake.runs,
         changed=beside.announcer.models,
     )
-    sending = await make_sending(stack, settings, database, store=store, hub=hub, wire=wire)
+    sending = await make_sending(
+        stack, settings, database, store=store, hub=hub, wire=wire, origin=url
+    )
     return Core(
         store=store,
         hub=hub,
         catalogue=catalogue,
         keys=keys,
         dispatcher=dispatcher,
-        blobs=blobs,
+        blobs=files.blobs,
         capabilities=capabilities,
         predictions=predictions,
         rates=make_rates(settings, clock),
         guesses=make_guesses(settings, clock),
+        searches=make_searches(settings, clock),
         deployments=deployments,
         models=models,
         wire=wire,
@@ -126,6 +127,7 @@ def _dispatcher(
     store: PredictionTables,
     catalogue: Catalogue,
     hub: Hub,
+    files: Files,
     announcer: Announcer,
 ) -> Dispatcher:
     hub.announce(announcer.changed)
@@ -137,6 +139,7 @@ def _dispatcher(
         clock=SystemClock(),
         silence_seconds=settings.worker_silence_seconds,
         others=announcer,
+        remote=RemoteFiles(files.bucket) if files.bucket else None,
     )
 
 
@@ -204,6 +207,7 @@ def make_parts(core: Core, ready: Callable[[], str | None]) -> Parts:
         keys=core.keys,
         rates=core.rates,
         guesses=core.guesses,
+        searches=core.searches,
         ready=ready,
     )
 

@@ -11,7 +11,8 @@ from darkroom.placers.local import LocalPlacer
 from darkroom.settings import CONFIG_VARIABLE, Settings
 
 _PREFIX = "DARKROOM_"
-_NOT_FOR_WORKERS = frozenset({"models", "bootstrap_key"})
+_NOT_FOR_WORKERS = frozenset({"models", "bootstrap_key", "files_url", "files_endpoint"})
+_OF_THE_BUCKET = "AWS_"
 
 
 def local_placer(settings: Settings, socket: Path, on_exit: Callable[[str], None]) -> LocalPlacer:
@@ -33,12 +34,14 @@ def worker_environment(settings: Settings, environment: Mapping[str, str]) -> di
     """The server's *environment* with every setting spelled out, so that flags reach workers too.
 
     Models and the bootstrap key are left out: a worker is told of a model when it is to run it. It
-    does read the operator's file as its server does, for it runs as the same account.
+    does read the operator's file as its server does, for it runs as the same account. With files in
+    a bucket, its credentials are left out too: a worker goes there with signed addresses.
     """
+    hidden = (_PREFIX, _OF_THE_BUCKET) if settings.files_url else (_PREFIX,)
     told = {
         name: value
         for name, value in environment.items()
-        if not name.startswith(_PREFIX) or name == CONFIG_VARIABLE
+        if not name.startswith(hidden) or name == CONFIG_VARIABLE
     }
     for name in Settings.model_fields:
         value: object = getattr(settings, name)

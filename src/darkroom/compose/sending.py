@@ -34,11 +34,22 @@ async def make_sending(
     store: PredictionStore,
     hub: Hub,
     wire: Wire,
+    origin: str,
 ) -> Sending:
-    """Make what sends webhooks; it hears of every change, and begins with `Deliveries.start`."""
+    """Make what sends webhooks; it hears of every change, and begins with `Deliveries.start`.
+
+    Args:
+        stack: closes what must be closed.
+        settings: of this server.
+        database: open until *stack* closes.
+        store: where predictions are.
+        hub: tells of every change.
+        wire: spells predictions.
+        origin: scheme and host of addresses in the webhooks of a client that is not known to
+            have used another.
+    """
     poster = await stack.enter_async_context(GuardedPoster(allow=settings.egress_allow))
     secrets = WebhookSecrets(KeyTables(database))
-    origin = settings.public_url or f"http://{settings.host}:{settings.port}"
     deliveries = Deliveries(
         outbox=DeliveryTables(database),
         store=store,

@@ -30,6 +30,7 @@ from darkroom.http.app import Application, create_app
 from darkroom.http.deadlines import PunctualProtocol
 from darkroom.http.workers import WorkerDoor
 from darkroom.placers.local import LocalPlacer
+from darkroom.service.catalogue import Catalogue
 from darkroom.service.deliveries import Deliveries
 from darkroom.service.dispatch import Dispatcher
 from darkroom.service.keys import Keys
@@ -145,11 +146,13 @@ async def _joined(
     stack: AsyncExitStack, settings: Settings, database: Database, url: str
 ) -> _Server:
     """Make the parts and let workers in; what an earlier server left is taken up first."""
-    core = await make_core(stack, settings, database)
+    core = await make_core(stack, settings, database, url)
+    _check_openai_model(settings, core.catalogue)
     await core.dispatcher.recover()
     await start_taking(stack, core.predictions.intake, SystemClock())
     await core.sending.deliveries.start()
-    start_removing(stack, core.keeping.retention)
+    stack.push_async_callback(core.sending.deliveries.close, 0)
+    start_removing(stack, core.keeping)
     if (twins := make_twins(core)) is not None:
         start_twins(stack, core.beside, twins)
     door = WorkerDoor(
@@ -171,6 +174,16 @@ async def _joined(
         life=life,
         app=create_app(make_parts(core, ready), make_manner(settings)),
     )
+
+
+def _check_openai_model(settings: Settings, catalogue: Catalogue) -> None:
+    """Raise InvalidSetting unless what runs on `/v1/images/` by itself is there."""
+    named = settings.openai_model
+    if named is not None and not catalogue.names(named):
+        raise InvalidSetting(
+            f"openai_model: there is no {named} here. `darkroom models list` shows the models; "
+            "without it the server starts, and requests must name a model themselves"
+        )
 
 
 def _unready(life: _Life, dispatcher: Dispatcher, workers: int) -> str | None:
@@ -238,5 +251,5 @@ async def _announce(keys: Keys, url: str) -> None:
     first = await keys.first_start()
     print(f"darkroom is listening on {url}", flush=True)  # noqa: T201
     if first is not None:
-        print(f"Your first key, shown only now: {first}", flush=True)  # noqa: T201
+        print(f"Your first key, an admin key of owner `admin`, shown only now: {first}", flush=True)  # noqa: T201
         print(f"  export REPLICATE_BASE_URL={url} REPLICATE_API_TOKEN={first}", flush=True)  # noqa: T201

@@ -15,7 +15,15 @@ from darkroom.ports.serving import Clock
 from darkroom.service.dispatch import Dispatcher
 from darkroom.service.hub import Hub
 from darkroom.service.intake import Intake
-from darkroom.service.limits import Guesses, Queue, Rates, Room, Streams
+from darkroom.service.limits import (
+    SEARCHES_PER_MINUTE,
+    Guesses,
+    Queue,
+    Rates,
+    Room,
+    Searches,
+    Streams,
+)
 from darkroom.service.predictions import Predictions
 from darkroom.service.repeats import Repeats
 from darkroom.service.spool import Spool
@@ -81,6 +89,11 @@ def make_rates(settings: Settings, clock: Clock) -> Rates:
 def make_guesses(settings: Settings, clock: Clock) -> Guesses:
     """How many wrong keys an address may show."""
     return Guesses(settings.wrong_key_limit, clock.monotonic)
+
+
+def make_searches(settings: Settings, clock: Clock) -> Searches:
+    """How often an address may search without a key."""
+    return Searches(SEARCHES_PER_MINUTE if settings.rate_limit else 0, clock.monotonic)
 
 
 def _free_bytes(folder: Path) -> int:

@@ -15,6 +15,7 @@ from darkroom.compose import collector
 from darkroom.compose.logs import configure_logs
 from darkroom.egress.allow import entry_for
 from darkroom.egress.fetch import GuardedFetcher
+from darkroom.egress.signed import SignedDoor
 from darkroom.imaging.pool import DecoderPool
 from darkroom.protocol.lifeline import ParentGone, die_with_parent
 from darkroom.runners import registry
@@ -26,9 +27,8 @@ from darkroom.worker.folders import run_folder
 from darkroom.worker.options import Options, Tools
 from darkroom.worker.process import host_command, host_environment
 
-_SMALL_KINDS = frozenset(
-    {"echo", "echo-text", "echo-text-trainer"}
-)  # weightless: many runs at once
+_SMALL_KINDS = frozenset({"echo", "echo-text", "echo-text-trainer"})
+"""Weightless: many runs at once."""
 
 
 def main(settings: Settings, *, socket: Path, name: str, parent: int | None = None) -> int:
@@ -76,6 +76,7 @@ async def _tools(stack: AsyncExitStack, settings: Settings) -> Tools:
     fetcher = await stack.enter_async_context(GuardedFetcher(allow=settings.egress_allow))
     return Tools(
         blobs=blobs,
+        signed=await stack.enter_async_context(SignedDoor()),
         fetcher=fetcher,
         decoder=await stack.enter_async_context(DecoderPool(max_pixels=settings.max_pixels)),
         weights=await _weights(stack, settings),

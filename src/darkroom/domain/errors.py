@@ -164,7 +164,7 @@ class FileMissing(DarkroomError):
 
 
 class FilesUnavailable(DarkroomError):
-    """The file store takes or gives no bytes (disk full, no permission). Make room, then retry."""
+    """The file store takes or gives no bytes: disk full, no permission, bucket down. Then retry."""
 
 
 class RunCanceled(DarkroomError):

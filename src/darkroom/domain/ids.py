@@ -26,6 +26,8 @@ _LETTERS_GONE = dict.fromkeys(map(ord, ALPHABET))
 _PREDICTION_ID = re.compile(r"[a-z0-9]{26}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _VERSION = re.compile(r"[0-9a-f]{64}")
+_ID_BITS_BELOW_MS = 80
+_LAST_MS = (1 << 48) - 1  # an id has no room for later ones
 _PAIRS = tuple(a + b for a in ALPHABET for b in ALPHABET)
 
 
@@ -73,9 +75,25 @@ class Minter:
         return PredictionId(base32(number.to_bytes(16)))
 
 
+def first_id(wall_ms: int) -> PredictionId:
+    """An id below all that were minted at that time or later, and above all earlier ones."""
+    moment = min(max(wall_ms, 0), _LAST_MS)
+    return PredictionId(base32((moment << _ID_BITS_BELOW_MS).to_bytes(16)))
+
+
 def is_prediction_id(text: str) -> bool:
     """Whether *text* could be an id; old clients hold ids in another base32 alphabet."""
     return _PREDICTION_ID.fullmatch(text) is not None
+
+
+def is_version(text: str) -> bool:
+    """Whether *text* is the 64 digits of a version."""
+    return _VERSION.fullmatch(text) is not None
+
+
+def is_name(text: str) -> bool:
+    """Whether *text* could be a name or an owner of `owner/name`."""
+    return _NAME.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """What a training makes: a new version of its destination.
 
 A trainer publishes the weights as a file and, as text, a JSON object of what it adds to the
-configuration of the version it began with. Both are outputs of the training like any others.
+configuration of the version it began with; what is no text in it is kept spelled as JSON. Both are
+outputs of the training like any others.
 """
 
 import hashlib
@@ -72,4 +73,7 @@ def _configuration(output: Sequence[OutputItem]) -> Mapping[str, str]:
     if not isinstance(told, dict):
         raise RunFailed("the trainer gave a configuration that is no JSON object")
     found = cast("Mapping[str, object]", told)
-    return {name: value if isinstance(value, str) else str(value) for name, value in found.items()}
+    return {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in found.items()
+    }

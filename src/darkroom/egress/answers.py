@@ -15,7 +15,7 @@ LONGEST_URL: Final = 8192
 class AnswerUnusable(Exception):
     """A URL or an answer is no good; the rest of a sentence for users, and the HTTP status.
 
-    It never leaves this room: the fetcher turns it into an error of the tree.
+    It never leaves this room: the fetcher makes an error of the tree of it, the poster a reply.
     """
 
     def __init__(self, reason: str, *, status: int = 0) -> None:

@@ -6,7 +6,6 @@ and those only to the host they were meant for. The environment's proxy variable
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -34,7 +33,7 @@ from darkroom.egress.answers import (
     onward,
     resumed_at,
 )
-from darkroom.egress.guard import CONNECT_SECONDS, GuardedBackend, Resolver, resolve_by_system
+from darkroom.egress.guard import CONNECT_SECONDS, Resolver, guarded_pool, resolve_by_system
 from darkroom.ports.files import Fetcher
 
 FETCH_HOPS = 3
@@ -83,8 +82,7 @@ class GuardedFetcher(Fetcher):
         fetch_seconds: float = 20.0,
         stall_seconds: float = 30.0,
     ) -> None:
-        self._threads = ThreadPoolExecutor(8, thread_name_prefix="resolve")
-        self._guard = GuardedBackend(AllowList.parse(allow), resolve, self._threads, network)
+        self._opening = guarded_pool(AllowList.parse(allow), resolve, network)
         self._fetch_seconds = fetch_seconds
         self._stall_seconds = stall_seconds
         self._everyone = asyncio.Semaphore(FETCHES_IN_ALL)
@@ -92,12 +90,7 @@ class GuardedFetcher(Fetcher):
 
     async def __aenter__(self) -> Self:
         """Load the system's certificates and open the (empty) pool."""
-        self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=await asyncio.to_thread(httpcore2.default_ssl_context),
-            max_connections=None,
-            max_keepalive_connections=0,
-            network_backend=self._guard,
-        )
+        self._pool = await self._opening.__aenter__()
         return self
 
     async def __aexit__(
@@ -107,8 +100,7 @@ class GuardedFetcher(Fetcher):
         trace: TracebackType | None,
     ) -> None:
         """Close what is open; lookups that hang are left to their threads."""
-        await self._pool.aclose()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        await self._opening.__aexit__(kind, error, trace)
 
     async def fetch(self, url: str, *, limit_bytes: int) -> bytes:
         """GET a small file; see the port. At most 4 at once per host and 16 in all."""

@@ -7,8 +7,9 @@ name, because the layer above names it.
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import cast
 
@@ -22,6 +23,7 @@ from darkroom.egress.handshake import ClosingStream
 
 DNS_SECONDS = 5.0
 CONNECT_SECONDS = 5.0
+LOOKUPS_AT_ONCE = 8
 MOST_DIALLED = 4
 _ISATAP = frozenset({0x00005EFE, 0x02005EFE})
 _CARRIERS = tuple(map(IPv6Network, ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96")))
@@ -56,17 +58,46 @@ def is_public(address: Address) -> bool:
         return False
     if isinstance(address, IPv4Address):
         return True
+    if any(address in carrier for carrier in _CARRIERS):
+        return is_public(_last_four(address))
     carried = _carried(address)
-    return address in _GLOBAL_UNICAST if carried is None else is_public(carried)
+    return address in _GLOBAL_UNICAST and (carried is None or is_public(carried))
 
 
 def _carried(address: IPv6Address) -> IPv4Address | None:
     if address.teredo:
         return address.teredo[1]
-    is_isatap = int(address) >> 32 & 0xFFFFFFFF in _ISATAP
-    if is_isatap or any(address in carrier for carrier in _CARRIERS):
-        return IPv4Address(int(address) & 0xFFFFFFFF)
+    if int(address) >> 32 & 0xFFFFFFFF in _ISATAP:
+        return _last_four(address)
     return address.sixtofour
+
+
+def _last_four(address: IPv6Address) -> IPv4Address:
+    return IPv4Address(int(address) & 0xFFFFFFFF)
+
+
+@asynccontextmanager
+async def guarded_pool(
+    allow: AllowList, resolve: Resolver, network: httpcore2.AsyncNetworkBackend | None
+) -> AsyncGenerator[httpcore2.AsyncConnectionPool]:
+    """Connections through the guard, each for one request, until the block ends.
+
+    Args:
+        allow: what may be reached beyond public addresses on ports 80 and 443.
+        resolve: blocking; a lookup that hangs then is left to its thread.
+        network: what dials the judged addresses; the system's if it is None.
+    """
+    threads = ThreadPoolExecutor(LOOKUPS_AT_ONCE, thread_name_prefix="resolve")
+    try:
+        async with httpcore2.AsyncConnectionPool(
+            ssl_context=await asyncio.to_thread(httpcore2.default_ssl_context),
+            max_connections=None,
+            max_keepalive_connections=0,
+            network_backend=GuardedBackend(allow, resolve, threads, network),
+        ) as pool:
+            yield pool
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
 
 
 class GuardedBackend(httpcore2.AsyncNetworkBackend):
@@ -163,4 +194,5 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
 
 def _denied(host: str, port: int, reason: str) -> EgressDenied:
     structlog.get_logger().info("egress.denied", host=host, port=port, reason=reason)
-    return EgressDenied(f"{reason}; an operator can allow it with DARKROOM_EGRESS_ALLOW")
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return EgressDenied(f"{reason}; an operator can allow it with DARKROOM_EGRESS_ALLOW={place}")

@@ -8,7 +8,7 @@ Source: the Standard Webhooks specification, "Verifying signatures".
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -22,10 +22,11 @@ from darkroom import __version__
 from darkroom.domain.errors import EgressDenied
 from darkroom.egress.allow import AllowList
 from darkroom.egress.answers import AnswerUnusable, addressed
-from darkroom.egress.guard import CONNECT_SECONDS, GuardedBackend, Resolver, resolve_by_system
+from darkroom.egress.guard import CONNECT_SECONDS, Resolver, guarded_pool, resolve_by_system
 from darkroom.ports.webhooks import Answered, Message, Poster, Reply, Unanswered, Undeliverable
 
 TOTAL_SECONDS = 15.0
+BODY_SECONDS = 2.0
 ANSWER_BYTES = 64 * 1024
 KEPT_BYTES = 512
 
@@ -44,7 +45,8 @@ class GuardedPoster(Poster):
         allow: entries of the operator's list; see `AllowList.parse`.
         resolve: from a name to addresses, blocking.
         network: what dials the addresses that were judged; the system's by default.
-        total_seconds: how long one webhook may take.
+        total_seconds: how long the head of an answer may take to come.
+        body_seconds: how long its body is listened to after that.
         now: Unix seconds, for receivers that say until when to wait.
 
     Raises:
@@ -58,21 +60,17 @@ class GuardedPoster(Poster):
         resolve: Resolver = resolve_by_system,
         network: httpcore2.AsyncNetworkBackend | None = None,
         total_seconds: float = TOTAL_SECONDS,
+        body_seconds: float = BODY_SECONDS,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._threads = ThreadPoolExecutor(8, thread_name_prefix="resolve-webhooks")
-        self._guard = GuardedBackend(AllowList.parse(allow), resolve, self._threads, network)
+        self._opening = guarded_pool(AllowList.parse(allow), resolve, network)
         self._total_seconds = total_seconds
+        self._body_seconds = body_seconds
         self._now = now
 
     async def __aenter__(self) -> Self:
         """Load the system's certificates and open the (empty) pool."""
-        self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=await asyncio.to_thread(httpcore2.default_ssl_context),
-            max_connections=None,
-            max_keepalive_connections=0,
-            network_backend=self._guard,
-        )
+        self._pool = await self._opening.__aenter__()
         return self
 
     async def __aexit__(
@@ -82,8 +80,7 @@ class GuardedPoster(Poster):
         trace: TracebackType | None,
     ) -> None:
         """Close what is open; lookups that hang are left to their threads."""
-        await self._pool.aclose()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        await self._opening.__aexit__(kind, error, trace)
 
     async def post(self, message: Message) -> Reply:
         """Sign and send; see the port."""
@@ -92,8 +89,8 @@ class GuardedPoster(Poster):
         except AnswerUnusable as error:
             return Undeliverable(f"{error}")
         try:
-            async with asyncio.timeout(self._total_seconds):
-                return await self._answer(here, message)
+            async with asyncio.timeout(self._total_seconds) as deadline:
+                return await self._answer(here, message, deadline)
         except EgressDenied as error:
             return Undeliverable(f"{error}")
         except TimeoutError:
@@ -101,7 +98,9 @@ class GuardedPoster(Poster):
         except _TROUBLE as error:
             return Unanswered(f"it cannot be reached ({type(error).__name__})")
 
-    async def _answer(self, here: httpx2.URL, message: Message) -> Answered:
+    async def _answer(
+        self, here: httpx2.URL, message: Message, deadline: asyncio.Timeout
+    ) -> Answered:
         limits = dict.fromkeys(("read", "write", "pool"), self._total_seconds)
         async with self._pool.stream(
             "POST",
@@ -110,12 +109,8 @@ class GuardedPoster(Poster):
             content=message.body,
             extensions={"timeout": {**limits, "connect": CONNECT_SECONDS}},
         ) as response:
-            begin, left = b"", ANSWER_BYTES
-            async for piece in response.aiter_stream():
-                begin += piece[: KEPT_BYTES - len(begin)]
-                left -= len(piece)
-                if left <= 0:
-                    break
+            deadline.reschedule(None)  # it has answered: its body decides nothing any more
+            begin = await _begin(response, self._body_seconds)
             return Answered(response.status, _text(begin), self._retry_after(response))
 
     def _retry_after(self, response: httpcore2.Response) -> float | None:
@@ -126,9 +121,22 @@ class GuardedPoster(Poster):
             return float(text[:9])
         try:
             moment = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):  # the latter from numbers no date has
             return None
         return max(0.0, moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - self._now())
+
+
+async def _begin(response: httpcore2.Response, seconds: float) -> bytes:
+    """The begin of an answer's body, as much as comes in a moment."""
+    begin, left = b"", ANSWER_BYTES
+    with suppress(*_TROUBLE):
+        async with asyncio.timeout(seconds):
+            async for piece in response.aiter_stream():
+                begin += piece[: KEPT_BYTES - len(begin)]
+                left -= len(piece)
+                if left <= 0:
+                    break
+    return begin
 
 
 def _headers(message: Message) -> Sequence[tuple[str, str]]:

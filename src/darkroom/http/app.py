@@ -41,9 +41,10 @@ from darkroom.service.capabilities import Capabilities
 from darkroom.service.catalogue import Catalogue
 from darkroom.service.deliveries import Deliveries
 from darkroom.service.deployments import Deployments
-from darkroom.service.limits import Guesses, Rates
+from darkroom.service.limits import Guesses, Rates, Searches
 from darkroom.service.models import Models
 from darkroom.service.predictions import Predictions
+from darkroom.service.search import Search
 from darkroom.service.uploads import Uploads
 from darkroom.service.webhook_secrets import WebhookSecrets
 
@@ -69,6 +70,7 @@ class Parts:
     keys: Authenticator
     rates: Rates
     guesses: Guesses
+    searches: Searches
     ready: Callable[[], str | None]
 
 
@@ -93,6 +95,7 @@ def create_app(parts: Parts, manner: Manner) -> Application:
         keys=parts.keys,
         rates=parts.rates,
         guesses=parts.guesses,
+        searches=parts.searches,
         hosts=Hosts(frozenset(manner.allowed_hosts)),
         public_url=manner.public_url,
     )
@@ -126,6 +129,7 @@ def routes(parts: Parts, manner: Manner) -> list[BaseRoute]:
         catalogue=parts.catalogue,
         validator=parts.validator,
         wire=parts.wire,
+        rates=parts.rates,
         model=manner.openai_model,
         wait_seconds=manner.openai_wait_seconds,
     )
@@ -157,7 +161,7 @@ def _models(parts: Parts, creations: Creations) -> list[Route]:
     """Models and what belongs to them."""
     catalogue, validator = parts.catalogue, parts.validator
     wire = ModelWire(parts.models.runs.of)
-    making = MakingRoutes(models=parts.models, wire=wire, validator=validator, creations=creations)
+    making = MakingRoutes(models=parts.models, wire=wire, creations=creations)
     trainings = TrainingRoutes(
         models=parts.models,
         predictions=parts.predictions,
@@ -169,7 +173,7 @@ def _models(parts: Parts, creations: Creations) -> list[Route]:
         *ModelRoutes(catalogue=catalogue, wire=wire).routes(),
         *making.routes(),
         *trainings.routes(),
-        *SearchRoutes(catalogue=catalogue, wire=wire).routes(),
+        *SearchRoutes(catalogue=catalogue, wire=wire, finder=Search(catalogue)).routes(),
         *CollectionRoutes(catalogue=catalogue, wire=wire).routes(),
         *AccountRoutes(hardware=parts.models.hardware).routes(),
     ]

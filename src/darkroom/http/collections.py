@@ -15,7 +15,7 @@ from darkroom.domain.errors import NotFound
 from darkroom.domain.model import Model, Origin
 from darkroom.http.answers import json_answer, route, site
 from darkroom.http.model_wire import ModelWire
-from darkroom.http.models import EMPTY_PAGE
+from darkroom.http.paging import EMPTY_PAGE
 from darkroom.service.catalogue import Catalogue
 
 BUILT_IN: Mapping[str, str] = {

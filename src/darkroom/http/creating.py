@@ -10,7 +10,7 @@ from starlette.responses import Response
 from darkroom.domain.events import NO_METRICS
 from darkroom.domain.model import Json, Model, Version
 from darkroom.domain.prediction import Prediction, Status
-from darkroom.http import reading
+from darkroom.http import contract, reading
 from darkroom.http.answers import Site, caller, json_answer, site
 from darkroom.http.delivery import connection
 from darkroom.http.problems import MalformedRequest
@@ -79,14 +79,19 @@ class Creations:
             raise MalformedRequest("The request body must be a JSON object")
         return Body(data, document)
 
+    async def checked(self, request: Request, schema: str) -> Body:
+        """The body of a request that fits the published schema of that name.
+
+        Raises:
+            InvalidInput: it does not fit.
+            MalformedRequest: as for `body`.
+        """
+        body = await self.body(request)
+        self.validator.check_body(contract.schema(schema), body.document)
+        return body
+
     async def create(
-        self,
-        request: Request,
-        body: Body,
-        target: Target,
-        *,
-        wait_seconds: float | None,
-        part: int = 0,
+        self, request: Request, body: Body, target: Target, *, wait_seconds: float | None
     ) -> Created:
         """Create the prediction of a body that has been checked, for routes that show it otherwise.
 
@@ -97,16 +102,29 @@ class Creations:
             body: its `document` has the form of a create body, whatever the request's own is.
             target: what to run.
             wait_seconds: how long to wait for the end; None returns at once.
-            part: which of several predictions of this one request.
         """
-        submitted = submission(request, body.data, part=part)
-        channel = connection(request)
-        if channel is not None:
-            channel.watch(submitted)
+        submitted = _watched(request, submission(request, body.data))
         new = _new(request, body, target, submitted)
         created = await self.predictions.create(new, wait_seconds=wait_seconds)
-        if channel is not None and channel.peer_gone():
-            submitted.lose()
+        _lose_if_gone(request, [submitted])
+        return created
+
+    async def create_all(
+        self, request: Request, body: Body, target: Target, count: int, *, wait_seconds: float
+    ) -> Sequence[Created]:
+        """Create *count* equal predictions as `create` does one: all of them, or none.
+
+        Raises:
+            DarkroomError: what one of them was refused with.
+        """
+        if count == 1:
+            return [await self.create(request, body, target, wait_seconds=wait_seconds)]
+        submitted = [
+            _watched(request, submission(request, body.data, part=part)) for part in range(count)
+        ]
+        several = [_new(request, body, target, one) for one in submitted]
+        created = await self.predictions.create_all(several, wait_seconds=wait_seconds)
+        _lose_if_gone(request, submitted)
         return created
 
     async def answer(self, request: Request, body: Body, target: Target) -> Response:
@@ -143,6 +161,20 @@ class Creations:
         if self.inline == "auto":
             return here.origin.startswith("http:")
         return self.inline == "on"
+
+
+def _watched(request: Request, submitted: Submission) -> Submission:
+    channel = connection(request)
+    if channel is not None:
+        channel.watch(submitted)
+    return submitted
+
+
+def _lose_if_gone(request: Request, submitted: Sequence[Submission]) -> None:
+    channel = connection(request)
+    if channel is not None and channel.peer_gone():
+        for one in submitted:
+            one.lose()
 
 
 def _bare(prediction: Prediction) -> Prediction:

@@ -13,15 +13,12 @@ from starlette.routing import Route
 
 from darkroom.domain.deployment import Configuration, Deployment
 from darkroom.domain.ids import Owner
-from darkroom.http import contract
 from darkroom.http.answers import caller, json_answer, route, site
-from darkroom.http.creating import Body, Creations, Target
+from darkroom.http.creating import Creations, Target
 from darkroom.http.paging import Cut
 from darkroom.http.times import iso
 from darkroom.ports.serving import InputValidator
 from darkroom.service.deployments import Change, Deployments
-
-PAGE_SIZE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +43,7 @@ class DeploymentRoutes:
 
     async def list_page(self, request: Request) -> Response:
         """A page of the caller's deployments, newest first."""
-        cut = Cut.of(request, PAGE_SIZE)
+        cut = Cut.of(request)
         found = await self.deployments.page(
             caller(request).owner, size=cut.wanted, before=cut.before, after=cut.after
         )
@@ -55,7 +52,7 @@ class DeploymentRoutes:
 
     async def create(self, request: Request) -> Response:
         """Give a version a stable name."""
-        body = await self._checked(request, "DeploymentRequest")
+        body = await self.creations.checked(request, "DeploymentRequest")
         wanted = msgspec.convert(body.document, Configuration, strict=False)
         owner, name = caller(request).owner, str(body.document["name"])
         return json_answer(_shown(await self.deployments.create(owner, name, wanted)))
@@ -66,7 +63,7 @@ class DeploymentRoutes:
 
     async def update(self, request: Request) -> Response:
         """Make the next release."""
-        body = await self._checked(request, "DeploymentChange")
+        body = await self.creations.checked(request, "DeploymentChange")
         change = msgspec.convert(body.document, Change, strict=False)
         owner, name = _path(request)
         changed = await self.deployments.update(owner, name, change, by=caller(request).owner)
@@ -90,12 +87,6 @@ class DeploymentRoutes:
     async def _asked(self, request: Request) -> Deployment:
         owner, name = _path(request)
         return await self.deployments.get(owner, name, by=caller(request).owner)
-
-    async def _checked(self, request: Request, schema: str) -> Body:
-        """The body of a request, which fits the published schema of that name."""
-        body = await self.creations.body(request)
-        self.validator.check_body(contract.schema(schema), body.document)
-        return body
 
 
 def _path(request: Request) -> tuple[Owner, str]:

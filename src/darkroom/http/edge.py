@@ -14,20 +14,21 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from darkroom.domain.errors import DarkroomError, Throttled, Unauthenticated
+from darkroom.domain.errors import DarkroomError, NotFound, Throttled, Unauthenticated
 from darkroom.http.answers import Caller, Site
 from darkroom.http.headers import API_HEADERS
 from darkroom.http.openai.refusals import in_form, speaks_openai
-from darkroom.http.problems import MalformedRequest, from_error, internal, problem
+from darkroom.http.problems import NOT_FOUND, MalformedRequest, from_error, internal, problem
 from darkroom.ports.keys import ApiKey
-from darkroom.service.limits import Guesses, Left, Rates
+from darkroom.service.limits import Guesses, Left, Rates, Searches
 
 _log = structlog.get_logger()
 _API = re.compile(r"(?P<prefix>(?:/replicate)?/v1)(?:/v1)?(?P<path>/.*)")
 _ADMINISTRATION = "/api/"
 _FILES = "/v1/files"  # without the headers of the limit, like the hosted service's
 _CREATING = ("/predictions", "/trainings", "/images/generations", "/images/edits")
-_OPEN = re.compile(r"/(?:search|streams/.*|files/(?:[0-9a-z]{53}|[^/]*/download))")
+_SEARCH = "/search"  # with a key it counts as the key's
+_OPEN = re.compile(r"/(?:streams/.*|files/(?:[0-9a-z]{53}|[^/]*/download))")
 _READING = ("GET", "HEAD")  # an address that is its own permission gives no other
 _SCHEMES = ("bearer ", "token ")
 _HOST = re.compile(r"(?:\[([0-9a-f:.]{2,45})\]|([0-9a-z._-]{1,253}))(?::[0-9]{1,5})?")
@@ -86,6 +87,7 @@ class Edge:
         keys: looks tokens up.
         rates: how much each key may ask for.
         guesses: who has shown wrong keys.
+        searches: who has searched without a key.
         hosts: accepted Host headers.
         public_url: scheme and host of all absolute URLs; None takes the client's own.
     """
@@ -97,6 +99,7 @@ class Edge:
         keys: Authenticator,
         rates: Rates,
         guesses: Guesses,
+        searches: Searches,
         hosts: Hosts,
         public_url: str | None,
     ) -> None:
@@ -104,6 +107,7 @@ class Edge:
         self._keys = keys
         self._rates = rates
         self._guesses = guesses
+        self._searches = searches
         self._hosts = hosts
         self._public = public_url.rstrip("/") if public_url else None
 
@@ -126,6 +130,9 @@ class Edge:
             await answering.instead(internal(), scope, receive)
 
     def _enter(self, scope: MutableMapping[str, object], answering: "_Answering") -> None:
+        if "\n" in str(scope["path"]):
+            # Starlette's patterns do not see one at the end: they would match what ours do not.
+            raise NotFound(NOT_FOUND)
         host, token = _asked(scope)
         if not self._hosts.accepts(host):
             raise MalformedRequest(
@@ -145,8 +152,18 @@ class Edge:
         scope["darkroom.site"] = Site(origin, matched["prefix"])
         if scope["method"] in _READING and _OPEN.fullmatch(path):
             answering.api = True
+        elif scope["method"] in _READING and path == _SEARCH:
+            self._admit_anybody(scope, answering, token)
         else:
             self._admit(scope, answering, token)
+
+    def _admit_anybody(
+        self, scope: MutableMapping[str, object], answering: "_Answering", token: str | None
+    ) -> None:
+        try:
+            self._admit(scope, answering, token)
+        except Unauthenticated:
+            self._searches.take(_address(scope))
 
     def _admit(
         self, scope: MutableMapping[str, object], answering: "_Answering", token: str | None
@@ -168,8 +185,7 @@ class Edge:
     def _key(self, scope: MutableMapping[str, object], token: str | None) -> ApiKey:
         key = self._keys.authenticate(token) if token else None
         if token is not None:
-            client = cast("tuple[str, int] | None", scope.get("client"))
-            address = client[0] if client else ""
+            address = _address(scope)
             if key is None:
                 self._guesses.wrong(address)
             else:
@@ -213,6 +229,12 @@ class _Answering:
         if isinstance(answer, Response) and speaks_openai(scope["path"]):
             answer = in_form(answer)
         await answer(scope, receive, self)
+
+
+def _address(scope: Mapping[str, object]) -> str:
+    """Where a request comes from; one text for all whose address is not known."""
+    client = cast("tuple[str, int] | None", scope.get("client"))
+    return client[0] if client else ""
 
 
 def _asked(scope: Mapping[str, object]) -> tuple[str, str | None]:

@@ -4,7 +4,7 @@ Source: Replicate's published OpenAPI description of models, and recorded answer
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,11 +12,10 @@ from starlette.routing import Route
 
 from darkroom.domain.model import Json, Model, Origin, Visibility
 from darkroom.domain.prediction import Milliseconds
-from darkroom.http import contract
 from darkroom.http.answers import caller, json_answer, route, site
 from darkroom.http.creating import Creations
 from darkroom.http.model_wire import ModelWire, asked_model, asked_version
-from darkroom.ports.serving import InputValidator
+from darkroom.ports.models import ModelChange
 from darkroom.service.models import Models
 
 
@@ -26,7 +25,6 @@ class MakingRoutes:
 
     models: Models
     wire: ModelWire
-    validator: InputValidator
     creations: Creations
 
     def routes(self) -> list[Route]:
@@ -41,26 +39,16 @@ class MakingRoutes:
 
     async def create(self, request: Request) -> Response:
         """Make a model without versions; trainings give it some."""
-        told = await self._checked(request, "ModelCreation")
-        empty = Model(
-            owner=str(told["owner"]),
-            name=str(told["name"]),
-            description="",
-            official=False,
-            versions=(),
-            created_at=Milliseconds(0),
-            origin=Origin.MADE,
-            hardware=str(told["hardware"]),
-        )
+        told = (await self.creations.checked(request, "ModelCreation")).document
         who = caller(request)
-        made = await self.models.create(_changed(empty, told), by=who.owner, admin=who.admin)
+        made = await self.models.create(_new(told), by=who.owner, admin=who.admin)
         return json_answer(self.wire.model(made, site(request)), status=201)
 
     async def change(self, request: Request) -> Response:
         """Change what a model tells of itself; what is not named stays."""
-        told = await self._checked(request, "ModelChange")
-        changed = _changed(asked_model(self.models.catalogue, request), told)
-        kept = await self.models.change(changed, by=caller(request).owner)
+        told = (await self.creations.checked(request, "ModelChange")).document
+        model = asked_model(self.models.catalogue, request)
+        kept = await self.models.change(model, _change(told), by=caller(request).owner)
         return json_answer(self.wire.model(kept, site(request)))
 
     async def delete(self, request: Request) -> Response:
@@ -76,28 +64,42 @@ class MakingRoutes:
         await self.models.delete_version(model, version, by=caller(request).owner)
         return Response(status_code=202)
 
-    async def _checked(self, request: Request, schema: str) -> Mapping[str, Json]:
-        """The body of a request, which fits the published schema of that name."""
-        body = await self.creations.body(request)
-        self.validator.check_body(contract.schema(schema), body.document)
-        return body.document
+
+def _new(told: Mapping[str, Json]) -> Model:
+    """The model without versions that a checked body tells of."""
+    change = _change(told)
+    return Model(
+        owner=str(told["owner"]),
+        name=str(told["name"]),
+        description=change.description or "",
+        official=False,
+        versions=(),
+        created_at=Milliseconds(0),
+        origin=Origin.MADE,
+        visibility=change.visibility or Visibility.PRIVATE,
+        hardware=str(told["hardware"]),
+        readme=change.readme or "",
+        github_url=change.github_url or None,
+        paper_url=change.paper_url or None,
+        license_url=change.license_url or None,
+        cover_image_url=change.cover_image_url or None,
+        weights_url=change.weights_url or None,
+    )
 
 
-def _changed(model: Model, told: Mapping[str, Json]) -> Model:
-    """*model* with what a checked body tells of it; null empties."""
+def _change(told: Mapping[str, Json]) -> ModelChange:
+    """What a checked body tells of a model; null empties."""
 
-    def text(name: str, known: str | None) -> str | None:
-        value = told.get(name, known)
-        return value if isinstance(value, str) and value else None
+    def text(name: str) -> str | None:
+        return str(told[name] or "") if name in told else None
 
-    return replace(
-        model,
-        visibility=Visibility(str(told.get("visibility", model.visibility))),
-        description=text("description", model.description) or "",
-        readme=text("readme", model.readme) or "",
-        github_url=text("github_url", model.github_url),
-        paper_url=text("paper_url", model.paper_url),
-        license_url=text("license_url", model.license_url),
-        cover_image_url=text("cover_image_url", model.cover_image_url),
-        weights_url=text("weights_url", model.weights_url),
+    return ModelChange(
+        visibility=Visibility(str(told["visibility"])) if "visibility" in told else None,
+        description=text("description"),
+        readme=text("readme"),
+        github_url=text("github_url"),
+        paper_url=text("paper_url"),
+        license_url=text("license_url"),
+        cover_image_url=text("cover_image_url"),
+        weights_url=text("weights_url"),
     )

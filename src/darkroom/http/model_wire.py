@@ -19,6 +19,8 @@ from darkroom.service.catalogue import Catalogue
 
 COG_VERSION = "0.16.0"  # clients read versions below 0.3.9 in another way, and need some version
 
+_MOST_SCHEMAS = 1024
+
 RunCount: TypeAlias = Callable[[str], int]
 
 
@@ -58,6 +60,8 @@ class ModelWire:
         schema = self._schemas.get(version.id)
         if schema is None:
             schema = msgspec.Raw(msgspec.json.encode(openapi_schema(version)))
+            if len(self._schemas) >= _MOST_SCHEMAS:
+                del self._schemas[next(iter(self._schemas))]
             self._schemas[version.id] = schema
         return {
             "id": version.id,

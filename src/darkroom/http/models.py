@@ -18,12 +18,12 @@ from darkroom.domain.errors import InvalidField, InvalidInput, NotFound
 from darkroom.domain.model import Model
 from darkroom.http.answers import Site, caller, json_answer, route, site
 from darkroom.http.model_wire import ModelWire, asked_model, asked_version
+from darkroom.http.paging import EMPTY_PAGE
 from darkroom.service.catalogue import Catalogue, newest_at
 
 PAGE_SIZE = 25
 SORT_KEYS = ("latest_version_created_at", "model_created_at")
 SORT_DIRECTIONS = ("desc", "asc")
-EMPTY_PAGE = {"next": None, "previous": None, "results": ()}
 
 _Place: TypeAlias = tuple[int, str]
 

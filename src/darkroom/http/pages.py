@@ -1,4 +1,4 @@
-"""The pages for people: front page, one prediction, the API's description; and their assets.
+"""The pages for people: front page, a model, a prediction, the API's description; and their assets.
 
 Every page is whole without its script and sends no request that could be refused. Whoever
 knows a prediction's id may look at its page, unless the operator keeps pages private.
@@ -20,6 +20,7 @@ from darkroom.http.assets import Assets
 from darkroom.http.headers import API_HEADERS, PAGE_HEADERS
 from darkroom.http.markup import Html, document, element, fragment, spoken
 from darkroom.http.page_docs import docs_main
+from darkroom.http.page_model import model_main
 from darkroom.http.page_prediction import prediction_main
 from darkroom.http.shown import shown
 
@@ -55,6 +56,7 @@ class PageRoutes:
             route("/openapi.json", self._contract),
             route("/p/{id}", self._prediction),
             self._assets.route(),
+            route("/{owner}/{name}", self._model),
         ]
 
     async def _index(self, request: Request) -> Response:
@@ -79,6 +81,13 @@ class PageRoutes:
         return self._page(
             f"{one.status} · {one.model}", prediction_main(one, where), up="../", live=one.live
         )
+
+    async def _model(self, request: Request) -> Response:
+        path = "{owner}/{name}".format_map(request.path_params)
+        model = next((one for one in self._models() if one.path == path), None)
+        if model is None:
+            return self._page("Not found · darkroom", _nothing_main(), up="../", status=404)
+        return self._page(f"{path} · darkroom", model_main(model, site(request)), up="../")
 
     def _page(
         self, title: str, main: Html, *, up: str, status: int = 200, live: bool = False
@@ -153,10 +162,13 @@ def _models_list(models: Sequence[Model]) -> Html:
     if not models:
         return element("p", spoken("None yet. Add one to `darkroom.yaml`."), class_="empty")
     items = [
-        element("li", element("code", one.path), element("p", one.description, class_="quiet"))
-        for one in models
+        element("li", _link(one), element("p", one.description, class_="quiet")) for one in models
     ]
     return element("ul", *items, class_="models")
+
+
+def _link(model: Model) -> Html:
+    return element("a", element("code", model.path), href=model.path)
 
 
 def _missing_main() -> Html:
@@ -173,10 +185,23 @@ def _missing_main() -> Html:
     )
 
 
+def _nothing_main() -> Html:
+    return element(
+        "main",
+        element("h1", "Nothing here"),
+        element(
+            "p",
+            spoken("There is no public model of this name. The API is below `/v1`, with a key."),
+        ),
+        element("p", element("a", "To the front page", href="../")),
+        id="main",
+    )
+
+
 def _private_main() -> Html:
     return element(
         "main",
-        element("h1", "Sign in to see this page"),
+        element("h1", "Private"),
         element("p", "The operator of this server keeps the pages of predictions private."),
         element(
             "p",

@@ -1,7 +1,7 @@
 """Pages of a list that is kept newest first, by cursors on ids that sort in order of creation."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 from urllib.parse import urlencode
@@ -9,8 +9,12 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from darkroom.domain.errors import NotFound
+from darkroom.domain.ids import is_prediction_id
 from darkroom.http.answers import Site
 from darkroom.http.problems import NOT_FOUND
+
+PAGE_SIZE = 100
+EMPTY_PAGE = {"next": None, "previous": None, "results": ()}
 
 
 class HasId(Protocol):
@@ -23,6 +27,7 @@ class HasId(Protocol):
 
 
 T = TypeVar("T", bound=HasId)
+IdT = TypeVar("IdT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,23 +39,30 @@ class Cut:
     after: str | None = None
 
     @classmethod
-    def of(cls, request: Request, size: int) -> "Cut":
-        """The part that a request asks for.
+    def of(cls, request: Request) -> "Cut":
+        """The part of a hundred that a request asks for.
 
         Raises:
             NotFound: its cursor is none of ours.
         """
         text = request.query_params.get("cursor")
         if text is None:
-            return cls(size=size)
+            return cls(size=PAGE_SIZE)
         try:
             padded = base64.urlsafe_b64decode(text + "==")
             direction, _, id_ = padded.decode("ascii").partition("=")
         except ValueError:
             direction, id_ = "", ""
-        if direction not in ("a", "b") or not id_:
+        if direction not in ("a", "b") or not is_prediction_id(id_):
             raise NotFound(NOT_FOUND)
-        return cls(size=size, **{"before" if direction == "b" else "after": id_})
+        return cls(size=PAGE_SIZE, **{"before" if direction == "b" else "after": id_})
+
+    def edges(self, kind: Callable[[str], IdT]) -> tuple[IdT | None, IdT | None]:
+        """`before` and `after` as ids of the *kind* that is listed."""
+        return (
+            None if self.before is None else kind(self.before),
+            None if self.after is None else kind(self.after),
+        )
 
     @property
     def wanted(self) -> int:

@@ -9,6 +9,10 @@ from starlette.routing import Match, Route, Router
 from starlette.types import Receive, Scope, Send
 
 
+class _Told(HTTPException):
+    """A 405 that names all methods: routers around the one that knows them let it pass."""
+
+
 class Paths(Router):
     """Starlette's router but for the `Allow` of a 405."""
 
@@ -20,12 +24,13 @@ class Paths(Router):
         """
         try:
             await super().app(scope, receive, send)
+        except _Told:
+            raise
         except HTTPException as error:
-            methods = self._methods(scope) if error.status_code == 405 else None
-            if not methods:  # another refusal, or one of a mounted router
+            if error.status_code != 405:
                 raise
-            headers = {"Allow": ", ".join(sorted(methods))}
-            raise HTTPException(405, error.detail, headers) from error
+            headers = {"Allow": ", ".join(sorted(self._methods(scope)))}
+            raise _Told(405, error.detail, headers) from error
 
     def _methods(self, scope: Scope) -> set[str]:
         return {

@@ -23,7 +23,6 @@ from darkroom.ports.serving import InputValidator
 from darkroom.service.catalogue import Catalogue
 from darkroom.service.predictions import Predictions
 
-PAGE_SIZE = 100
 _FILTERS = ("created_after", "created_before", "source")
 
 
@@ -76,11 +75,12 @@ class PredictionRoutes:
     async def list_page(self, request: Request) -> Response:
         """A page of the caller's predictions, newest first."""
         query = request.query_params
-        cut = Cut.of(request, PAGE_SIZE)
+        cut = Cut.of(request)
+        before, after = cut.edges(PredictionId)
         page = Page(
             size=cut.wanted,
-            before=_id(cut.before),
-            after=_id(cut.after),
+            before=before,
+            after=after,
             created_from=_ms(reading.instant_ms("created_after", query.get("created_after"))),
             created_until=_ms(reading.instant_ms("created_before", query.get("created_before"))),
         )
@@ -113,7 +113,3 @@ class PredictionRoutes:
 
 def _ms(value: int | None) -> Milliseconds | None:
     return None if value is None else Milliseconds(value)
-
-
-def _id(value: str | None) -> PredictionId | None:
-    return None if value is None else PredictionId(value)

@@ -16,12 +16,14 @@ from darkroom.http import reading
 from darkroom.http.answers import caller, json_answer, route, site
 from darkroom.http.collections import BUILT_IN, built_in_models
 from darkroom.http.model_wire import ModelWire
-from darkroom.http.models import EMPTY_PAGE, PAGE_SIZE
+from darkroom.http.models import PAGE_SIZE
+from darkroom.http.paging import EMPTY_PAGE
 from darkroom.http.problems import MalformedRequest
 from darkroom.service.catalogue import Catalogue
-from darkroom.service.search import Hit, search
+from darkroom.service.search import Hit, Search
 
 LONGEST_BYTES = 10_000
+LONGEST = 1000  # characters
 MOST = 50
 USUAL = 20
 
@@ -32,6 +34,7 @@ class SearchRoutes:
 
     catalogue: Catalogue
     wire: ModelWire
+    finder: Search
 
     def routes(self) -> list[Route]:
         """The routes, relative to the mount of the API."""
@@ -43,7 +46,7 @@ class SearchRoutes:
     async def query_models(self, request: Request) -> Response:
         """The best 25 of the models that the caller sees, for the words in the body."""
         words = _words(await reading.body(request, LONGEST_BYTES))
-        hits = search(self.catalogue.models(caller(request).owner), words)[:PAGE_SIZE]
+        hits = self.finder.find(_short(words), caller(request).owner)[:PAGE_SIZE]
         shown = [self.wire.model(one.model, site(request)) for one in hits]
         return json_answer({**EMPTY_PAGE, "results": shown})
 
@@ -52,7 +55,7 @@ class SearchRoutes:
         query = request.query_params.get("query", "").strip()
         if not query:
             raise MalformedRequest('Query parameter "query" is required')
-        hits = search(self.catalogue.models(), query)[: _limit(request)]
+        hits = self.finder.find(_short(query))[: _limit(request)]
         return json_answer(
             {
                 "query": query,
@@ -91,9 +94,16 @@ def _words(body: bytes) -> str:
     return text
 
 
+def _short(query: str) -> str:
+    if len(query) > LONGEST:
+        words = f"String length must be less than or equal to {LONGEST}"
+        raise InvalidInput([InvalidField(type="string_lte", field="query", description=words)])
+    return query
+
+
 def _limit(request: Request) -> int:
     text = request.query_params.get("limit", str(USUAL))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST):
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MOST):
         words = f"Must be a whole number from 1 to {MOST}"
         raise InvalidInput([InvalidField(type="invalid_type", field="limit", description=words)])
     return int(text)

@@ -5,7 +5,8 @@ drop events without ids and refuse other names.
 """
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import cast
 
@@ -13,6 +14,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from darkroom.domain.errors import NotFound
 from darkroom.domain.events import Event, EventKind
@@ -30,10 +32,15 @@ _STILL_HERE = b": still here\n\n"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamRoutes:
-    """The routes of streams; the token in the path is all the permission it takes."""
+    """The routes of streams; the token in the path is all the permission it takes.
+
+    Args:
+        idle_seconds: how long a stream is silent before it sends a comment.
+    """
 
     predictions: Predictions
     capabilities: Capabilities
+    idle_seconds: float = IDLE_SECONDS
 
     def routes(self) -> list[Route]:
         """Paths relative to the API's mount.
@@ -51,16 +58,16 @@ class StreamRoutes:
         found = None if id_ is None else await self.predictions.look(id_)
         if found is None:
             raise NotFound(NOT_FOUND)
-        self.predictions.check_streams(found.owner)
-        return StreamingResponse(
-            self._lines(found.id, _last_seen(request), site(request)),
-            media_type="text/event-stream",
-            headers={"Access-Control-Allow-Origin": "*", "X-Accel-Buffering": "no"},
-        )
+        lines = self._lines(found.id, _last_seen(request), site(request))
+        counted = ExitStack()
+        counted.enter_context(self.predictions.streaming(found.owner))
+        return _CountedResponse(lines, counted)
 
-    async def _lines(self, id_: PredictionId, after: int, here: Site) -> AsyncIterator[bytes]:
+    async def _lines(self, id_: PredictionId, after: int, here: Site) -> AsyncGenerator[bytes]:
         yield _GREETING
-        async for event in self.predictions.follow(id_, after=after, idle_seconds=IDLE_SECONDS):
+        async for event in self.predictions.follow(
+            id_, after=after, idle_seconds=self.idle_seconds
+        ):
             yield _STILL_HERE if event is None else self._spelled(id_, event, here)
 
     def _spelled(self, id_: PredictionId, event: Event, here: Site) -> bytes:
@@ -82,6 +89,26 @@ class StreamRoutes:
         attempt, index = cast("int", told["attempt"]), cast("int", told["index"])
         token = self.capabilities.file(id_, attempt, index)
         return here.file(token, cast("str", told["name"]))
+
+
+class _CountedResponse(StreamingResponse):
+    """A stream that counts from before its first byte until its end, also if nobody reads it."""
+
+    def __init__(self, lines: AsyncGenerator[bytes], counted: ExitStack) -> None:
+        super().__init__(
+            lines,
+            media_type="text/event-stream",
+            headers={"Access-Control-Allow-Origin": "*", "X-Accel-Buffering": "no"},
+        )
+        self._lines = lines
+        self._counted = counted
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._counted:
+            try:
+                await super().__call__(scope, receive, send)
+            finally:
+                await self._lines.aclose()
 
 
 def _last_seen(request: Request) -> int:

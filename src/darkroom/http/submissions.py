@@ -52,6 +52,6 @@ def submission(request: Request, data: bytes, *, part: int = 0) -> Submission:
 
 def _checked(value: bytes) -> str:
     key = value.decode("latin-1")
-    if not 0 < len(key) <= LONGEST_KEY:
-        raise MalformedRequest(f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
+    if not 0 < len(key) <= LONGEST_KEY or "\0" in key:
+        raise MalformedRequest(f"An Idempotency-Key has 1 to {LONGEST_KEY} characters, no NUL.")
     return key

@@ -26,7 +26,6 @@ from darkroom.ports.serving import InputValidator
 from darkroom.service.models import Models
 from darkroom.service.predictions import Predictions
 
-PAGE_SIZE = 100
 NO_DESTINATION = "The specified training destination does not exist"
 """Source: the recorded 404 answer of Replicate's API."""
 
@@ -79,8 +78,9 @@ class TrainingRoutes:
 
     async def list_page(self, request: Request) -> Response:
         """A page of the caller's trainings, newest first."""
-        cut = Cut.of(request, PAGE_SIZE)
-        page = Page(size=cut.wanted, before=_id(cut.before), after=_id(cut.after), trainings=True)
+        cut = Cut.of(request)
+        before, after = cut.edges(PredictionId)
+        page = Page(size=cut.wanted, before=before, after=after, trainings=True)
         found = await self.predictions.page(caller(request).owner, page)
         here = site(request)
         shown = [await self.wire.training(one, here) for one in cut.shown(found)]
@@ -117,7 +117,3 @@ def _faults(check: Callable[[], None]) -> Sequence[InvalidField]:
     except InvalidInput as error:
         return error.fields
     return ()
-
-
-def _id(value: str | None) -> PredictionId | None:
-    return None if value is None else PredictionId(value)

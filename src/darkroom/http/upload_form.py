@@ -20,6 +20,7 @@ MOST_METADATA = 64
 FIELD_BYTES = 64 * 1024  # of all fields but the content together
 
 _METADATA = "metadata"
+_NO_OBJECT = "The field `metadata` must be a JSON object."
 _BRACKETED = re.compile(r"metadata((?:\[[^\[\]]{0,256}\]){1,8})")
 _KEY = re.compile(r"\[([^\[\]]*)\]")
 _TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,127}/[A-Za-z0-9!#$&^_.+-]{1,127}(?:;[ -~]{0,200})?")
@@ -102,9 +103,12 @@ class UploadForm:
             MalformedRequest: it is none, or two fields want the same place.
         """
         text = self._texts.get(_METADATA, b"")
-        tree: Json = reading.json(text) if text.strip() else {}
+        try:
+            tree: Json = reading.json(text) if text.strip() else {}
+        except MalformedRequest:
+            raise MalformedRequest(_NO_OBJECT) from None
         if not isinstance(tree, dict):
-            raise MalformedRequest("The field `metadata` must be a JSON object.")
+            raise MalformedRequest(_NO_OBJECT)
         for name, value in self._bracketed:
             path = [match[1] for match in _KEY.finditer(name.removeprefix(_METADATA))]
             _put(tree, path, value.decode("utf-8", "replace"))

@@ -26,7 +26,6 @@ from darkroom.ports.files import Blobs, Upload, UploadId
 from darkroom.service.own_files import signature
 from darkroom.service.uploads import ArrivingUpload, Uploads, upload_key
 
-PAGE_SIZE = 100
 MOST_BYTES = 100 * 2**20
 STREAM_TOKEN_LENGTH = 53
 _MOST_BODY_BYTES = MOST_BYTES + 256 * 1024  # fields, headers and boundaries come on top
@@ -115,12 +114,13 @@ class UploadRoutes:
 
     async def list_page(self, request: Request) -> Response:
         """A page of the caller's uploads, newest first."""
-        cut, here = Cut.of(request, PAGE_SIZE), site(request)
+        cut, here = Cut.of(request), site(request)
+        before, after = cut.edges(UploadId)
         found = await self.uploads.page(
             caller(request).owner,
             size=cut.wanted,
-            before=_id(cut.before),
-            after=_id(cut.after),
+            before=before,
+            after=after,
         )
         shown = [_shown(one, here) for one in cut.shown(found)]
         return json_answer({**cut.links(found, here, "/files"), "results": shown})
@@ -171,10 +171,6 @@ async def _kept(arriving: ArrivingUpload | None, form: UploadForm) -> Upload:
 
 def _gone() -> Response:
     return problem(404, _NOT_FOUND)
-
-
-def _id(text: str | None) -> UploadId | None:
-    return None if text is None else UploadId(text)
 
 
 def _shown(upload: Upload, here: Site) -> WireUpload:

@@ -12,7 +12,7 @@ from darkroom.domain.events import NO_METRICS
 from darkroom.domain.ids import PredictionId
 from darkroom.domain.prediction import Prediction, Status
 from darkroom.http.answers import Site, caller, json_answer, route
-from darkroom.http.problems import NOT_FOUND
+from darkroom.http.problems import NOT_FOUND, problem
 from darkroom.http.times import iso
 from darkroom.http.wire import Wire
 from darkroom.ports.webhooks import DeliveryState, KeptDelivery, KeptTry, WebhookEvent
@@ -21,6 +21,7 @@ from darkroom.service.predictions import Predictions
 from darkroom.service.webhook_secrets import WebhookSecrets
 
 _API = "/v1"
+_NOT_ENDED = "This prediction has not ended; the webhook of its end is sent when it has."
 _MOUNTS = (f"/replicate{_API}", _API)
 
 
@@ -44,6 +45,13 @@ class WireDelivery(msgspec.Struct, frozen=True):
     created_at: str
     next_at: str | None
     tries: list[WireTry]
+
+
+class WireBreaker(msgspec.Struct, frozen=True):
+    """Why nothing is sent to an endpoint now: failures in a row, and when it is tried again."""
+
+    failures: int
+    next_try_at: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +92,7 @@ class WebhookRoutes:
         return [
             route("/predictions/{id}/webhooks", self.log),
             route("/predictions/{id}/webhooks/resend", self.resend, method="POST"),
-            route("/predictions/{id}/webhooks/{n:int}/resend", self.resend, method="POST"),
+            route("/predictions/{id}/webhooks/{n}/resend", self.resend, method="POST"),
         ]
 
     async def secret(self, request: Request) -> Response:
@@ -99,7 +107,13 @@ class WebhookRoutes:
     async def resend(self, request: Request) -> Response:
         """Send again; the body, if any, does not matter."""
         found = await self._prediction(request)
-        await self.deliveries.resend(found.id, request.path_params.get("n"))
+        n = _number(request.path_params.get("n"))
+        if n is None and not found.terminal:
+            return problem(404, _NOT_ENDED)
+        try:
+            await self.deliveries.resend(found.id, n)
+        except NotFound as error:  # the caller sees the prediction, so there is nothing to hide
+            return problem(404, str(error))
         return await self._shown(found)
 
     async def _prediction(self, request: Request) -> Prediction:
@@ -112,13 +126,32 @@ class WebhookRoutes:
 
     async def _shown(self, prediction: Prediction) -> Response:
         kept = await self.deliveries.kept(prediction.id)
+        waits = any(one.state is DeliveryState.PENDING for one in kept)
         return json_answer(
             {
                 "prediction": prediction.id,
                 "webhook": prediction.webhook,
+                "breaker": self._breaker(prediction) if waits else None,
                 "deliveries": [_delivery(prediction.id, one) for one in kept],
             }
         )
+
+    def _breaker(self, prediction: Prediction) -> WireBreaker | None:
+        shut = self.deliveries.waits_for(prediction)
+        return None if shut is None else WireBreaker(shut.failures, iso(shut.next_at))
+
+
+def _number(text: str | None) -> int | None:
+    """The number of a delivery.
+
+    Raises:
+        NotFound: *text* is none that a delivery could have.
+    """
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise NotFound(NOT_FOUND)
+    return int(text)
 
 
 def _site(text: str) -> Site:

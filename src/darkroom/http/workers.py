@@ -23,6 +23,7 @@ from darkroom.protocol.messages import (
     Hello,
     Told,
     ToServer,
+    Wants,
     Welcome,
 )
 from darkroom.service.dispatch import Dispatcher
@@ -118,6 +119,8 @@ class _Visit:
                 self._dispatcher.told(self._seated(), message)
             case Beat():
                 self._dispatcher.beat(self._seated(), message)
+            case Wants():
+                self._dispatcher.wants(self._seated(), message)
             case Draining():
                 self._dispatcher.draining(self._seated())
             case Hello():

@@ -27,7 +27,8 @@ def read_header(data: bytes) -> Header | None:
     Source: PNG 11.2.1 (IHDR), GIF89a section 18, ITU T.81 B.2.2, RFC 9649 section 2.
     """
     if data.startswith(_PNG):
-        return Header("PNG", *_unpacked(">II", data, 16))
+        begins = data[12:16] == b"IHDR"  # what stands at these places is a size only then
+        return Header("PNG", *(_unpacked(">II", data, 16) if begins else (0, 0)))
     if data.startswith((b"GIF87a", b"GIF89a")):
         return Header("GIF", *_unpacked("<HH", data, 6))
     if data.startswith(b"\xff\xd8\xff"):

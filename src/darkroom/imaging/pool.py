@@ -59,12 +59,14 @@ class _Child:
     async def end(self, *, grace_seconds: float = 0.0) -> int:
         """Kill it, after a while to end by itself; its exit status, negative for a signal."""
         self.channel.close()
-        if grace_seconds:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(grace_seconds):
-                    await self.process.wait()
-        if self.process.returncode is None:
-            self.process.kill()
+        try:
+            if grace_seconds:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(grace_seconds):
+                        await self.process.wait()
+        finally:
+            if self.process.returncode is None:
+                self.process.kill()
         return await self.process.wait()
 
 

@@ -4,16 +4,19 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from darkroom.domain.deployment import Configuration, Deployment
-from darkroom.domain.ids import Owner, VersionId
+from darkroom.domain.ids import Owner
 
 
 class DeploymentStore(Protocol):
     """Deployments and their releases. A change is on disk when its method returns."""
 
     async def add(
-        self, id_: str, owner: Owner, name: str, configuration: Configuration
+        self, id_: str, owner: Owner, name: str, configuration: Configuration, *, most: int
     ) -> Deployment | None:
-        """Add a deployment with its first release; None if *owner* has one of that name."""
+        """Add a deployment with its first release.
+
+        None if *owner* has one of that name, or *most* of them.
+        """
         ...
 
     async def get(self, owner: Owner, name: str) -> Deployment | None:
@@ -32,8 +35,4 @@ class DeploymentStore(Protocol):
 
     async def delete(self, owner: Owner, name: str) -> bool:
         """Forget a deployment with its releases; False if there is none."""
-        ...
-
-    async def uses(self, version: VersionId) -> bool:
-        """Whether a current release of anybody runs *version*."""
         ...

@@ -3,12 +3,20 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NewType, Protocol
+from typing import Generic, NamedTuple, NewType, Protocol, TypeVar
 
 from darkroom.domain.ids import Owner, PredictionId
 from darkroom.domain.prediction import JsonText, Milliseconds
 
 UploadId = NewType("UploadId", str)
+Id = TypeVar("Id", bound=str)
+
+
+class Aged(NamedTuple, Generic[Id]):
+    """What is to be removed, and since when its time counts; a look for more begins behind it."""
+
+    at: Milliseconds
+    id: Id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +77,11 @@ class Blobs(Protocol):
         ...
 
     async def delete(self, key: str) -> None:
-        """Forget *key*; nothing happens if it is not there."""
+        """Forget *key*; nothing happens if it is not there.
+
+        Raises:
+            FilesUnavailable: it could not be removed.
+        """
         ...
 
     def writer(self, key: str) -> BlobWriter:
@@ -139,8 +151,10 @@ class UploadStore(Protocol):
         """Let an upload end now; False if *owner* has no such."""
         ...
 
-    async def expired(self, most: int) -> Sequence[UploadId]:
-        """Uploads that have expired or never arrived, whose bytes may still be there."""
+    async def expired(
+        self, most: int, past: Aged[UploadId] | None = None
+    ) -> Sequence[Aged[UploadId]]:
+        """Up to *most* uploads that have expired or never arrived, oldest first, behind *past*."""
         ...
 
     def remove(self, upload: UploadId) -> Awaitable[object]:
@@ -151,12 +165,17 @@ class UploadStore(Protocol):
 class Removals(Protocol):
     """What is removed of predictions after a time."""
 
-    async def removable(self, keep_ms: int, most: int) -> Sequence[PredictionId]:
-        """Predictions that ended more than *keep_ms* ago and still have data, oldest end first."""
+    async def removable(
+        self, keep_ms: int, most: int, past: Aged[PredictionId] | None = None
+    ) -> Sequence[Aged[PredictionId]]:
+        """Up to *most* predictions that ended more than *keep_ms* ago and still have data.
+
+        The oldest end comes first; only those behind *past* are looked at.
+        """
         ...
 
     def remove(self, prediction: PredictionId) -> Awaitable[bool]:
-        """Remove input, outputs and log (T9), after the files; False if that was done before."""
+        """Remove input, outputs and log (T9), after the files; False if nothing may be removed."""
         ...
 
     def forget_keys(self, keep_ms: int) -> Awaitable[object]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from darkroom.domain.ids import Owner, VersionId
-from darkroom.domain.model import Model, Version
+from darkroom.domain.model import Model, Version, Visibility
 from darkroom.domain.prediction import Milliseconds
 
 
@@ -28,6 +28,20 @@ class RunsSoFar:
     count: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelChange:
+    """What a model shall tell of itself from now on: None keeps it, an empty text empties it."""
+
+    visibility: Visibility | None = None
+    description: str | None = None
+    readme: str | None = None
+    github_url: str | None = None
+    paper_url: str | None = None
+    license_url: str | None = None
+    cover_image_url: str | None = None
+    weights_url: str | None = None
+
+
 class ModelStore(Protocol):
     """Durable models and versions. The versions of trainings are added where trainings end."""
 
@@ -44,17 +58,26 @@ class ModelStore(Protocol):
         ...
 
     async def add(self, model: Model) -> Milliseconds | None:
-        """Add a model; when, by the database's clock. None if its owner has one of that name."""
+        """Add a model; when, by the database's clock.
+
+        None if its owner has one of that name, or a trained version is left of one that is gone.
+        """
         ...
 
-    async def change(self, model: Model) -> bool:
-        """Change everything but its name, hardware and versions; False if it is gone."""
+    async def change(self, model: Model, change: ModelChange) -> Model | None:
+        """Apply *change* to what is kept of *model*, whatever came between; None if it is gone.
+
+        What is returned has no versions.
+        """
         ...
 
     async def delete(self, model: Model) -> bool:
         """Delete; False if it is gone, has a version, or a training makes one of it."""
         ...
 
-    async def delete_version(self, version: Version) -> None:
-        """Remember for good that this version is deleted, wherever it came from."""
+    async def delete_version(self, version: Version) -> bool:
+        """Remember for good that this version is deleted, wherever it came from.
+
+        False, and nothing is done, if the current release of a deployment runs it.
+        """
         ...

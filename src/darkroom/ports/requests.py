@@ -8,6 +8,9 @@ from darkroom.domain.ids import Owner, PredictionId
 from darkroom.domain.prediction import Prediction
 from darkroom.ports.predictions import Acceptance
 
+KEY_MS = 24 * 3_600_000
+"""How long an idempotency key stands for what it has made."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
@@ -25,7 +28,7 @@ class RequestStore(Protocol):
     ) -> Awaitable[Prediction | Remembered]:
         """Add a prediction as `PredictionStore.accept` does, unless its owner's *key* has made one.
 
-        Key and prediction are written in one transaction. A key is forgotten after 24 hours.
+        Key and prediction are written in one transaction. A key is forgotten after `KEY_MS`.
 
         Args:
             new: the prediction.
@@ -35,7 +38,7 @@ class RequestStore(Protocol):
         ...
 
     async def remembered(self, owner: Owner, key: str) -> Remembered | None:
-        """What *owner*'s idempotency *key* has made within 24 hours."""
+        """What *owner*'s idempotency *key* has made within `KEY_MS`."""
         ...
 
     async def recent(self, since: PredictionId, most: int) -> Sequence[Remembered]:
@@ -44,6 +47,10 @@ class RequestStore(Protocol):
 
     def forget(self, since: PredictionId, kept: Sequence[Remembered]) -> Awaitable[None]:
         """Forget the requests of predictions above an id, but for those *kept*."""
+        ...
+
+    def withdraw(self, prediction: PredictionId, owner: Owner, key: str | None) -> Awaitable[None]:
+        """Forget the request that made *prediction*, and that *owner*'s *key* stands for it."""
         ...
 
     async def unended(self) -> Sequence[tuple[PredictionId, Owner]]:

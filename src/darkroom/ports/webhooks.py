@@ -98,6 +98,11 @@ class KeptDelivery:
     tries: Sequence[KeptTry]
 
 
+def endpoint_of(webhook: str | None) -> str:
+    """A webhook's address without query and fragment."""
+    return (webhook or "").partition("#")[0].partition("?")[0]
+
+
 class Outbox(Protocol):
     """Deliveries, durable. They are added by the transitions of predictions."""
 

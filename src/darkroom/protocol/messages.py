@@ -26,9 +26,6 @@ class Message(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
     """Base of all messages."""
 
 
-# ── of a version and a run ──────────────────────────────────────────────────────────────────
-
-
 class FieldSpec(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """What a worker must know of one input."""
 
@@ -51,10 +48,14 @@ class VersionSpec(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
 
 
 class FileRef(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """A file input kept in the file store, and where in the input it belongs."""
+    """A file input kept in the file store, and where in the input it belongs.
+
+    `url` is a signed address that gives it, for a worker that cannot open the file store.
+    """
 
     path: list[str | int]
     key: str
+    url: str | None = None
 
 
 class FileFact(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -67,9 +68,6 @@ class FileFact(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     sha256: str
 
 
-# ── server to worker ────────────────────────────────────────────────────────────────────────
-
-
 class Know(Message, frozen=True):
     """Sent before the first job of a version."""
 
@@ -77,13 +75,18 @@ class Know(Message, frozen=True):
 
 
 class Job(Message, frozen=True):
-    """One attempt to run. `input` is the JSON text as the client sent it."""
+    """One attempt to run. `input` is the JSON text as the client sent it.
+
+    `puts` are signed addresses for its first output files. It is None where the worker opens the
+    file store itself; a list, even if empty, says that every further address is to be asked for.
+    """
 
     id: str
     attempt: int
     version: str
     input: str
     files: list[FileRef]
+    puts: list[str] | None = None
 
 
 class Stop(Message, frozen=True):
@@ -91,6 +94,15 @@ class Stop(Message, frozen=True):
 
     id: str
     attempt: int
+
+
+class Granted(Message, frozen=True):
+    """A signed address for output `index`, for one try; None if there is none to be had now."""
+
+    id: str
+    attempt: int
+    index: int
+    url: str | None = None
 
 
 class Drain(Message, frozen=True):
@@ -104,9 +116,6 @@ class Welcome(Message, frozen=True):
 
     protocol: int
     beat_seconds: float
-
-
-# ── worker to server ────────────────────────────────────────────────────────────────────────
 
 
 class Hello(Message, frozen=True):
@@ -124,6 +133,14 @@ class Beat(Message, frozen=True):
 
     held: list[Key]
     resident: list[str]
+
+
+class Wants(Message, frozen=True):
+    """Asks for a signed address for output `index`; answered by `Granted`."""
+
+    id: str
+    attempt: int
+    index: int
 
 
 class Draining(Message, frozen=True):
@@ -161,9 +178,6 @@ class Told(Message, frozen=True):
     started: bool
     events: list[Said | Gave]
     ended: Ended | None
-
-
-# ── worker to host ──────────────────────────────────────────────────────────────────────────
 
 
 class Load(Message, frozen=True):
@@ -208,9 +222,6 @@ class Cancel(Message, frozen=True):
 
     id: str
     attempt: int
-
-
-# ── host to worker ──────────────────────────────────────────────────────────────────────────
 
 
 class Loaded(Message, frozen=True):
@@ -264,9 +275,6 @@ class Over(Message, frozen=True):
     run_seconds: float
 
 
-# ── CLI and server, over the control socket ─────────────────────────────────────────────────
-
-
 class Ask(Message, frozen=True):
     """A verb of the command line for a running server, with its words as JSON text."""
 
@@ -281,7 +289,7 @@ class Answer(Message, frozen=True):
     problem: str | None
 
 
-ToWorker: TypeAlias = Welcome | Know | Job | Stop | Drain | Answer
-ToServer: TypeAlias = Hello | Beat | Draining | Told | Ask
+ToWorker: TypeAlias = Welcome | Know | Job | Stop | Granted | Drain | Answer
+ToServer: TypeAlias = Hello | Beat | Draining | Told | Wants | Ask
 ToHost: TypeAlias = Load | Unload | Run | Cancel
 FromHost: TypeAlias = Loaded | NotLoaded | Entered | Logged | Output | Over

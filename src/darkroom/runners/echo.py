@@ -14,8 +14,6 @@ _EXTENSIONS: Mapping[str, str] = {
     "image/gif": "gif",
     "image/webp": "webp",
 }
-
-
 LONGEST_PREFIX = 1000
 _PREFIX = "prefix"  # key of a trained version's configuration
 

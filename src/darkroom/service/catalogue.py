@@ -34,8 +34,6 @@ class Catalogue:
         for one in models:
             self.put(one)
 
-    # ── what there is ──
-
     def models(self, owner: Owner | None = None) -> Sequence[Model]:
         """All public models and *owner*'s own; the newest version first, then those without."""
         return [one for one in self._sorted() if one.seen_by(owner)]
@@ -84,11 +82,17 @@ class Catalogue:
         """All models that were made over the API."""
         return [one for one in self._models.values() if one.origin is Origin.MADE]
 
+    def names(self, text: str) -> bool:
+        """Whether *text*, in one of the forms of `resolve`, names what is there for anybody."""
+        path, _, version = text.rpartition(":") if "/" in text else ("", "", text)
+        if not path:
+            return text in self._models or text in self._by_version
+        found = self._by_version.get(version)
+        return found is not None and found[0].path == path
+
     def made_by(self, owner: str) -> int:
         """How many models *owner* has made over the API."""
         return sum(1 for one in self.made() if one.owner == owner)
-
-    # ── what changes ──
 
     def put(self, model: Model) -> None:
         """Add a model, or take *model* for the one of its name."""
@@ -99,19 +103,20 @@ class Catalogue:
                 self._by_version[version.trainer.id] = (model, version.trainer)
         self._changed = True
 
-    def add_version(self, version: Version) -> None:
-        """List one more version of its model; nothing happens if it is known.
+    def add_version(self, version: Version) -> bool:
+        """List one more version of its model; False, and nothing happens, if it is known.
 
         Where the model is gone it is known all the same, for the sake of old predictions.
         """
         if version.id in self._by_version:
-            return
+            return False
         model = self._models.get(version.model)
         if model is None:
             self._by_version[version.id] = (_gone(version), version)
-            return
+            return True
         newest_first = sorted([version, *model.versions], key=lambda one: -one.created_at)
         self.put(replace(model, versions=newest_first))
+        return True
 
     def retire(self, version: VersionId) -> None:
         """List a version no more; an unknown one is ignored."""

@@ -30,15 +30,15 @@ from darkroom.ports.webhooks import (
     Unanswered,
     Undeliverable,
     WebhookEvent,
+    endpoint_of,
 )
-from darkroom.service.gates import Gates
+from darkroom.service.gates import PROBE_SECONDS, Gates, Shut, host_of
 from darkroom.service.retrying import is_delivered, verdict
 from darkroom.service.webhook_secrets import WebhookSecrets
 
 _log = structlog.get_logger()
 LONGEST_SLEEP_SECONDS = 60.0
 _RETRY_SECONDS = 1.0
-_NO_DELIVERY = "The requested resource could not be found."
 
 Spell: TypeAlias = Callable[[Prediction, WebhookEvent], Awaitable[bytes]]
 """Makes a webhook's body: the prediction as it is shown, for this event."""
@@ -162,14 +162,19 @@ class Deliveries:
         """
         found = await self._outbox.resend(prediction, n)
         if found is None:
-            raise NotFound(_NO_DELIVERY)
+            which = "of its end" if n is None else f"with the number {n}"
+            raise NotFound(f"This prediction has no webhook {which}.")
         self._woken.set()
         return found
+
+    def waits_for(self, prediction: Prediction) -> Shut | None:
+        """The breaker that keeps the webhooks of *prediction* waiting; None if none does."""
+        return self._gates.shut(endpoint_of(prediction.webhook))
 
     async def _serve_all(self, due: Sequence[str]) -> None:
         """Serve every endpoint; room that was kept for one of them and not used is another's."""
         left: list[str] = list(due)
-        while left:
+        while left and not self._closing:
             taken = await asyncio.gather(*(self._serve(address) for address in left))
             if not any(taken):
                 return
@@ -208,7 +213,7 @@ class Deliveries:
     async def _deliver(self, endpoint: str, delivery: Delivery) -> None:
         began = self._clock.monotonic()
         try:
-            reply = await self._tried(delivery)
+            reply = await self._tried(endpoint, delivery)
         except StoreBusy as error:
             reply = Unanswered(str(error))
         except Exception as error:  # noqa: BLE001  # the top of a task: told, and tried again
@@ -216,7 +221,6 @@ class Deliveries:
             reply = Unanswered(f"its body could not be made ({type(error).__name__})")
         seconds = self._clock.monotonic() - began
         done = verdict(delivery, reply, seconds, self._chance)
-        self._judge(endpoint, delivery, reply)
         if done.error is not None:
             _log.info(
                 "webhook.failed",
@@ -231,7 +235,7 @@ class Deliveries:
         except DarkroomError as error:  # it is due again when its lease is over
             _log.warning("webhook.unsettled", prediction=delivery.prediction, error=str(error))
 
-    async def _tried(self, delivery: Delivery) -> Reply:
+    async def _tried(self, endpoint: str, delivery: Delivery) -> Reply:
         prediction = await self._store.get(delivery.prediction)
         if prediction is None or prediction.webhook is None:
             return Undeliverable("the prediction is not there any more")
@@ -243,14 +247,21 @@ class Deliveries:
             body=body,
             secret=await self._secrets.of(prediction.owner),
         )
-        return await self._poster.post(message)
+        reply = await self._poster.post(message)
+        self._judge(endpoint, delivery, reply)
+        return reply
 
     def _judge(self, endpoint: str, delivery: Delivery, reply: Reply) -> None:
         """Tell the breaker; what is sent only once may fail without shutting an endpoint."""
         if is_delivered(reply):
-            self._gates.answered(endpoint)
-        elif delivery.event is WebhookEvent.COMPLETED and not isinstance(reply, Undeliverable):
-            self._gates.failed(endpoint)
+            if self._gates.answered(endpoint):
+                _log.info("endpoint.opened", host=host_of(endpoint))
+        elif (
+            delivery.event is WebhookEvent.COMPLETED
+            and not isinstance(reply, Undeliverable)
+            and self._gates.failed(endpoint)
+        ):
+            _log.warning("endpoint.shut", host=host_of(endpoint), probe_seconds=PROBE_SECONDS)
 
 
 def message_id(prediction: PredictionId, n: int) -> str:

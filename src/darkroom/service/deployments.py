@@ -8,15 +8,17 @@ from darkroom.domain.errors import (
     AlreadyExists,
     InvalidField,
     InvalidInput,
+    NotAllowed,
     NotFound,
     UnknownHardware,
     VersionNotRunnable,
 )
-from darkroom.domain.ids import Owner, VersionId
-from darkroom.domain.model import Model, Version
+from darkroom.domain.ids import Owner, VersionId, is_name
+from darkroom.domain.model import Hardware, Model, Version
 from darkroom.ports.deployments import DeploymentStore
 from darkroom.service.catalogue import NOT_RUNNABLE, Catalogue
 
+MOST_DEPLOYMENTS = 1000
 _TAKEN = "A deployment with that name and owner already exists."
 
 
@@ -37,13 +39,13 @@ class Deployments:
     Args:
         store: keeps them.
         catalogue: what can be run.
-        skus: names of the hardware of this server.
+        hardware: what this server has.
         ids: makes ids that sort in the order they were made.
     """
 
     store: DeploymentStore
     catalogue: Catalogue
-    skus: Callable[[], Sequence[str]]
+    hardware: Sequence[Hardware]
     ids: Callable[[], str]
 
     async def create(self, owner: Owner, name: str, wanted: Configuration) -> Deployment:
@@ -52,14 +54,19 @@ class Deployments:
         Raises:
             AlreadyExists: the owner has one of that name.
             InvalidInput: the bounds are the wrong way round.
+            NotAllowed: the owner has as many as are allowed.
             UnknownHardware: none of this server's.
             VersionNotRunnable: it is none of that model's.
         """
         checked = self._checked(owner, wanted)
-        added = await self.store.add(self.ids(), owner, name, checked)
-        if added is None:
+        added = await self.store.add(self.ids(), owner, name, checked, most=MOST_DEPLOYMENTS)
+        if added is not None:
+            return added
+        if await self.store.get(owner, name) is not None:
             raise AlreadyExists(_TAKEN)
-        return added
+        raise NotAllowed(
+            f"{owner} has {MOST_DEPLOYMENTS} deployments, which is the limit. Delete one first."
+        )
 
     async def get(self, owner: Owner, name: str, *, by: Owner) -> Deployment:
         """One deployment.
@@ -67,7 +74,7 @@ class Deployments:
         Raises:
             NotFound: there is none, or it is not *by*'s own.
         """
-        found = await self.store.get(owner, name) if owner == by else None
+        found = await self.store.get(owner, name) if owner == by and is_name(name) else None
         if found is None:
             raise NotFound(f"There is no deployment {owner}/{name}")
         return found
@@ -100,12 +107,9 @@ class Deployments:
         Raises:
             NotFound: as for `get`.
         """
-        if owner != by or not await self.store.delete(owner, name):
+        known = owner == by and is_name(name)
+        if not known or not await self.store.delete(owner, name):
             raise NotFound(f"There is no deployment {owner}/{name}")
-
-    async def uses(self, version: VersionId) -> bool:
-        """Whether somebody's deployment runs *version* now."""
-        return await self.store.uses(version)
 
     def runnable(self, deployment: Deployment) -> tuple[Model, Version]:
         """What a prediction through *deployment* runs.
@@ -120,7 +124,7 @@ class Deployments:
         model, version = self.catalogue.resolve(wanted.version, caller=owner)
         if model.path != wanted.model:
             raise VersionNotRunnable(NOT_RUNNABLE)
-        if wanted.hardware not in (skus := self.skus()):
+        if wanted.hardware not in (skus := [one.sku for one in self.hardware]):
             raise UnknownHardware(wanted.hardware, skus)
         if wanted.min_instances > wanted.max_instances:
             words = "Must be less than or equal to max_instances"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence, Set
 
 import structlog
 
-from darkroom.domain.errors import NotFound, StoreBusy
+from darkroom.domain.errors import NotFound, PeerMisbehaved, StoreBusy
 from darkroom.domain.events import Finished, Report
 from darkroom.domain.ids import PredictionId, VersionId, WorkerId
 from darkroom.domain.model import Version
@@ -18,10 +18,24 @@ from darkroom.domain.prediction import InputFile, JsonText, Outcome, Prediction
 from darkroom.ports.predictions import Attempts, Holder, LiveAttempt, Lost, PredictionStore
 from darkroom.ports.serving import Clock
 from darkroom.ports.twins import NOBODY, Others
-from darkroom.protocol.messages import Beat, Drain, FileRef, Hello, Job, Key, Know, Stop, Told
+from darkroom.protocol.messages import (
+    MAX_FILES,
+    Beat,
+    Drain,
+    FileRef,
+    Granted,
+    Hello,
+    Job,
+    Key,
+    Know,
+    Stop,
+    Told,
+    Wants,
+)
 from darkroom.service.catalogue import Catalogue, to_spec
 from darkroom.service.hub import Hub
 from darkroom.service.recording import RETRY_SECONDS, Recorder
+from darkroom.service.remote_files import RemoteFiles
 from darkroom.service.reports import understood
 from darkroom.service.seats import Seat
 
@@ -32,9 +46,13 @@ _NO_VERSION = "The version is no longer served here. Run a version that the mode
 
 
 class Dispatcher:
-    """Hands predictions to workers and their reports to the store."""
+    """Hands predictions to workers and their reports to the store.
 
-    def __init__(
+    With *remote* files, addresses are signed on the way to a worker, and files looked for on the
+    way back.
+    """
+
+    def __init__(  # noqa: PLR0913  # it joins them
         self,
         *,
         store: PredictionStore,
@@ -43,8 +61,10 @@ class Dispatcher:
         hub: Hub,
         clock: Clock,
         silence_seconds: float,
+        remote: RemoteFiles | None = None,
         others: Others = NOBODY,
     ) -> None:
+        self._remote = remote
         self._store = store
         self._attempts = attempts
         self._catalogue = catalogue
@@ -58,7 +78,11 @@ class Dispatcher:
         self._pump_again = False
         self._empty = asyncio.Event()
         self._recorder = Recorder(
-            store=store, hub=hub, superseded=self._stop_superseded, again=self._wait_again
+            store=store,
+            hub=hub,
+            superseded=self._stop_superseded,
+            again=self._wait_again,
+            check=remote.check if remote else None,
         )
 
     # ── workers come and go ──
@@ -68,7 +92,7 @@ class Dispatcher:
         seat = Seat(
             holder=Holder(worker=WorkerId(hello.worker), incarnation=hello.incarnation),
             slots=dict(hello.slots),
-            send=send,
+            send=self._remote.signing(send) if self._remote else send,
             close=close,
             heard_at=self._clock.monotonic(),
         )
@@ -264,6 +288,17 @@ class Dispatcher:
             self._wake_all()
         for item in items:
             self._recorder.record(item)
+
+    def wants(self, seat: Seat, wants: Wants) -> None:
+        """Answer a worker that lacks an address for a file of a run it holds.
+
+        Raises:
+            PeerMisbehaved: no run gives a file of that number.
+        """
+        if not 0 <= wants.index < MAX_FILES:
+            raise PeerMisbehaved(f"a worker wants a place for file {wants.index}")
+        if (wants.id, wants.attempt) in seat.held:
+            seat.send(Granted(wants.id, wants.attempt, wants.index))
 
     def _give_up(self, key: Key, outcome: Outcome, reason: str) -> None:
         lost = Lost(prediction=PredictionId(key[0]), attempt=key[1], outcome=outcome, reason=reason)

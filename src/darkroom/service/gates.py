@@ -8,6 +8,7 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from darkroom.domain.prediction import Milliseconds
 from darkroom.ports.serving import Clock
 
 PER_ENDPOINT = 2
@@ -24,6 +25,14 @@ class _Breaker:
 
     failures: int = 0
     probe_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shut:
+    """An endpoint that is left alone: failures in a row, and when it is probed."""
+
+    failures: int
+    next_at: Milliseconds
 
 
 class Gates:
@@ -47,7 +56,7 @@ class Gates:
             most = 1 if self._clock.monotonic() >= breaker.probe_at else 0
         room = min(
             most - self._endpoints[endpoint],
-            PER_HOST - self._hosts[_host(endpoint)],
+            PER_HOST - self._hosts[host_of(endpoint)],
             IN_ALL - self._endpoints.total(),
         )
         return max(0, room)
@@ -60,34 +69,45 @@ class Gates:
         left = breaker.probe_at - self._clock.monotonic()
         return left if left > 0 else math.inf
 
+    def shut(self, endpoint: str) -> Shut | None:
+        """What keeps *endpoint* waiting; None if it is well."""
+        breaker = self._breakers.get(endpoint)
+        if breaker is None or breaker.failures < FAILURES:
+            return None
+        left = max(0.0, breaker.probe_at - self._clock.monotonic())
+        return Shut(breaker.failures, Milliseconds(self._clock.wall_ms() + int(left * 1000)))
+
     def enter(self, endpoint: str, count: int) -> None:
         """Take room for *count* webhooks."""
         self._endpoints[endpoint] += count
-        self._hosts[_host(endpoint)] += count
+        self._hosts[host_of(endpoint)] += count
 
     def leave(self, endpoint: str, count: int = 1) -> None:
         """Give room back."""
-        for counter, name in ((self._endpoints, endpoint), (self._hosts, _host(endpoint))):
+        for counter, name in ((self._endpoints, endpoint), (self._hosts, host_of(endpoint))):
             counter[name] -= count
             if not counter[name]:
                 del counter[name]
 
-    def answered(self, endpoint: str) -> None:
-        """The endpoint took a webhook: it is well."""
-        self._breakers.pop(endpoint, None)
+    def answered(self, endpoint: str) -> bool:
+        """The endpoint took a webhook: it is well. Whether it was shut before."""
+        breaker = self._breakers.pop(endpoint, None)
+        return breaker is not None and breaker.failures >= FAILURES
 
-    def failed(self, endpoint: str) -> None:
-        """The endpoint did not take a webhook."""
+    def failed(self, endpoint: str) -> bool:
+        """The endpoint did not take a webhook. Whether that has shut it just now."""
         breaker = self._breakers.setdefault(endpoint, _Breaker())
         self._breakers.move_to_end(endpoint)
         breaker.failures += 1
         breaker.probe_at = self._clock.monotonic() + PROBE_SECONDS
         if len(self._breakers) > _MOST_REMEMBERED:
             self._breakers.popitem(last=False)
+        return breaker.failures == FAILURES
 
 
-def _host(endpoint: str) -> str:
+def host_of(endpoint: str) -> str:
+    """The host of an endpoint; the whole of it if that cannot be told."""
     try:
-        return urlsplit(endpoint).netloc.rpartition("@")[2].lower()
+        return urlsplit(endpoint).hostname or endpoint
     except ValueError:  # an address that nothing can be sent to
         return endpoint

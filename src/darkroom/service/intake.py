@@ -1,13 +1,14 @@
 """How a request becomes a prediction, and only one: on disk, and on its way to a worker."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
+from typing import TypeVar
 
 from darkroom.domain.errors import KeyReused, NotFound
-from darkroom.domain.ids import Owner, PredictionId
+from darkroom.domain.ids import Owner, PredictionId, first_id
 from darkroom.domain.model import Json, Model, Version
 from darkroom.domain.prediction import Prediction
 from darkroom.ports.predictions import Acceptance, PredictionStore
@@ -15,10 +16,12 @@ from darkroom.ports.requests import Remembered, RequestStore
 from darkroom.service.dispatch import Dispatcher
 from darkroom.service.hub import Hub
 from darkroom.service.limits import Queue, Room
-from darkroom.service.repeats import MOST, WINDOW_SECONDS, Repeats, Submission, first_id
+from darkroom.service.repeats import MOST, WINDOW_SECONDS, Repeats, Submission
 from darkroom.service.runs import Runs
 from darkroom.service.seats import Seat
 from darkroom.service.spool import Spool
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,13 +85,19 @@ class Intake:
     room: Room
     repeats: Repeats | None
     runs: Runs = field(default_factory=Runs)
+    _making: dict[tuple[Owner, str], "asyncio.Future[Prediction | Remembered]"] = field(
+        default_factory=dict, init=False
+    )
 
-    async def create(self, new: NewPrediction, *, wait_seconds: float | None) -> Created:
+    async def create(
+        self, new: NewPrediction, *, wait_seconds: float | None, held: bool = False
+    ) -> Created:
         """Accept a prediction, or find what this request has made before; it is on disk by then.
 
         Args:
             new: what to run.
             wait_seconds: how long to wait for the end; None returns at once.
+            held: the answer is held beyond this call, until `answered` is called.
 
         Raises:
             InvalidInput: a file input names an upload of this server that the owner has not.
@@ -112,14 +121,34 @@ class Intake:
                 self.repeats.failed(submission, error)
             raise
         finally:
+            if not held:
+                self.repeats.answered(submission)
+
+    async def wait(self, made: Created, seconds: float) -> Created:
+        """What was made, once it has ended or *seconds* have passed."""
+        return await self._known(made.prediction.id, seconds, made.repeat)
+
+    def answered(self, new: NewPrediction) -> None:
+        """Whoever asked for *new*, whose answer was held, is answered now."""
+        submission = new.submission
+        if self.repeats is not None and submission and submission.idempotency_key is None:
             self.repeats.answered(submission)
+
+    async def forget(self, new: NewPrediction, made: PredictionId, error: BaseException) -> None:
+        """Let *made* stand for its request no more, which was refused after all by *error*."""
+        submission = new.submission
+        if submission is None:
+            return
+        if self.repeats is not None and submission.idempotency_key is None:
+            self.repeats.failed(submission, error)
+        await self.requests.withdraw(made, new.owner, submission.idempotency_key)
 
     async def _create(self, new: NewPrediction, wait_seconds: float | None) -> Created:
         waits = wait_seconds is not None
         acceptance, seat = await self._prepared(new, patient=waits)
         id_ = acceptance.id
         with self.hub.subscribed(id_) as subscription:
-            accepted = asyncio.ensure_future(self.store.accept(acceptance))
+            accepted = self._cleaning(acceptance, self.store.accept(acceptance))
             if seat is not None and waits:
                 # The job leaves while the insert is flushed: the writer keeps their order, so a
                 # finish can never be committed before the insert it belongs to.
@@ -140,16 +169,12 @@ class Intake:
         self, new: NewPrediction, submission: Submission, key: str, wait_seconds: float | None
     ) -> Created:
         """Create unless the idempotency *key* has made a prediction before."""
-        known = await self.requests.remembered(new.owner, key)
+        known = await self._once(new, submission, key)
         repeat = Repeat.REPLAYED
-        if known is None:
-            made = await self._made_once(new, submission, key)
-            if isinstance(made, Remembered):
-                known = made
-            elif wait_seconds is None:
-                return Created(prediction=made, ended=False)
-            else:
-                known, repeat = Remembered(prediction=made.id, digest=submission.digest), None
+        if not isinstance(known, Remembered):
+            if wait_seconds is None:
+                return Created(prediction=known, ended=False)
+            known, repeat = Remembered(prediction=known.id, digest=submission.digest), None
         if known.digest != submission.digest:
             raise KeyReused(
                 "This Idempotency-Key came with another request within the last 24 hours. "
@@ -157,23 +182,43 @@ class Intake:
             )
         return await self._known(known.prediction, wait_seconds, repeat)
 
+    async def _once(
+        self, new: NewPrediction, submission: Submission, key: str
+    ) -> Prediction | Remembered:
+        """What *key* has made, or makes now.
+
+        One request with it at a time is looked at, so that its repeat counts against no limit.
+        """
+        place = (new.owner, key)
+        while (elder := self._making.get(place)) is not None:
+            await asyncio.wait([elder])
+        making = asyncio.ensure_future(self._made_once(new, submission, key))
+        self._making[place] = making
+        making.add_done_callback(partial(self._made, place))
+        return await asyncio.shield(making)
+
+    def _made(
+        self, place: tuple[Owner, str], making: "asyncio.Future[Prediction | Remembered]"
+    ) -> None:
+        del self._making[place]
+        if not making.cancelled():
+            making.exception()  # whoever asked may have gone
+
     async def _made_once(
         self, new: NewPrediction, submission: Submission, key: str
     ) -> Prediction | Remembered:
+        known = await self.requests.remembered(new.owner, key)
+        if known is not None:
+            return known
         acceptance, seat = await self._prepared(new, patient=False)
-        accepted = asyncio.ensure_future(
-            self.requests.accept_once(acceptance, key, submission.digest)
+        accepted = self._cleaning(
+            acceptance, self.requests.accept_once(acceptance, key, submission.digest)
         )
         # The job leaves after the commit: only then it is known to be a new one.
         accepted.add_done_callback(
             partial(self._accepted, seat, acceptance, new.version, sent=False)
         )
-        made = await asyncio.shield(accepted)
-        if isinstance(made, Remembered):
-            for file in acceptance.input_files:
-                if file.spooled:
-                    await self.spool.blobs.delete(file.key)
-        return made
+        return await asyncio.shield(accepted)
 
     async def _prepared(
         self, new: NewPrediction, *, patient: bool
@@ -216,6 +261,22 @@ class Intake:
             patient=seat is not None and patient,
         )
         return acceptance, seat
+
+    def _cleaning(self, new: Acceptance, change: Awaitable[T]) -> "asyncio.Future[T]":
+        """*change*, which is to accept *new*; unless it does, no bytes of *new* stay behind."""
+        spooled = [one.key for one in new.input_files if one.spooled]
+        # Without such bytes nothing is put between: this is on everybody's way.
+        return asyncio.ensure_future(self._or_clean(spooled, change) if spooled else change)
+
+    async def _or_clean(self, keys: Sequence[str], change: Awaitable[T]) -> T:
+        accepted = False
+        try:
+            made = await change
+            accepted = not isinstance(made, Remembered)
+            return made
+        finally:
+            if not accepted:
+                await self.spool.forget(keys)
 
     async def _known(
         self, id_: PredictionId, wait_seconds: float | None, repeat: Repeat | None

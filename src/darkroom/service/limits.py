@@ -17,6 +17,7 @@ from darkroom.domain.prediction import Prediction
 _MINUTE = 60.0
 _MOST_BUCKETS = 4096
 _OTHERS_PER_CREATE = 5
+SEARCHES_PER_MINUTE = 60
 _LATER_SECONDS = 5  # nobody knows when a prediction or a stream ends
 _ROUNDING = 1e-6
 _LOOK_SECONDS = 1.0
@@ -38,36 +39,37 @@ class _Buckets:
         self._now = now
         self._levels: dict[str, tuple[float, float]] = {}  # level, and when it was that
 
-    def take(self, name: str) -> Left | None:
-        """Take one; None if there is none."""
+    def take(self, name: str, count: int = 1) -> Left | None:
+        """Take *count*; None, and none is taken, if there are fewer."""
         now, level = self._now(), float(self._size)
         found = self._levels.get(name)
         if found is not None:
             level = min(level, found[0] + (now - found[1]) * self._per_second)
         elif len(self._levels) >= _MOST_BUCKETS:
             self._prune(now)
-        if level < 1 - _ROUNDING:
+        if level < count - _ROUNDING:
             return None
-        self._levels[name] = (level - 1, now)
-        missing = (self._size - level + 1) / self._per_second
-        return Left(int(level - 1 + _ROUNDING), max(1, math.ceil(missing - _ROUNDING)))
+        self._levels[name] = (level - count, now)
+        missing = (self._size - level + count) / self._per_second
+        return Left(int(level - count + _ROUNDING), max(1, math.ceil(missing - _ROUNDING)))
 
     def empty(self, name: str) -> bool:
         """Whether there is none to take."""
         return self.wait_seconds(name) > 0
 
-    def wait_seconds(self, name: str) -> int:
-        """In how many whole seconds there is one again; 0 if there is one."""
+    def wait_seconds(self, name: str, count: int = 1) -> int:
+        """In how many whole seconds there are *count* again; 0 if there are."""
         level, at = self._levels.get(name, (float(self._size), 0.0))
-        missing = 1 - level - (self._now() - at) * self._per_second
+        missing = count - level - (self._now() - at) * self._per_second
         return max(0, math.ceil(missing / self._per_second - _ROUNDING))
 
     def _prune(self, now: float) -> None:
-        """Forget what is full again, or else the older half."""
-        kept = {name: one for name, one in self._levels.items() if now - one[1] < _MINUTE}
-        if len(kept) > _MOST_BUCKETS // 2:
-            kept = dict(list(kept.items())[_MOST_BUCKETS // 2 :])
-        self._levels = kept
+        """Forget the fuller half: to forget an empty one would fill it again."""
+        emptiest_first = sorted(
+            self._levels.items(),
+            key=lambda item: item[1][0] + (now - item[1][1]) * self._per_second,
+        )
+        self._levels = dict(emptiest_first[: _MOST_BUCKETS // 2])
 
 
 class Rates:
@@ -85,18 +87,18 @@ class Rates:
         self._creates = _Buckets(per_minute, now)
         self._others = _Buckets(per_minute * _OTHERS_PER_CREATE, now)
 
-    def take(self, key: str, *, create: bool) -> Left | None:
-        """Count a request of *key*; None where there is no limit.
+    def take(self, key: str, *, create: bool, count: int = 1) -> Left | None:
+        """Count a request of *key*, or *count* of them; None where there is no limit.
 
         Raises:
-            Throttled: it is one too many; nothing may be done for it.
+            Throttled: that is too many; nothing may be done for it.
         """
         if not self._on:
             return None
         buckets = self._creates if create else self._others
-        left = buckets.take(key)
+        left = buckets.take(key, count)
         if left is None:
-            wait = max(1, buckets.wait_seconds(key))
+            wait = max(1, buckets.wait_seconds(key, count))
             raise Throttled(
                 f"Request was throttled. Your rate limit resets in ~{wait}s.", retry_seconds=wait
             )
@@ -149,6 +151,33 @@ class Guesses:
         )
 
 
+class Searches:
+    """Searches without a key by client address, each of which looks through all models.
+
+    Args:
+        per_minute: searches a minute and address; 0 for no limit.
+        now: seconds that never jump.
+    """
+
+    def __init__(self, per_minute: int, now: Callable[[], float]) -> None:
+        self._on = per_minute > 0
+        self._taken = _Buckets(per_minute, now)
+
+    def take(self, address: str) -> None:
+        """Count a search.
+
+        Raises:
+            Throttled: it is one too many; nothing may be looked for.
+        """
+        if self._on and self._taken.take(address) is None:
+            wait = max(1, self._taken.wait_seconds(address))
+            raise Throttled(
+                f"Too many searches without a key came from this address. Send your key, or try "
+                f"again in ~{wait}s.",
+                retry_seconds=wait,
+            )
+
+
 class Streams:
     """Streams that are open, by owner of the prediction; *most* of each, 0 for no limit."""
 
@@ -156,18 +185,19 @@ class Streams:
         self._most = most
         self._open: Counter[Owner] = Counter()
 
-    def check(self, owner: Owner) -> None:
-        """Raise Throttled unless one more may be opened."""
+    @contextmanager
+    def opened(self, owner: Owner) -> Generator[None]:
+        """Count a stream until the block ends.
+
+        Raises:
+            Throttled: as many as are allowed are open.
+        """
         if self._most and self._open[owner] >= self._most:
             raise Throttled(
                 f"{self._most} streams of this owner are open, as many as this server allows. "
                 "Close some.",
                 retry_seconds=_LATER_SECONDS,
             )
-
-    @contextmanager
-    def opened(self, owner: Owner) -> Generator[None]:
-        """Count a stream until the block ends."""
         self._open[owner] += 1
         try:
             yield
@@ -255,6 +285,7 @@ class Room:
             self._free, self._looked_at = self._free_bytes(), now
         if self._free < self._least:
             raise FilesUnavailable(
-                f"The server's disk is nearly full ({self._free // 2**20} MiB free), so it takes "
-                "nothing new. Its operator can free some space, or lower DARKROOM_MIN_FREE_BYTES."
+                f"The server's disk is nearly full ({self._free // 2**20} MiB free, below the "
+                f"limit of {self._least // 2**20} MiB), so it takes nothing new. Its operator can "
+                "free some space, or lower DARKROOM_MIN_FREE_BYTES."
             )

@@ -1,6 +1,6 @@
 """Models that owners make over the API, and the versions that they train and delete."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -15,15 +15,19 @@ from darkroom.domain.errors import (
     StillNeeded,
     UnknownHardware,
 )
-from darkroom.domain.ids import Owner, VersionId, parse_identifier
+from darkroom.domain.ids import Owner, parse_identifier
 from darkroom.domain.model import Hardware, Model, Origin, Version, Visibility
 from darkroom.domain.prediction import Prediction
-from darkroom.ports.models import ModelStore
+from darkroom.ports.models import ModelChange, ModelStore
 from darkroom.service.catalogue import Catalogue
 from darkroom.service.runs import Runs
 
 MOST_MODELS = 1000
 _TAKEN = "A model with that name and owner already exists."
+_WAS_TAKEN = (
+    "A model with that name and owner already exists, or one did in darkroom.yaml and trainings "
+    "have made versions of it. Choose another name, or declare it again and delete those versions."
+)
 _log = structlog.get_logger()
 
 
@@ -36,7 +40,6 @@ class Models:
         catalogue: is told of all of it; what it holds when `load` is called came from files.
         runs: who has run what.
         hardware: what this server has.
-        deployed: whether somebody's deployment runs a version.
         changed: called after a model or version was made, changed or deleted over the API.
     """
 
@@ -44,7 +47,6 @@ class Models:
     catalogue: Catalogue
     runs: Runs
     hardware: Sequence[Hardware]
-    deployed: Callable[[VersionId], Awaitable[bool]]
     changed: Callable[[], None] = lambda: None
 
     async def load(self) -> None:
@@ -81,8 +83,6 @@ class Models:
         for id_ in kept.deleted:
             self.catalogue.retire(id_)
 
-    # ── models ──
-
     async def create(self, wanted: Model, *, by: Owner, admin: bool) -> Model:
         """Add a model without versions.
 
@@ -92,7 +92,7 @@ class Models:
             admin: whether they may make models of any owner.
 
         Raises:
-            AlreadyExists: there is one of that name.
+            AlreadyExists: there is one of that name, or trained versions of one that was.
             NotAllowed: it would be somebody else's, or one too many.
             UnknownHardware: none of this server's.
         """
@@ -111,22 +111,23 @@ class Models:
             )
         created_at = await self.store.add(wanted)
         if created_at is None:
-            raise AlreadyExists(_TAKEN)
+            raise AlreadyExists(_WAS_TAKEN)
         made = replace(wanted, created_at=created_at)
         self.catalogue.put(made)
         self.changed()
         return made
 
-    async def change(self, changed: Model, *, by: Owner) -> Model:
-        """Keep *changed* in place of the model of that name.
+    async def change(self, model: Model, change: ModelChange, *, by: Owner) -> Model:
+        """Change what *model* tells of itself; returns it as it is then.
 
         Raises:
             NotAllowed: it is somebody else's, or comes from a file.
             NotFound: it is gone.
         """
-        _require_made(changed, by)
-        if not await self.store.change(changed):
-            raise NotFound(f"There is no model {changed.path}")
+        _require_made(model, by)
+        changed = await self.store.change(model, change)
+        if changed is None:
+            raise NotFound(f"There is no model {model.path}")
         # A training may have added a version while the change was written.
         now = self.catalogue.model(changed.owner, changed.name, caller=by)
         kept = replace(changed, versions=now.versions)
@@ -159,8 +160,6 @@ class Models:
         self.catalogue.drop(model.path)
         self.changed()
 
-    # ── versions ──
-
     async def delete_version(self, model: Model, version: Version, *, by: Owner) -> None:
         """Delete a version for good; predictions of it stay, and those that wait still run.
 
@@ -171,21 +170,18 @@ class Models:
         _require_own(model, by)
         if model.origin is Origin.SHIPPED:
             raise NotAllowed(f"{model.path} ships with this server; its versions stay.")
-        if await self.deployed(version.id):
-            raise StillNeeded(
-                f"A deployment runs the version {version.id}. Give the deployment another version, "
-                "or delete it, then try again."
-            )
         if self.runs.by_others(version.id, by):
             raise StillNeeded(
                 f"Others have run the version {version.id}, and their predictions name it. "
                 "It cannot be deleted."
             )
-        await self.store.delete_version(version)
+        if not await self.store.delete_version(version):
+            raise StillNeeded(
+                f"A deployment runs the version {version.id}. Give the deployment another version, "
+                "or delete it, then try again."
+            )
         self.catalogue.retire(version.id)
         self.changed()
-
-    # ── trainings ──
 
     def trainer(self, model: Model, version: Version) -> Version:
         """What a training of *version* runs.
@@ -224,8 +220,8 @@ class Models:
         assert trainer.base is not None  # noqa: S101  # only trainers have destinations
         _, base = self.catalogue.version(trainer.base)
         made = training.made(base, told)
-        self.catalogue.add_version(made)
-        _log.info("version.trained", training=told.id, model=made.model, version=made.id)
+        if self.catalogue.add_version(made):
+            _log.info("version.trained", training=told.id, model=made.model, version=made.id)
 
 
 def _require_own(model: Model, by: Owner) -> None:

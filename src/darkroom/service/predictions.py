@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
+
+import structlog
 
 from darkroom.domain.errors import NotFound
 from darkroom.domain.events import Event, EventKind
@@ -14,6 +16,7 @@ from darkroom.service.hub import Hub
 from darkroom.service.intake import Created, Intake, NewPrediction
 from darkroom.service.limits import Streams
 
+_log = structlog.get_logger()
 _NO_ANSWER = "The requested resource could not be found."
 
 
@@ -38,6 +41,53 @@ class Predictions:
     async def create(self, new: NewPrediction, *, wait_seconds: float | None) -> Created:
         """Accept a prediction; see `Intake.create`."""
         return await self.intake.create(new, wait_seconds=wait_seconds)
+
+    async def create_all(
+        self, several: Sequence[NewPrediction], *, wait_seconds: float
+    ) -> Sequence[Created]:
+        """Accept all predictions of one request or none of them, then wait for their ends.
+
+        Args:
+            several: whose submissions differ.
+            wait_seconds: how long to wait.
+
+        Raises:
+            DarkroomError: what the first was refused with; those that were accepted by then are
+                canceled, and a repeat of the request does not get them.
+        """
+        try:
+            accepting = [self.intake.create(one, wait_seconds=None, held=True) for one in several]
+            accepted = await asyncio.gather(*accepting, return_exceptions=True)
+            made = [one for one in accepted if isinstance(one, Created)]
+            refusals = [one for one in accepted if isinstance(one, BaseException)]
+            if refusals:
+                await self._withdraw(several, accepted, refusals[0])
+                raise refusals[0]
+            waiting = [self.intake.wait(one, wait_seconds) for one in made]
+            return await asyncio.gather(*waiting)
+        finally:
+            for one in several:
+                self.intake.answered(one)
+
+    async def _withdraw(
+        self,
+        several: Sequence[NewPrediction],
+        accepted: Sequence[Created | BaseException],
+        refusal: BaseException,
+    ) -> None:
+        """Undo what this request has made; what an earlier one has made stays."""
+        undoing = [
+            self._undo(new, one.prediction.id, refusal)
+            for new, one in zip(several, accepted, strict=True)
+            if isinstance(one, Created) and one.repeat is None
+        ]
+        for error in await asyncio.gather(*undoing, return_exceptions=True):
+            if error is not None:
+                _log.warning("prediction.not_withdrawn", error=repr(error))
+
+    async def _undo(self, new: NewPrediction, made: PredictionId, refusal: BaseException) -> None:
+        await self.intake.forget(new, made, refusal)
+        await self.cancel(made, new.owner)
 
     async def get(self, prediction: PredictionId, owner: Owner) -> Prediction:
         """One of *owner*'s predictions.
@@ -64,16 +114,21 @@ class Predictions:
         Raises:
             NotFound: as for `get`.
         """
-        canceled = await self._store.cancel(prediction, owner)
+        known = is_prediction_id(prediction)
+        canceled = await self._store.cancel(prediction, owner) if known else None
         if canceled is None:
             raise NotFound(_NO_ANSWER)
         self._hub.publish(canceled)
         self._dispatcher.stop(prediction)
         return canceled
 
-    def check_streams(self, owner: Owner) -> None:
-        """Raise Throttled unless one more stream of *owner*'s predictions may be opened."""
-        self._streams.check(owner)
+    def streaming(self, owner: Owner) -> AbstractContextManager[None]:
+        """Count a stream of one of *owner*'s predictions until the block ends.
+
+        Raises:
+            Throttled: as many as are allowed are open.
+        """
+        return self._streams.opened(owner)
 
     async def follow(
         self, prediction: PredictionId, *, after: int, idle_seconds: float
@@ -85,10 +140,8 @@ class Predictions:
             after: number of the last event the listener has seen; 0 for none.
             idle_seconds: how long to be silent before yielding None.
         """
-        with self._hub.subscribed(prediction) as subscription, ExitStack() as counted:
+        with self._hub.subscribed(prediction) as subscription:
             found = await self._store.get(prediction)
-            if found is not None:
-                counted.enter_context(self._streams.opened(found.owner))
             # A client may name an event that is still to come, or the very last one.
             after = min(after, found.event_count) if found else after
             if found is not None and found.terminal and after == found.event_count:

@@ -3,13 +3,14 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
 
 import structlog
 
-from darkroom.domain.errors import StoreBusy
-from darkroom.domain.events import Report
+from darkroom.domain.errors import FileMissing, FilesUnavailable, RunFailed, StoreBusy
+from darkroom.domain.events import Published, Report
 from darkroom.domain.prediction import Outcome, Prediction, Status
 from darkroom.ports.predictions import Lost, PredictionStore
 from darkroom.protocol.messages import Key
@@ -30,6 +31,7 @@ class Recorder:
         hub: hears of every prediction that changed.
         superseded: called with a report that changed nothing although it ends nothing.
         again: called with a prediction that waits to run once more.
+        check: looks for the files that a report names, before the report is written.
         retry_seconds: how long a busy store is left alone.
     """
 
@@ -40,12 +42,14 @@ class Recorder:
         hub: Hub,
         superseded: Callable[[Report], None],
         again: Callable[[Prediction], None],
+        check: Callable[[Report], Awaitable[None]] | None = None,
         retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         self._store = store
         self._hub = hub
         self._superseded = superseded
         self._again = again
+        self._check = check
         self._retry_seconds = retry_seconds
         self._chains: dict[Key, deque[_Item]] = {}
         self._quiet = asyncio.Event()
@@ -68,10 +72,20 @@ class Recorder:
 
     def _write(self, key: Key) -> None:
         item = self._chains[key][0]
-        change: Awaitable[Prediction | None] = (
-            self._store.report(item) if isinstance(item, Report) else self._store.lose(item)
-        )
-        asyncio.ensure_future(change).add_done_callback(partial(self._written, key))
+        asyncio.ensure_future(self._change(item)).add_done_callback(partial(self._written, key))
+
+    def _change(self, item: _Item) -> Awaitable[Prediction | None]:
+        if not isinstance(item, Report):
+            return self._store.lose(item)
+        if self._check is not None and any(isinstance(one, Published) for one in item.events):
+            return self._checked(item, self._check)
+        return self._store.report(item)
+
+    async def _checked(
+        self, report: Report, check: Callable[[Report], Awaitable[None]]
+    ) -> Prediction | None:
+        await check(report)
+        return await self._store.report(report)
 
     def _written(self, key: Key, done: "asyncio.Future[Prediction | None]") -> None:
         chain = self._chains[key]
@@ -115,14 +129,22 @@ class Recorder:
         _log.error("report.refused", prediction=item.prediction, error=repr(error))
         chain.clear()
         if isinstance(item, Report):
-            chain.append(
-                Lost(
-                    prediction=item.prediction,
-                    attempt=item.attempt,
-                    outcome=Outcome.LOST,
-                    reason="what it reported could not be stored.",
-                )
-            )
+            chain.append(_instead(item, error))
+
+
+def _instead(refused: Report, error: BaseException) -> _Item:
+    """What to write for a report that the store will never take."""
+    if isinstance(error, RunFailed) and refused.finished is not None:
+        # Its outputs make nothing, and neither would those of another run.
+        failed = replace(refused.finished, outcome=Outcome.FAILED, error=str(error))
+        return replace(refused, finished=failed)
+    named = f" ({error})" if isinstance(error, FileMissing | FilesUnavailable) else ""
+    return Lost(
+        prediction=refused.prediction,
+        attempt=refused.attempt,
+        outcome=Outcome.LOST,
+        reason=f"what it reported could not be stored{named}.",
+    )
 
 
 def _tell_end(ended: Prediction) -> None:

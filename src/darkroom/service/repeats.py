@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from darkroom.domain.ids import PredictionId, base32
+from darkroom.domain.ids import PredictionId
 from darkroom.ports.requests import Remembered
 
 WINDOW_SECONDS = 60
@@ -22,7 +22,6 @@ MOST = 65_536
 
 _DOUBT_SECONDS = 5.0  # a connection reset later than that says nothing about the answer
 _TURNS = 2  # of the loop, in which the end of a connection is heard that has ended already
-_ID_BITS_BELOW_MS = 80
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -176,8 +175,3 @@ class Repeats:
             self._adopted(old)
             if self._latest.get(old.digest) is old:
                 del self._latest[old.digest]
-
-
-def first_id(wall_ms: int) -> PredictionId:
-    """An id below all that were minted at that time or later."""
-    return PredictionId(base32((max(wall_ms, 0) << _ID_BITS_BELOW_MS).to_bytes(16)))

@@ -12,6 +12,7 @@ from darkroom.ports.predictions import Lost
 from darkroom.protocol.messages import Ended, Gave, Said, Told
 
 _LOSSES = frozenset({Outcome.LOST, Outcome.CRASHED, Outcome.RELEASED})
+_NUL = "\0"  # databases keep no text that has one
 _metrics = msgspec.json.Decoder(dict[str, int | float]).decode
 
 
@@ -55,12 +56,14 @@ def _understood(told: Told) -> Sequence[Report | Lost]:
 
 def _event(id_: PredictionId, attempt: int, event: Said | Gave) -> LogText | Published:
     if isinstance(event, Said):
-        return LogText(text=event.text)
+        return LogText(text=_plain(event.text))
     return _published(id_, attempt, event)
 
 
 def _published(id_: PredictionId, attempt: int, gave: Gave) -> Published:
     fact = gave.file
+    if _NUL in (gave.value or "") or (fact and _NUL in f"{fact.name}{fact.content_type}"):
+        raise ValueError("an output has a NUL character where none can be")
     if fact is None:
         return Published(index=gave.index, value=JsonText(gave.value or "null"))
     if fact.key != f"predictions/{id_}/{attempt}/{gave.index}":
@@ -85,7 +88,12 @@ def _finished(ended: Ended) -> Finished:
     metrics = {**_metrics(ended.metrics), "predict_time": round(ended.run_seconds, 6)}
     return Finished(
         outcome=Outcome(ended.outcome),
-        error=ended.error,
+        error=_plain(ended.error) if ended.error else ended.error,
         metrics=JsonText(msgspec.json.encode(metrics).decode()),
         run_seconds=ended.run_seconds,
     )
+
+
+def _plain(text: str) -> str:
+    """*text* as every database can keep it."""
+    return text.replace(_NUL, "\N{REPLACEMENT CHARACTER}")

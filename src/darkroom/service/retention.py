@@ -1,13 +1,15 @@
 """What is removed after a time: data of predictions, uploads, idempotency keys."""
 
-import asyncio
+from collections.abc import Sequence
 
 import structlog
 
-from darkroom.domain.errors import FilesUnavailable, StoreBusy
+from darkroom.domain.errors import StoreBusy
 from darkroom.domain.ids import PredictionId
-from darkroom.ports.files import Blobs, Removals
+from darkroom.ports.files import Aged, Blobs, Removals
+from darkroom.ports.requests import KEY_MS
 from darkroom.ports.serving import Clock
+from darkroom.service.rounds import Rounds
 from darkroom.service.uploads import Uploads
 
 _log = structlog.get_logger()
@@ -17,9 +19,6 @@ AT_ONCE = 50
 SCRUB_SECONDS = 60.0
 """How long bytes of removed rows may stay in the database's files."""
 
-KEY_MS = 24 * 3_600_000
-"""How long an idempotency key is remembered."""
-
 
 class Retention:
     """Removes what is older than it may be; what a crash interrupts is done again.
@@ -28,7 +27,7 @@ class Retention:
         store: rows of predictions.
         blobs: their files.
         uploads: files of clients.
-        clock: its monotonic time spaces the scrubs.
+        clock: its monotonic time spaces the scrubs, and rounds in which files could not be deleted.
         keep_ms: how long data of a prediction is kept after its end; None for ever.
     """
 
@@ -43,6 +42,9 @@ class Retention:
     ) -> None:
         self._store = store
         self._blobs = blobs
+        self._predictions = Rounds(
+            "prediction", find=self._found, clear=self._clear, forget=store.remove, clock=clock
+        )
         self._uploads = uploads
         self._clock = clock
         self._keep_ms = keep_ms
@@ -55,38 +57,25 @@ class Retention:
         Raises:
             StoreBusy: the database takes no writes now.
         """
-        removed = await self._predictions()
-        forgotten = await self._forget_uploads()
+        removed, more = await self._predictions.batch(AT_ONCE)
+        forgotten, more_uploads = await self._uploads.remove_expired(AT_ONCE)
         await self._store.forget_keys(KEY_MS)
         if removed or forgotten:
             _log.info("data.removed", predictions=removed, uploads=forgotten)
             if self._scrub_due_at is None:
                 self._scrub_due_at = self._scrubbed_at + SCRUB_SECONDS
         await self._scrub()
-        return max(removed, forgotten) == AT_ONCE
+        return more or more_uploads
 
-    async def _predictions(self) -> int:
+    async def _found(
+        self, most: int, past: Aged[PredictionId] | None
+    ) -> Sequence[Aged[PredictionId]]:
         if self._keep_ms is None:
-            return 0
-        found = await self._store.removable(self._keep_ms, AT_ONCE)
-        # The files first: as long as the row is not marked, they are looked for again.
-        bare = [id_ for id_ in found if await self._without_files(id_)]
-        return sum(await asyncio.gather(*[self._store.remove(id_) for id_ in bare]))
+            return ()
+        return await self._store.removable(self._keep_ms, most, past)
 
-    async def _without_files(self, id_: PredictionId) -> bool:
-        try:
-            await self._blobs.delete_under(f"predictions/{id_}")
-        except FilesUnavailable as error:
-            _log.warning("data.kept", prediction=id_, error=str(error))
-            return False
-        return True
-
-    async def _forget_uploads(self) -> int:
-        try:
-            return await self._uploads.remove_expired(AT_ONCE)
-        except FilesUnavailable as error:
-            _log.warning("uploads.kept", error=str(error))
-            return 0
+    async def _clear(self, id_: PredictionId) -> None:
+        await self._blobs.delete_under(f"predictions/{id_}")
 
     async def _scrub(self) -> None:
         now = self._clock.monotonic()

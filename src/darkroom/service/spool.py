@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
+import structlog
 
 from darkroom.domain.errors import (
     FileMissing,
@@ -26,6 +27,7 @@ from darkroom.ports.files import Blobs
 from darkroom.service import data_urls
 from darkroom.service.own_files import OwnFile
 
+_log = structlog.get_logger()
 INPUT_ATTEMPT = 0
 _SHOWN_TYPE = 100
 
@@ -65,12 +67,11 @@ class Spool:
         files, gone = await self._found(owner, version, values, origin)
         if gone:
             raise InvalidInput([_gone(name) for name in gone])
-        for name in version.file_inputs:
-            value = values.get(name)
-            if isinstance(value, str) and len(value) > self.over_bytes:
-                file = await self._store(id_, name, value, len(files))
-                if file is not None:
-                    files.append(file)
+        try:
+            await self._add_long(files, id_, version, values)
+        except BaseException:
+            await self.forget([one.key for one in files if one.spooled])
+            raise
         spooled = {str(one.path[0]): "" for one in files if one.spooled}
         shown = {**values, **spooled} if spooled else values
         return JsonText(msgspec.json.encode(shown).decode()), files
@@ -93,6 +94,20 @@ class Spool:
                     files.append(_reference(name, own, len(files)))
         return files, gone
 
+    async def _add_long(
+        self,
+        files: list[InputFile],
+        id_: PredictionId,
+        version: Version,
+        values: Mapping[str, Json],
+    ) -> None:
+        for name in version.file_inputs:
+            value = values.get(name)
+            if isinstance(value, str) and len(value) > self.over_bytes:
+                file = await self._store(id_, name, value, len(files))
+                if file is not None:
+                    files.append(file)
+
     async def _store(
         self, id_: PredictionId, name: str, value: str, index: int
     ) -> InputFile | None:
@@ -108,11 +123,19 @@ class Spool:
         return InputFile(
             path=(name,),
             key=key,
-            content_type=header or "application/octet-stream",
+            content_type=header if header.isprintable() and header else "application/octet-stream",
             size_bytes=len(data),
             index=index,
             spooled=True,
         )
+
+    async def forget(self, keys: Sequence[str]) -> None:
+        """Delete what was stored for a prediction that is not to be."""
+        for key in keys:
+            try:
+                await self.blobs.delete(key)
+            except FilesUnavailable as error:
+                _log.warning("spooled.kept", key=key, error=str(error))
 
     async def restore(
         self,

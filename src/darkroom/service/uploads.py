@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from darkroom.domain.errors import FilesUnavailable
-from darkroom.domain.ids import Owner, PredictionId
+from darkroom.domain.ids import Owner, PredictionId, is_prediction_id
 from darkroom.domain.prediction import JsonText
 from darkroom.ports.files import Blobs, BlobWriter, Described, Upload, UploadId, UploadStore
 from darkroom.ports.serving import Clock
 from darkroom.service.limits import Room
+from darkroom.service.rounds import Rounds
 
 PIECE_BYTES = 256 * 1024
 
@@ -69,6 +70,13 @@ class Uploads:
         self._ids = ids
         self._keep_ms = keep_ms
         self._signing_keys: dict[Owner, bytes] = {}
+        self._expired = Rounds(
+            "upload",
+            find=store.expired,
+            clear=self._clear,
+            forget=store.remove,
+            clock=clock,
+        )
 
     @asynccontextmanager
     async def arriving(self, owner: Owner) -> AsyncGenerator["ArrivingUpload"]:
@@ -94,7 +102,7 @@ class Uploads:
 
     async def get(self, upload: UploadId, owner: Owner) -> Upload | None:
         """One of *owner*'s uploads."""
-        found = await self._store.get(upload)
+        found = await self._found(upload)
         return found if found is not None and found.owner == owner else None
 
     async def page(
@@ -105,17 +113,20 @@ class Uploads:
 
     async def delete(self, upload: UploadId, owner: Owner) -> bool:
         """Forget an upload and its bytes; False if *owner* has no such."""
-        if not await self._store.expire(upload, owner):
+        if not is_prediction_id(upload) or not await self._store.expire(upload, owner):
             return False
         await self._forget(upload)
         return True
 
-    async def remove_expired(self, most: int) -> int:
-        """Forget up to *most* uploads whose time is over; returns how many."""
-        expired = await self._store.expired(most)
-        for upload in expired:
-            await self._forget(upload)
-        return len(expired)
+    async def remove_expired(self, most: int) -> tuple[int, bool]:
+        """Forget up to *most* uploads whose time is over.
+
+        One whose bytes cannot be deleted now stays, and keeps nobody else's.
+
+        Returns:
+            How many, and whether there may be more at once.
+        """
+        return await self._expired.batch(most)
 
     async def signing_key(self, owner: Owner) -> bytes:
         """32 bytes with which *owner* signs addresses of downloads; always the same."""
@@ -131,7 +142,7 @@ class Uploads:
 
         Source: Replicate's HTTP reference, `files.download`.
         """
-        found = await self._store.get(upload)
+        found = await self._found(upload)
         # Only an owner who has an upload gets a key made: the name is anybody's guess.
         if found is None or found.owner != signature.owner or self._late(signature.expiry):
             return None
@@ -139,14 +150,20 @@ class Uploads:
         right = hmac.digest(await self.signing_key(found.owner), text.encode(), sha256)
         return found if hmac.compare_digest(right, _unpadded(signature.mac)) else None
 
+    async def _found(self, upload: UploadId) -> Upload | None:
+        return await self._store.get(upload) if is_prediction_id(upload) else None
+
     def _late(self, expiry: str) -> bool:
         plain = expiry.isascii() and expiry.isdigit() and len(expiry) < 13
         return not plain or int(expiry) * 1000 <= self._clock.wall_ms()
 
     async def _forget(self, upload: UploadId) -> None:
         # The row last: whatever breaks in between is found again by it.
-        await self._blobs.delete_under(upload_prefix(upload))
+        await self._clear(upload)
         await self._store.remove(upload)
+
+    async def _clear(self, upload: UploadId) -> None:
+        await self._blobs.delete_under(upload_prefix(upload))
 
 
 class ArrivingUpload:

@@ -7,10 +7,9 @@ from darkroom.domain.deployment import Configuration, Deployment, Release
 from darkroom.domain.ids import Owner, VersionId
 from darkroom.domain.prediction import Milliseconds
 from darkroom.store.database import Database, rows_of
-from darkroom.store.rows import Row
+from darkroom.store.rows import ABOVE_ALL_IDS, Row
 from darkroom.store.transitions import deploying
 
-_ABOVE_ALL_IDS = "~"
 _DeploymentRow: TypeAlias = tuple[str, str, str, int, str, str, str, int, int, int]
 
 
@@ -21,10 +20,12 @@ class DeploymentTables:
         self._database = database
 
     async def add(
-        self, id_: str, owner: Owner, name: str, configuration: Configuration
+        self, id_: str, owner: Owner, name: str, configuration: Configuration, *, most: int
     ) -> Deployment | None:
         """Add a deployment."""
-        return await self._database.write(lambda: deploying.add(id_, owner, name, configuration))
+        return await self._database.write(
+            lambda: deploying.add(id_, owner, name, configuration, most=most)
+        )
 
     async def get(self, owner: Owner, name: str) -> Deployment | None:
         """One deployment."""
@@ -36,7 +37,7 @@ class DeploymentTables:
     ) -> Sequence[Deployment]:
         """One page."""
         statement = "deployments_down" if after is None else "deployments_up"
-        edge = (before or _ABOVE_ALL_IDS) if after is None else after
+        edge = (before or ABOVE_ALL_IDS) if after is None else after
         parameters = {"owner": owner, "edge": edge, "size": size}
         found = [
             _deployment(row) for row in await self._database.read(rows_of(statement, parameters))
@@ -50,10 +51,6 @@ class DeploymentTables:
     async def delete(self, owner: Owner, name: str) -> bool:
         """Forget a deployment."""
         return await self._database.write(lambda: deploying.delete(owner, name))
-
-    async def uses(self, version: VersionId) -> bool:
-        """Whether a current release runs *version*."""
-        return bool(await self._database.read(rows_of("released", {"version": version})))
 
 
 def _deployment(row: Row) -> Deployment:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from darkroom.domain.ids import VersionId
 from darkroom.domain.model import Model, Version
 from darkroom.domain.prediction import Milliseconds
-from darkroom.ports.models import Kept, RunsSoFar
+from darkroom.ports.models import Kept, ModelChange, RunsSoFar
 from darkroom.store import rows
 from darkroom.store.database import Database, rows_of
 from darkroom.store.transitions import models
@@ -40,14 +40,14 @@ class ModelTables:
         """Add a model."""
         return await self._database.write(lambda: models.add(model))
 
-    async def change(self, model: Model) -> bool:
+    async def change(self, model: Model, change: ModelChange) -> Model | None:
         """Change a model."""
-        return await self._database.write(lambda: models.change(model))
+        return await self._database.write(lambda: models.change(model, change))
 
     async def delete(self, model: Model) -> bool:
         """Delete a model."""
         return await self._database.write(lambda: models.delete(model))
 
-    async def delete_version(self, version: Version) -> None:
+    async def delete_version(self, version: Version) -> bool:
         """Remember that a version is deleted."""
-        await self._database.write(lambda: models.delete_version(version))
+        return await self._database.write(lambda: models.delete_version(version))

@@ -3,15 +3,16 @@
 from collections.abc import Awaitable, Sequence
 
 from darkroom.domain.events import Event, Report
-from darkroom.domain.ids import Owner, PredictionId, VersionId
+from darkroom.domain.ids import Owner, PredictionId, VersionId, first_id
 from darkroom.domain.prediction import Prediction, StoredFile
 from darkroom.ports.predictions import Acceptance, Holder, LiveAttempt, Lost, Page
 from darkroom.store import rows
 from darkroom.store.database import Database, rows_of
 from darkroom.store.transitions import accepting, ending, losing, reading, reporting
 
-_ABOVE_ALL_IDS = "~"
 _END_OF_TIME_MS = 2**62
+_ASIDE_MS = 600_000
+"""How far an id's time may be from when its row was made: large inputs, clocks set back."""
 
 
 class PredictionTables:
@@ -56,16 +57,19 @@ class PredictionTables:
     async def page(self, owner: Owner, page: Page) -> Sequence[Prediction]:
         """One page, newest first."""
         upwards = page.after is not None
-        edge = page.after if upwards else page.before
+        above, below = _between(page)
         parameters = {
             "owner": owner,
-            "edge": _ABOVE_ALL_IDS if edge is None else edge,
+            "above": above,
+            "below": below,
             "from_ms": page.created_from or 0,
             "until_ms": _END_OF_TIME_MS if page.created_until is None else page.created_until,
-            "trainings": int(page.trainings),
             "size": page.size,
         }
-        statement = "page_up" if upwards else "page_down"
+        down, up = (
+            ("trainings_down", "trainings_up") if page.trainings else ("page_down", "page_up")
+        )
+        statement = up if upwards else down
         found = await self._database.read(reading.several(statement, parameters))
         return list(reversed(found)) if upwards else found
 
@@ -88,3 +92,13 @@ class PredictionTables:
         place = {"id": prediction, "attempt": attempt, "place": index}
         found = await self._database.read(rows_of("item", place))
         return rows.stored_file(prediction, found[0]) if found else None
+
+
+def _between(page: Page) -> tuple[str, str]:
+    """The ids between which a page lies; those of its times, so that no others are read."""
+    above, below = page.after or "", page.before or rows.ABOVE_ALL_IDS
+    if page.created_from is not None:
+        above = max(above, first_id(page.created_from - _ASIDE_MS))
+    if page.created_until is not None:
+        below = min(below, first_id(page.created_until + _ASIDE_MS))
+    return above, below

@@ -1,9 +1,13 @@
 """What is removed of predictions after a time, as tables of a database."""
 
 from collections.abc import Awaitable, Sequence
+from typing import cast
 
 from darkroom.domain.ids import PredictionId
+from darkroom.domain.prediction import Milliseconds
+from darkroom.ports.files import Aged
 from darkroom.store.database import Database, rows_of
+from darkroom.store.rows import BEFORE_ALL
 from darkroom.store.transitions import removing
 
 
@@ -13,11 +17,14 @@ class RemovalTables:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def removable(self, keep_ms: int, most: int) -> Sequence[PredictionId]:
+    async def removable(
+        self, keep_ms: int, most: int, past: Aged[PredictionId] | None = None
+    ) -> Sequence[Aged[PredictionId]]:
         """What has ended long enough ago."""
-        asked = {"keep_ms": keep_ms, "most": most}
+        past_at, past_id = past or BEFORE_ALL
+        asked = {"keep_ms": keep_ms, "most": most, "past_at": past_at, "past": past_id}
         found = await self._database.read(rows_of("removable", asked))
-        return [PredictionId(str(id_)) for (id_,) in found]
+        return [Aged(*row) for row in cast("list[tuple[Milliseconds, PredictionId]]", found)]
 
     def remove(self, prediction: PredictionId) -> Awaitable[bool]:
         """T9."""

@@ -37,6 +37,10 @@ class RequestTables:
         """Forget requests."""
         return self._database.write(lambda: repeating.forget(since, kept))
 
+    def withdraw(self, prediction: PredictionId, owner: Owner, key: str | None) -> Awaitable[None]:
+        """Forget one request."""
+        return self._database.write(lambda: repeating.withdraw(prediction, owner, key))
+
     async def unended(self) -> Sequence[tuple[PredictionId, Owner]]:
         """What waits to be claimed."""
         found = await self._database.read(rows_of("unended", {}))

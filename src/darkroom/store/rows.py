@@ -46,6 +46,8 @@ _ModelRow: TypeAlias = tuple[
 ]  # fmt: skip
 
 NO_LIST = "[]"
+ABOVE_ALL_IDS = "~"
+BEFORE_ALL = (-1, "")  # a time and an id
 _files = msgspec.json.Decoder(list[InputFile]).decode
 _names = msgspec.json.Decoder(list[str]).decode
 _version = msgspec.json.Decoder(Version).decode

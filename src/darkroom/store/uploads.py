@@ -5,14 +5,13 @@ from typing import TypeAlias, cast
 
 from darkroom.domain.ids import Owner
 from darkroom.domain.prediction import JsonText, Milliseconds
-from darkroom.ports.files import Described, Upload, UploadId
+from darkroom.ports.files import Aged, Described, Upload, UploadId
 from darkroom.store.database import Database, rows_of
-from darkroom.store.rows import Row
+from darkroom.store.rows import ABOVE_ALL_IDS, BEFORE_ALL, Row
 
 ARRIVAL_MS = 15 * 60_000
 """How long the bytes of an upload may take before it is given up; routes allow five minutes."""
 
-_ABOVE_ALL_IDS = "~"
 _UploadRow: TypeAlias = tuple[str, str, str, str, int, str, str, str, int, int]
 
 
@@ -54,7 +53,7 @@ class UploadTables:
         if after is not None:
             asked = {"owner": owner, "edge": after, "size": size}
             return _uploads(await self._database.read(rows_of("uploads_up", asked)))[::-1]
-        asked = {"owner": owner, "edge": before or _ABOVE_ALL_IDS, "size": size}
+        asked = {"owner": owner, "edge": before or ABOVE_ALL_IDS, "size": size}
         return _uploads(await self._database.read(rows_of("uploads_down", asked)))
 
     async def expire(self, upload: UploadId, owner: Owner) -> bool:
@@ -62,10 +61,14 @@ class UploadTables:
         asked = {"id": upload, "owner": owner}
         return bool(await self._database.write(lambda: rows_of("expire_upload", asked)))
 
-    async def expired(self, most: int) -> Sequence[UploadId]:
+    async def expired(
+        self, most: int, past: Aged[UploadId] | None = None
+    ) -> Sequence[Aged[UploadId]]:
         """What has expired."""
-        found = await self._database.read(rows_of("expired_uploads", {"most": most}))
-        return [UploadId(str(id_)) for (id_,) in found]
+        past_at, past_id = past or BEFORE_ALL
+        asked = {"most": most, "past_at": past_at, "past": past_id}
+        found = await self._database.read(rows_of("expired_uploads", asked))
+        return [Aged(*row) for row in cast("list[tuple[Milliseconds, UploadId]]", found)]
 
     def remove(self, upload: UploadId) -> Awaitable[object]:
         """Forget an expired upload."""

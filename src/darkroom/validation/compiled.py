@@ -14,8 +14,10 @@ from darkroom.validation.addresses import is_uri, is_web_address
 from darkroom.validation.wording import Fault, faults_of, format_fault, in_order
 
 NO_URI = "Does not match format 'uri'"
+NO_NUL = "Must not contain the character U+0000"
 NO_WEB_ADDRESS = "Not a valid HTTPS URL"
 _DEEPEST = 64
+_MOST_KEPT = 1024
 _WEB_ADDRESSES = ("webhook", "webhook_completed")
 
 
@@ -37,6 +39,8 @@ class CompiledValidator:
         key = version.id, with_version
         compiled = self._kept.get(key)
         if compiled is None:
+            if len(self._kept) >= _MOST_KEPT:
+                del self._kept[next(iter(self._kept))]
             compiled = self._kept[key] = _Compiled.of(
                 request_schema(version, with_version=with_version),
                 inputs=[one.name for one in version.inputs],
@@ -56,6 +60,11 @@ class CompiledValidator:
             kept = schema, _Compiled.of(schema, inputs=(), files=())
             self._bodies[id(schema)] = kept
         kept[1].check(body)
+        # These bodies are kept as texts, not as JSON, which spells the character as an escape.
+        texts = body.items() if isinstance(body, Mapping) else ()
+        wrong = [name for name, value in texts if isinstance(value, str) and "\0" in value]
+        if wrong:
+            raise InvalidInput([format_fault((name,), NO_NUL).told for name in wrong])
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from darkroom.protocol.messages import (
     Beat,
     Drain,
     Draining,
+    Granted,
     Hello,
     Job,
     Know,
@@ -85,14 +86,19 @@ class Worker:
                 self._dispatch.know(version)
             case Stop(prediction, attempt):
                 self._dispatch.stop((prediction, attempt))
+            case Granted():
+                self._dispatch.granted(message)
             case Welcome(protocol, beat_seconds):
-                if protocol != PROTOCOL:
-                    raise PeerMisbehaved(f"it speaks protocol {protocol}, this worker {PROTOCOL}")
-                self._beat(beat_seconds)
+                self._welcome(protocol, beat_seconds)
             case Drain(seconds):
                 self.drain(seconds)
             case Answer():
                 raise PeerMisbehaved("an answer, although nothing was asked")
+
+    def _welcome(self, protocol: int, beat_seconds: float) -> None:
+        if protocol != PROTOCOL:
+            raise PeerMisbehaved(f"it speaks protocol {protocol}, this worker {PROTOCOL}")
+        self._beat(beat_seconds)
 
     def _beat(self, seconds: float) -> None:
         self._link.send(Beat(self._dispatch.held, self._dispatch.resident))

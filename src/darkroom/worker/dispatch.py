@@ -19,6 +19,7 @@ from darkroom.protocol.messages import (
     FileFact,
     FromHost,
     Gave,
+    Granted,
     Job,
     Key,
     Load,
@@ -31,12 +32,14 @@ from darkroom.protocol.messages import (
     Told,
     Unload,
     VersionSpec,
+    Wants,
 )
 from darkroom.worker.attempt import Attempt, canceled, crashed, failed, released
 from darkroom.worker.inputs import Inputs
 from darkroom.worker.options import Options, Tools
 from darkroom.worker.outputs import Outputs
 from darkroom.worker.process import Hosts
+from darkroom.worker.remote import Remote
 from darkroom.worker.reporter import Reporter
 from darkroom.worker.residency import Residency, Resident, Stage
 from darkroom.worker.telling import Place
@@ -61,7 +64,7 @@ class Dispatch:
         options: Options,
         tools: Tools,
         *,
-        send: Callable[[Told], None],
+        send: Callable[[Told | Wants], None],
         idle: Callable[[], None],
     ) -> None:
         self._options = options
@@ -73,8 +76,11 @@ class Dispatch:
         self._closing = False
         self._reporter = Reporter(send, self._told)
         self._outputs = Outputs(tools.blobs, options.put_retries)
+        self._remote = Remote(tools.signed, send)
+        self._remote_outputs = Outputs(self._remote, options.put_retries)
         self._inputs = Inputs(
             blobs=tools.blobs,
+            signed=tools.signed,
             fetcher=tools.fetcher,
             decoder=tools.decoder,
             limit_bytes=options.fetch_limit_bytes,
@@ -93,8 +99,6 @@ class Dispatch:
             log=self._setup_log,
         )
 
-    # ── what the server says ────────────────────────────────────────────────────────────────
-
     def know(self, version: VersionSpec) -> None:
         """Remember a version."""
         self._residency.know(version)
@@ -109,6 +113,8 @@ class Dispatch:
             return
         attempt = Attempt(job, self._residency.find(job.version))
         self._attempts[attempt.key] = attempt
+        if job.puts is not None:
+            self._remote.begin(job)
         if self._closing:
             self._end(attempt, released(_CLOSING))
             return
@@ -127,6 +133,10 @@ class Dispatch:
         attempt = self._attempts.get(key)
         if attempt is not None:
             self._stop(attempt)
+
+    def granted(self, granted: Granted) -> None:
+        """Take an address that was asked for."""
+        self._remote.granted(granted)
 
     @property
     def held(self) -> list[Key]:
@@ -156,13 +166,12 @@ class Dispatch:
         self._reporter.close()
         self._residency.close()
         self._outputs.close()
+        self._remote_outputs.close()
         if self._limit_timer is not None:
             self._limit_timer.cancel()
         for attempt in self._attempts.values():
             _drop_timers(attempt)
         await self._hosts.close(kindly=kindly)
-
-    # ── on the way into a host ──────────────────────────────────────────────────────────────
 
     async def _prepare(self, attempt: Attempt) -> None:
         folder = self._options.run_folder / attempt.folder_name
@@ -224,8 +233,6 @@ class Dispatch:
     def _users(self, resident: Resident) -> list[Attempt]:
         return [self._attempts[key] for key in resident.users]
 
-    # ── what hosts say ──────────────────────────────────────────────────────────────────────
-
     def _received(self, kind: str, message: FromHost) -> None:
         match message:
             case Entered() | Output() | Over():
@@ -272,7 +279,8 @@ class Dispatch:
             raise PeerMisbehaved("a host gave too many files, or one too large")
         else:
             place = attempt.telling.keep_place()
-            self._outputs.store(output, lambda fact: self._stored(attempt, place, fact))
+            outputs = self._outputs if attempt.job.puts is None else self._remote_outputs
+            outputs.store(output, lambda fact: self._stored(attempt, place, fact))
 
     def _stored(self, attempt: Attempt, place: Place, fact: FileFact | FilesUnavailable) -> None:
         if self._attempts.get(attempt.key) is not attempt:
@@ -310,8 +318,6 @@ class Dispatch:
                 self._end(attempt, released(_SHARED))
             else:
                 self._end(attempt, crashed(exit_words(status)))
-
-    # ── on the way out ──────────────────────────────────────────────────────────────────────
 
     def _stop(self, attempt: Attempt) -> None:
         if attempt.over or attempt.stopping:
@@ -352,6 +358,8 @@ class Dispatch:
 
     def _told(self, attempt: Attempt) -> None:
         del self._attempts[attempt.key]
+        if attempt.job.puts is not None:
+            self._remote.end(attempt.job)
         if attempt.has_folder:
             folder = self._options.run_folder / attempt.folder_name
             self._loop.run_in_executor(None, shutil.rmtree, folder, True)  # noqa: FBT003

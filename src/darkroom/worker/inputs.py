@@ -10,6 +10,7 @@ import msgspec
 
 from darkroom.domain.errors import FileMissing, InputUnusable
 from darkroom.domain.model import Json, JsonScalar
+from darkroom.ports.buckets import SignedFiles
 from darkroom.ports.files import Blobs, Fetcher
 from darkroom.ports.running import PictureDecoder
 from darkroom.protocol.messages import Bytes, FieldSpec, FileRef, Job, Pixels, VersionSpec
@@ -37,15 +38,23 @@ class Inputs:
 
     Args:
         blobs: where the server has put files that do not travel inside the row.
+        signed: the way to those that come with a signed address.
         fetcher: the door for http(s) URLs.
         decoder: makes pixels for versions that ask for them.
         limit_bytes: the largest file fetched from a URL.
     """
 
     def __init__(
-        self, *, blobs: Blobs, fetcher: Fetcher, decoder: PictureDecoder, limit_bytes: int
+        self,
+        *,
+        blobs: Blobs,
+        signed: SignedFiles,
+        fetcher: Fetcher,
+        decoder: PictureDecoder,
+        limit_bytes: int,
     ) -> None:
         self._blobs = blobs
+        self._signed = signed
         self._fetcher = fetcher
         self._decoder = decoder
         self._limit_bytes = limit_bytes
@@ -102,6 +111,8 @@ class Inputs:
 
     async def _bytes(self, file: str | FileRef) -> bytes:
         if isinstance(file, FileRef):
+            if file.url is not None:
+                return await self._signed.get(file.url)
             return await self._blobs.get(file.key)
         if data_urls.is_data_url(file):
             return data_urls.decode(file)

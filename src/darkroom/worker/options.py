@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from darkroom.ports.buckets import SignedFiles
 from darkroom.ports.files import Blobs, Fetcher
 from darkroom.ports.running import PictureDecoder, WeightsSource
 
@@ -44,6 +45,7 @@ class Tools:
     """The adapters a worker works with."""
 
     blobs: Blobs
+    signed: SignedFiles
     fetcher: Fetcher
     decoder: PictureDecoder
     weights: WeightsSource

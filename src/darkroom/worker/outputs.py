@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from darkroom.domain.errors import FilesUnavailable
-from darkroom.ports.files import Blobs
+from darkroom.ports.buckets import Keeper
 from darkroom.protocol.messages import FileFact, Output
 from darkroom.worker.magic import UNKNOWN
 
@@ -23,12 +23,12 @@ class Outputs:
     """Stores files and says so.
 
     Args:
-        blobs: where they go.
+        keeper: where they go.
         retry_seconds: how long to wait after each failure; then it is given up.
     """
 
-    def __init__(self, blobs: Blobs, retry_seconds: Sequence[float]) -> None:
-        self._blobs = blobs
+    def __init__(self, keeper: Keeper, retry_seconds: Sequence[float]) -> None:
+        self._keeper = keeper
         self._retry_seconds = retry_seconds
         self._tasks: set[asyncio.Future[None]] = set()
 
@@ -39,7 +39,7 @@ class Outputs:
             self._keep(asyncio.ensure_future(self._patiently(key, output, settled, failures=0)))
             return
         fact = _fact(key, output)
-        putting = asyncio.ensure_future(self._blobs.put(key, output.data))
+        putting = asyncio.ensure_future(self._keeper.put(key, output.data))
 
         def put(done: asyncio.Future[None]) -> None:
             if done.cancelled():
@@ -78,7 +78,7 @@ class Outputs:
         if failures:
             await asyncio.sleep(self._retry_seconds[failures - 1])
         try:
-            await self._blobs.put(key, data)
+            await self._keeper.put(key, data)
         except FilesUnavailable:
             if failures == len(self._retry_seconds):
                 raise

@@ -1,23 +1,25 @@
 """A request for pictures, read from JSON or from a form with files."""
 
+import asyncio
 import re
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
+from starlette.types import Message, Receive
 
 from darkroom.domain.model import Json
 from darkroom.http import reading
 from darkroom.http.headers import OCTETS
+from darkroom.http.multipart import FORM, Pace, Part, pieces
 from darkroom.http.openai.refusals import Refusal
 from darkroom.service import data_urls
 from darkroom.service.images import MASK, ImageRequest
 
 MOST_FILES = 16
 _MOST_FIELDS = 64
-_FORM = "multipart/form-data"
+_FIELD_BYTES = 2**20  # of all fields but the files together
+_PIECE_BYTES = 256 * 1024  # looked at, or encoded, before somebody else has a turn
 _PICTURES = re.compile(r"images?(?:\[\d*\])?")
 _TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]{1,64}")
 _NOT_INPUTS = frozenset({"model", "n", "size", "response_format", "stream", "user", MASK})
@@ -42,7 +44,7 @@ async def read(request: Request, *, limit_bytes: int, seconds: float) -> Asked:
         Refusal: a field has the wrong form.
     """
     data = await reading.body(request, limit_bytes, seconds=seconds)
-    if request.headers.get("content-type", "").lower().startswith(_FORM):
+    if request.headers.get("content-type", "").lower().startswith(FORM):
         return _asked(await _form(request, data), data)
     document = reading.json(data)
     if not isinstance(document, Mapping):
@@ -66,38 +68,51 @@ def _address(value: Json) -> Json:
 
 
 async def _form(request: Request, data: bytes) -> Sequence[tuple[str, Json]]:
-    parser = MultiPartParser(
-        request.headers, _once(data), max_files=MOST_FILES, max_fields=_MOST_FIELDS
-    )
-    parser.spool_max_size = len(data) + 1  # the whole body is in memory as it is
-    try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        raise Refusal(400, f"The form cannot be read: {error.message}") from error
-    try:
-        return await _fields(form)
-    finally:
-        await form.close()
+    """The fields of a form whose bytes are all there, files as data: URLs."""
+    parts: list[tuple[Part, list[bytes]]] = []
+    files = fields = field_bytes = 0
+    again = Request(request.scope, _given(data))
+    async for piece in pieces(again, Pace(), len(data), ""):
+        if isinstance(piece, Part):
+            parts.append((piece, []))
+            files += piece.filename is not None
+            fields += piece.filename is None
+        else:
+            part, gathered = parts[-1]
+            gathered.append(piece)
+            field_bytes += len(piece) if part.filename is None else 0
+        if files > MOST_FILES or fields > _MOST_FIELDS or field_bytes > _FIELD_BYTES:
+            raise Refusal(
+                400,
+                f"A form has at most {MOST_FILES} files, and {_MOST_FIELDS} other fields of "
+                f"{_FIELD_BYTES} bytes together.",
+            )
+    return [(part.name, await _value(part, b"".join(gathered))) for part, gathered in parts]
 
 
-async def _once(data: bytes) -> AsyncGenerator[bytes]:
-    yield data
+def _given(data: bytes) -> Receive:
+    """*data* as if it came anew, with a turn for others between its pieces."""
+    at = 0
+
+    async def receive() -> Message:
+        nonlocal at
+        await asyncio.sleep(0)
+        piece, at = data[at : at + _PIECE_BYTES], at + _PIECE_BYTES
+        return {"type": "http.request", "body": piece, "more_body": at < len(data)}
+
+    return receive
 
 
-async def _fields(form: FormData) -> Sequence[tuple[str, Json]]:
-    fields: list[tuple[str, Json]] = []
-    for name, value in form.multi_items():
-        text = await _uploaded(name, value) if isinstance(value, UploadFile) else value
-        fields.append((name, text))
-    return fields
-
-
-async def _uploaded(name: str, file: UploadFile) -> str:
-    data = await file.read()
+async def _value(part: Part, data: bytes) -> str:
+    if part.filename is None:
+        return data.decode("utf-8", "replace")
     if not data:
-        raise Refusal(400, f"The file {name} is empty.", param=name.partition("[")[0])
-    told = (file.content_type or "").lower()
-    return data_urls.encode(told if _TYPE.fullmatch(told) else OCTETS, data)
+        raise Refusal(400, f"The file {part.name} is empty.", param=part.name.partition("[")[0])
+    told = (part.content_type or "").lower()
+    kind = told if _TYPE.fullmatch(told) else OCTETS
+    if len(data) <= _PIECE_BYTES:
+        return data_urls.encode(kind, data)
+    return await asyncio.to_thread(data_urls.encode, kind, data)
 
 
 def _asked(fields: Sequence[tuple[str, Json]], data: bytes) -> Asked:

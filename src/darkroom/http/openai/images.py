@@ -1,6 +1,5 @@
 """The routes of OpenAI's Images API: each request is one or more ordinary predictions."""
 
-import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -23,6 +22,7 @@ from darkroom.ports.serving import InputValidator
 from darkroom.service import images
 from darkroom.service.catalogue import Catalogue
 from darkroom.service.intake import Created
+from darkroom.service.limits import Rates
 
 _FLAGGED = re.compile(r"\(E005\)|flagged as sensitive|\bNSFW\b")
 _ABOUT_AN_INPUT = re.compile(r"(?:input )?`?(?P<name>\w+)`?(?:: | is | must )")
@@ -42,6 +42,7 @@ class ImageRoutes:
     catalogue: Catalogue
     validator: InputValidator
     wire: Wire
+    rates: Rates
     model: str | None
     wait_seconds: float
 
@@ -77,14 +78,15 @@ class ImageRoutes:
     async def _created(
         self, request: Request, asked: asking.Asked, target: Target, fitted: images.Fitted
     ) -> Sequence[Created]:
-        """The predictions of a request, each ended or as it was when the time was over."""
+        """The predictions of a request, each ended or as it was when the time was over; or none."""
         body = Body(asked.data, {"input": fitted.input})
-        creating = [
-            self.creations.create(request, body, target, wait_seconds=self.wait_seconds, part=part)
-            for part in range(fitted.predictions)
-        ]
+        count = fitted.predictions
+        if count > 1:  # the first is counted already
+            self.rates.take(caller(request).key, create=True, count=count - 1)
         try:
-            return await asyncio.gather(*creating)
+            return await self.creations.create_all(
+                request, body, target, count, wait_seconds=self.wait_seconds
+            )
         except InvalidInput as error:  # a file of ours that is not the caller's
             raise unfit(error, target.version) from error
 

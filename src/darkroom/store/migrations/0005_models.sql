@@ -1,5 +1,15 @@
 -- Models made over the API, versions made by trainings, and versions that were deleted.
 
+-- Runs are counted from the index alone.
+create index predictions_runs on predictions(model, version, owner, destination);
+
+-- What is removed in rounds is looked for behind where the last look ended.
+drop index predictions_removable;
+create index predictions_removable on predictions(completed_at, id)
+  where completed_at is not null and data_removed_at is null;
+drop index uploads_expiry;
+create index uploads_expiry on uploads(expires_at, id);
+
 create table models(
   owner text not null,
   name text not null,

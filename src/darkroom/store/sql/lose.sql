@@ -4,7 +4,7 @@ update predictions
        losses = losses + :counts,
        status = coalesce(:status, status),
        error = :error,
-       completed_at = case when :status is not null then /*NOW*/ end,
+       completed_at = case when cast(:status as text) is not null then /*NOW*/ end,
        event_count = event_count + :events
  where id = :id and attempt = :attempt and claimed = 1
 returning /*PREDICTION*/

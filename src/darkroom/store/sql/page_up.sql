@@ -1,7 +1,8 @@
--- A page of one owner's predictions above :edge, upwards.
+-- A page of one owner's predictions, trainings left out, between two ids, from the oldest upwards.
 select /*PREDICTION*/
   from predictions
- where owner = :owner and id > :edge and created_at >= :from_ms and created_at < :until_ms
-   and (case when destination is null then 0 else 1 end) = :trainings
+ where owner = :owner and id > :above and id < :below
+   and created_at >= :from_ms and created_at < :until_ms
+   and destination is null
  order by id
  limit :size

@@ -4,8 +4,8 @@ update predictions
                      when :started = 1 then 'processing'
                      else status end,
        started_at = case when :started = 1 then coalesce(started_at, /*NOW*/) else started_at end,
-       completed_at = case when :status is not null then /*NOW*/ end,
-       claimed = case when :status is not null then 0 else 1 end,
+       completed_at = case when cast(:status as text) is not null then /*NOW*/ end,
+       claimed = case when cast(:status as text) is not null then 0 else 1 end,
        error = :error,
        metrics = coalesce(:metrics, metrics),
        event_count = event_count + :events,

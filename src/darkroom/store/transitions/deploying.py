@@ -9,12 +9,12 @@ from darkroom.store.transitions.recipe import Transition
 
 
 def add(
-    id_: str, owner: Owner, name: str, configuration: Configuration
+    id_: str, owner: Owner, name: str, configuration: Configuration, *, most: int
 ) -> Transition[Deployment | None]:
-    """A deployment with its first release; None if the name is taken."""
+    """A deployment with its first release; None if the name is taken, or *most* are there."""
     added = yield (
         "add_deployment",
-        {"id": id_, "owner": owner, "name": name, "number": FIRST_RELEASE},
+        {"id": id_, "owner": owner, "name": name, "number": FIRST_RELEASE, "most": most},
     )
     if not added:
         return None

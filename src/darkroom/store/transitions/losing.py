@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from darkroom.domain.events import Finished
+from darkroom.domain.events import Finished, LogText, Report
 from darkroom.domain.prediction import MAX_ATTEMPTS, Outcome, Prediction, Status
 from darkroom.ports.predictions import Lost
 from darkroom.store import rows
@@ -45,7 +45,9 @@ def lose(lost: Lost) -> Transition[Prediction | None]:
     n = rows.event_count(updated[0]) - closing_count(status)
     yield "add_log", {"id": lost.prediction, "n": n, "text": line}
     if final:
-        yield from outbox.ended(updated[0])
+        told = [LogText(text=line)]
+        end_ = Report(prediction=lost.prediction, attempt=lost.attempt, events=told)
+        yield from outbox.ended(updated[0], end_)
     else:
         yield from outbox.logged(updated[0])
     return (yield from complete(updated[0]))

@@ -6,20 +6,37 @@ from typing import cast
 from darkroom.domain import training
 from darkroom.domain.model import Model, Version
 from darkroom.domain.prediction import Milliseconds, Prediction
+from darkroom.ports.models import ModelChange
 from darkroom.store import rows
 from darkroom.store.rows import Parameters
 from darkroom.store.transitions.recipe import Transition
 
 
 def add(model: Model) -> Transition[Milliseconds | None]:
-    """Add a model; returns when, or None if its owner has one of that name."""
-    added = yield "add_model", {**_told(model), "hardware": model.hardware}
+    """Add a model; returns when, or None if its owner has one of that name or versions of it."""
+    told = {**_told(model), "hardware": model.hardware, "path": model.path}
+    added = yield "add_model", told
     return cast("Milliseconds", added[0][0]) if added else None
 
 
-def change(model: Model) -> Transition[bool]:
-    """Change a model; returns whether it is there."""
-    return bool((yield "change_model", _told(model)))
+def change(model: Model, change: ModelChange) -> Transition[Model | None]:
+    """Change a model; returns it without versions, or None if it is gone."""
+    changed = yield (
+        "change_model",
+        {
+            "owner": model.owner,
+            "name": model.name,
+            "visibility": change.visibility,
+            "description": change.description,
+            "readme": change.readme,
+            "github_url": change.github_url,
+            "paper_url": change.paper_url,
+            "license_url": change.license_url,
+            "cover_image_url": change.cover_image_url,
+            "weights_url": change.weights_url,
+        },
+    )
+    return rows.model(changed[0]) if changed else None
 
 
 def delete(model: Model) -> Transition[bool]:
@@ -28,9 +45,9 @@ def delete(model: Model) -> Transition[bool]:
     return bool((yield "delete_model", named))
 
 
-def delete_version(version: Version) -> Transition[None]:
-    """Remember that a version is deleted."""
-    yield "delete_version", {"id": version.id, "model": version.model}
+def delete_version(version: Version) -> Transition[bool]:
+    """Remember that a version is deleted; returns False if a deployment runs it."""
+    return bool((yield "delete_version", {"id": version.id, "model": version.model}))
 
 
 def keep_trainers(bases: Sequence[Version]) -> Transition[None]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from darkroom.domain.events import LogText, Report
 from darkroom.domain.prediction import Prediction
-from darkroom.ports.webhooks import WebhookEvent
+from darkroom.ports.webhooks import WebhookEvent, endpoint_of
 from darkroom.store import rows
 from darkroom.store.rows import Row
 from darkroom.store.transitions.recipe import Transition
@@ -43,7 +43,7 @@ def ended(row: Row, report: Report | None = None) -> Transition[None]:
             yield from _changed(one, _changes(report))
         return
     yield "drop_deliveries", {"id": one.id}
-    completed = {"id": one.id, "kind": WebhookEvent.COMPLETED, "endpoint": _endpoint(one)}
+    completed = {"id": one.id, "kind": WebhookEvent.COMPLETED, "endpoint": endpoint_of(one.webhook)}
     yield "add_delivery", completed
 
 
@@ -55,7 +55,7 @@ def logged(row: Row) -> Transition[None]:
 
 def _started(one: Prediction) -> Transition[None]:
     if _wants(one, WebhookEvent.START):
-        yield "add_start_delivery", {"id": one.id, "endpoint": _endpoint(one)}
+        yield "add_start_delivery", {"id": one.id, "endpoint": endpoint_of(one.webhook)}
 
 
 def _changed(one: Prediction, changes: Sequence[WebhookEvent]) -> Transition[None]:
@@ -66,7 +66,7 @@ def _changed(one: Prediction, changes: Sequence[WebhookEvent]) -> Transition[Non
                 {
                     "id": one.id,
                     "kind": event,
-                    "endpoint": _endpoint(one),
+                    "endpoint": endpoint_of(one.webhook),
                     "apart_ms": APART_MS,
                 },
             )
@@ -82,8 +82,3 @@ def _changes(report: Report) -> Sequence[WebhookEvent]:
 
 def _wants(one: Prediction, event: WebhookEvent) -> bool:
     return not one.webhook_events or event in one.webhook_events
-
-
-def _endpoint(one: Prediction) -> str:
-    """The address without query and fragment."""
-    return (one.webhook or "").partition("#")[0].partition("?")[0]

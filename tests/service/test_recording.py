@@ -1,0 +1,53 @@
+"""What becomes of a report that the store will never take."""
+
+import asyncio
+from collections.abc import Awaitable
+from pathlib import Path
+
+from tests.support import rig as rigs
+from tests.support.rig import succeeded
+
+from darkroom.domain.errors import RunFailed
+from darkroom.domain.events import Report
+from darkroom.domain.prediction import Outcome, Prediction
+from darkroom.protocol.messages import Said
+from darkroom.store.predictions import PredictionTables
+
+
+class Choosy(PredictionTables):
+    """Takes no success."""
+
+    fault: Exception = RunFailed("the trainer gave no configuration")
+
+    def report(self, report: Report) -> Awaitable[Prediction | None]:
+        if report.finished is None or report.finished.outcome is not Outcome.SUCCEEDED:
+            return super().report(report)
+        refused: asyncio.Future[Prediction | None] = asyncio.get_running_loop().create_future()
+        refused.set_exception(self.fault)
+        return refused
+
+
+async def told(folder: Path, fault: Exception) -> dict[str, object]:
+    """A prediction whose success the store refused with *fault*."""
+    async with rigs.rig(folder, store_class=Choosy) as rig:
+        assert isinstance(rig.store, Choosy)
+        rig.store.fault = fault
+        rig.worker.join()
+        shown = await rig.create()
+        rig.worker.tell(await rig.worker.job(), Said("last words\n"), ended=succeeded())
+        await rig.settled()
+        return await rig.get(shown["id"])
+
+
+async def test_outputs_that_make_nothing_are_the_runs_failure(tmp_path: Path) -> None:
+    shown = await told(tmp_path, RunFailed("no configuration"))
+
+    assert (shown["status"], shown["error"]) == ("failed", "no configuration")
+    assert shown["logs"] == "last words\n"
+
+
+async def test_a_report_that_breaks_the_store_loses_its_attempt(tmp_path: Path) -> None:
+    shown = await told(tmp_path, ValueError("broken"))
+
+    assert shown["status"] == "starting"
+    assert "could not be stored" in str(shown["logs"])
