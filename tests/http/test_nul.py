@@ -10,7 +10,7 @@ from tests.support.rig import Rig, failed
 from darkroom.protocol.messages import Said
 from darkroom.store.rows import Row
 from darkroom.store.sqlite import SqliteDatabase
-from darkroom.store.transitions.recipe import Call, Transition
+from darkroom.store.transitions.recipe import Calls, Transition
 
 T = TypeVar("T")
 ID = "0" * 25
@@ -20,12 +20,13 @@ DEPLOYMENT = {"name": "d", "model": "darkroom/echo", "version": "darkroom/echo",
 ECHO = {"version": "darkroom/echo", "input": {"image": "data:,x"}}
 
 
-def _strict(transition: Transition[T]) -> Generator[Call, list[Row], T]:
+def _strict(transition: Transition[T]) -> Generator[Calls, list[Row], T]:
     try:
         call = next(transition)
         while True:
-            for name, value in call[1].items():
-                assert not (isinstance(value, str) and "\0" in value), f"{call[0]}: {name}"
+            for statement, parameters in call if isinstance(call, list) else [call]:
+                for name, value in parameters.items():
+                    assert not (isinstance(value, str) and "\0" in value), f"{statement}: {name}"
             call = transition.send((yield call))
     except StopIteration as end:
         return cast("T", end.value)
