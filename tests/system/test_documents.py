@@ -20,7 +20,10 @@ TYPED = {
     "docs/webhooks.md": ("webhook_events_filter", "Webhooks.validate", "standardwebhooks"),
     "docs/models.md": ("models.create",),
 }
-OTHERS = ("darkroom predictions webhooks ID",)  # typed in test_webhooks.py
+OTHERS = (
+    "darkroom predictions webhooks ID",  # typed in test_webhooks.py
+    "DARKROOM_FILES_URL=s3://",  # the same settings run in test_s3.py
+)
 SIGNED = """
 from datetime import UTC, datetime
 from types import SimpleNamespace
