@@ -52,6 +52,7 @@ class Cluster:
         """Make its files."""
         if os.getuid() == 0:  # it refuses to run as root
             os.chown(self.folder, _NOBODY, _NOBODY)
+            self._let_in()
         words = [self.programs / "initdb", "-D", self.folder / "data", "-U", "darkroom"]
         words += ["--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync"]
         done = self._popen(words, stdout=subprocess.PIPE)
@@ -59,6 +60,15 @@ class Cluster:
         assert done.returncode == 0, told.decode()
         with closing(socket.create_server(("127.0.0.1", 0))) as free:
             self.port = int(free.getsockname()[1])
+
+    def _let_in(self) -> None:
+        """Copy the programs if they lie where only root may look, such as in its home."""
+        try:
+            self._popen([self.programs / "initdb", "--version"]).wait(_START_SECONDS)
+        except PermissionError:
+            copy = self.folder / "programs"
+            shutil.copytree(self.programs.parent, copy, symlinks=True)
+            self.programs = copy / "bin"
 
     def start(self) -> None:
         """Start it, and return once it answers; after a kill it first recovers."""
