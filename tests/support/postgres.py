@@ -66,9 +66,12 @@ class Cluster:
         try:
             self._popen([self.programs / "initdb", "--version"]).wait(_START_SECONDS)
         except PermissionError:
-            copy = self.folder / "programs"
-            shutil.copytree(self.programs.parent, copy, symlinks=True)
-            self.programs = copy / "bin"
+            install = self.programs.parent
+            package, copy = install.parent, self.folder / "programs"
+            libraries = package.with_name(f"{package.name}.libs")  # found by their place beside
+            for one in (install, *((libraries,) if libraries.exists() else ())):
+                shutil.copytree(one, copy / one.relative_to(package.parent), symlinks=True)
+            self.programs = copy / self.programs.relative_to(package.parent)
 
     def start(self) -> None:
         """Start it, and return once it answers; after a kill it first recovers."""
