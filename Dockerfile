@@ -24,14 +24,15 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     && pip uninstall --yes darkroom
 
 # The same on the build of torch without CUDA, in the version that the constraints pin. It lives on an
-# index of its own, so it is put there first; the rest then finds its wish for torch fulfilled.
+# index of PyTorch's own: name it, or this image carries CUDA too and is several GB larger. Torch is put
+# there first; the rest then finds its wish for it fulfilled.
 FROM python AS dependencies-cpu
 ARG EXTRAS=diffusers,postgres,s3
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ARG TORCH_INDEX=
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 RUN --mount=type=cache,target=/root/.cache/pip \
     mkdir -p src/darkroom && touch src/darkroom/__init__.py \
-    && case ",${EXTRAS}," in *,diffusers,*) \
+    && case "${TORCH_INDEX:+,${EXTRAS},}" in *,diffusers,*) \
         pip install --no-deps --index-url "${TORCH_INDEX}" "$(grep '^torch==' constraints.txt)" ;; \
     esac \
     && pip install --constraint constraints.txt ".[${EXTRAS}]" \
