@@ -20,15 +20,24 @@ Owner = NewType("Owner", str)
 WorkerId = NewType("WorkerId", str)
 ServerId = NewType("ServerId", str)
 
+DEFAULT_POOL = "default"
+"""The pool of workers where a model runs that names none."""
+POOL_RULE = "must be 1 to 40 lower-case letters, digits or dashes, with no dash at either end"
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _TO_PYTHON = str.maketrans(ALPHABET, "0123456789abcdefghijklmnopqrstuv")  # int(…, 32) reads these
 _LETTERS_GONE = dict.fromkeys(map(ord, ALPHABET))
 _PREDICTION_ID = re.compile(r"[a-z0-9]{26}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _VERSION = re.compile(r"[0-9a-f]{64}")
+_POOL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _ID_BITS_BELOW_MS = 80
 _LAST_MS = (1 << 48) - 1  # an id has no room for later ones
 _PAIRS = tuple(a + b for a in ALPHABET for b in ALPHABET)
+
+
+def is_pool(text: str) -> bool:
+    """Whether *text* may name a pool of workers."""
+    return _POOL.fullmatch(text) is not None
 
 
 def base32(data: bytes) -> str:

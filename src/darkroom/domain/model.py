@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from darkroom.domain.errors import VersionNotRunnable
-from darkroom.domain.ids import Owner, VersionId
+from darkroom.domain.ids import DEFAULT_POOL, Owner, VersionId
 from darkroom.domain.prediction import Milliseconds, Shape
 
 JsonScalar: TypeAlias = str | int | float | bool | None
@@ -64,6 +64,7 @@ class Version:
         concurrency: how many runs one host may have of it at once.
         pixels: whether file inputs are pictures, decoded before they reach the runner.
         config: what the runner needs beyond the inputs; flat, the runner's own keys.
+        pool: which workers may run it.
         trainer: what makes new versions from this one; itself a version that runs, never listed.
         base: of a trainer, the version it makes others from.
     """
@@ -77,6 +78,7 @@ class Version:
     concurrency: int = 1
     pixels: bool = False
     config: Mapping[str, str] = field(default_factory=dict[str, str])
+    pool: str = DEFAULT_POOL
     trainer: "Version | None" = None
     base: VersionId | None = None
 

@@ -15,6 +15,7 @@ import structlog
 from darkroom.domain.errors import PeerMisbehaved
 from darkroom.protocol.link import Link
 from darkroom.protocol.messages import (
+    OLDEST_PROTOCOL,
     PROTOCOL,
     Answer,
     Ask,
@@ -137,13 +138,15 @@ class _Visit:
             self._dispatcher.leave(self._seat)
 
     def _hello(self, hello: Hello) -> None:
-        if hello.protocol != PROTOCOL:
+        spoken = min(hello.protocol, PROTOCOL)
+        if spoken < max(hello.oldest, OLDEST_PROTOCOL):
             raise PeerMisbehaved(
-                f"worker {hello.worker} speaks protocol {hello.protocol}, this server {PROTOCOL}"
+                f"worker {hello.worker} speaks protocols {hello.oldest} to {hello.protocol}, this "
+                f"server {OLDEST_PROTOCOL} to {PROTOCOL}; bring both to the same release"
             )
         if self._seat is not None:
             raise PeerMisbehaved(f"worker {hello.worker} said hello twice")
-        self.link.send(Welcome(PROTOCOL, self._beat_seconds))
+        self.link.send(Welcome(spoken, self._beat_seconds))
         self._seat = self._dispatcher.join(hello, self.link.send, self.link.close)
 
     def _seated(self) -> Seat:

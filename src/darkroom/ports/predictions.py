@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from darkroom.domain.events import Event, Report
-from darkroom.domain.ids import Owner, PredictionId, VersionId, WorkerId
+from darkroom.domain.ids import DEFAULT_POOL, Owner, PredictionId, VersionId, WorkerId
 from darkroom.domain.prediction import (
     InputFile,
     JsonText,
@@ -19,18 +19,23 @@ from darkroom.domain.prediction import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Who runs an attempt: a worker's name and which of its lives this is."""
+    """Who runs an attempt: a worker's name and which of its lives this is.
+
+    A `remote` one outlives its server, and may come back to it or to another.
+    """
 
     worker: WorkerId
     incarnation: int
+    remote: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
     """A new prediction, its input already checked.
 
-    `holder` claims attempt 1 in the same breath. `patient` lets the commit wait a millisecond, for
-    a caller who waits for a later change of the same prediction anyway.
+    `pool` is where it may run. What waits is taken by `priority`, the highest first, then by the
+    lowest `fair_key`. `holder` claims attempt 1 in the same breath. `patient` lets the commit wait
+    a millisecond, for a caller who waits for a later change of the same prediction anyway.
     """
 
     id: PredictionId
@@ -46,6 +51,9 @@ class Acceptance:
     deployment: str | None = None
     destination: str | None = None
     request_digest: str | None = None
+    pool: str = DEFAULT_POOL
+    priority: int = 0
+    fair_key: float = 0.0
     cancel_after_ms: int | None = None
     holder: Holder | None = None
     patient: bool = False
@@ -90,7 +98,7 @@ class PredictionStore(Protocol):
     def claim(
         self, versions: Sequence[VersionId], holder: Holder, most: int
     ) -> Awaitable[Sequence[Prediction]]:
-        """Give *holder* up to *most* of the oldest unclaimed predictions of these versions (T2)."""
+        """Give *holder* up to *most* predictions that wait for these versions, in turn (T2)."""
         ...
 
     def report(self, report: Report) -> Awaitable[Prediction | None]:

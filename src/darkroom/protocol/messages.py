@@ -12,7 +12,10 @@ import msgspec
 
 from darkroom.domain.model import JsonScalar
 
-PROTOCOL = 1
+PROTOCOL = 2
+OLDEST_PROTOCOL = 1
+"""Server and worker speak the newest protocol that both know. Fields are only ever added, at the
+end and with a default: who does not know one does not see it."""
 MAX_FILES = 64
 """How many files a run may give."""
 MAX_FILE_BYTES = 64 * 2**20
@@ -112,27 +115,42 @@ class Drain(Message, frozen=True):
 
 
 class Welcome(Message, frozen=True):
-    """The server's first message; `beat_seconds` apart it wants to hear from the worker."""
+    """The server's first message; `beat_seconds` apart it wants to hear from the worker.
+
+    `protocol` is the one that both will speak. Of a remote worker, `kept` are those of the attempts
+    it said it holds that are still its own; it drops the others without a word.
+    """
 
     protocol: int
     beat_seconds: float
+    kept: list[Key] = []
 
 
 class Hello(Message, frozen=True):
-    """A worker's first message: who it is, and how many runs of each kind it takes at once."""
+    """A worker's first message: who it is, and how many runs of each kind it takes at once.
+
+    It speaks every protocol from `oldest` to `protocol`. `held` are the attempts that it has not
+    ended, or whose end nobody has acknowledged: a worker that comes back goes on with them.
+    """
 
     protocol: int
     worker: str
     incarnation: int
     token: str
     slots: dict[str, int]
+    oldest: int = 1
+    held: list[Key] = []
 
 
 class Beat(Message, frozen=True):
-    """Still alive; the attempts really held, and the versions that are loaded."""
+    """Still alive; the attempts really held, and the versions that are loaded.
+
+    `loads` tells of each version how many seconds it took to load the last time.
+    """
 
     held: list[Key]
     resident: list[str]
+    loads: dict[str, float] = {}
 
 
 class Wants(Message, frozen=True):
@@ -171,13 +189,26 @@ class Ended(Message, frozen=True):
 
 
 class Told(Message, frozen=True):
-    """All that an attempt has to say since its last such message."""
+    """All that an attempt has to say since its last such message.
+
+    A remote worker numbers them 1, 2, 3 … for each attempt, keeps each until it is `Noted`, and
+    sends it again to whomever it comes back to. 0: not to be acknowledged.
+    """
 
     id: str
     attempt: int
     started: bool
     events: list[Said | Gave]
     ended: Ended | None
+    number: int = 0
+
+
+class Noted(Message, frozen=True):
+    """What a remote worker told up to `number` is on disk, or will never be wanted."""
+
+    id: str
+    attempt: int
+    number: int
 
 
 class Load(Message, frozen=True):
@@ -289,7 +320,7 @@ class Answer(Message, frozen=True):
     problem: str | None
 
 
-ToWorker: TypeAlias = Welcome | Know | Job | Stop | Granted | Drain | Answer
+ToWorker: TypeAlias = Welcome | Know | Job | Stop | Granted | Noted | Drain | Answer
 ToServer: TypeAlias = Hello | Beat | Draining | Told | Wants | Ask
 ToHost: TypeAlias = Load | Unload | Run | Cancel
 FromHost: TypeAlias = Loaded | NotLoaded | Entered | Logged | Output | Over

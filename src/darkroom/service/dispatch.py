@@ -1,8 +1,8 @@
 """Who runs what: connected workers, their free slots, and the way of a job there and back.
 
 A worker's connection grants slots by kind of runner. A prediction goes out the moment a slot
-is free and nothing older waits for one; what finds no slot waits in the database and is
-claimed when a slot comes back. A connection that closes takes its slots with it.
+is free and nothing waits for one; what finds no slot waits in the database and is claimed
+(`service/claiming`) when a slot comes back. A connection that closes takes its slots with it.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence, Set
 
 import structlog
 
-from darkroom.domain.errors import NotFound, PeerMisbehaved, StoreBusy
+from darkroom.domain.errors import NotFound, PeerMisbehaved
 from darkroom.domain.events import Finished, Report
 from darkroom.domain.ids import PredictionId, VersionId, WorkerId
 from darkroom.domain.model import Version
@@ -33,8 +33,9 @@ from darkroom.protocol.messages import (
     Wants,
 )
 from darkroom.service.catalogue import Catalogue, to_spec
+from darkroom.service.claiming import Claims
 from darkroom.service.hub import Hub
-from darkroom.service.recording import RETRY_SECONDS, Recorder
+from darkroom.service.recording import Recorder
 from darkroom.service.remote_files import RemoteFiles
 from darkroom.service.reports import understood
 from darkroom.service.seats import Seat
@@ -73,9 +74,9 @@ class Dispatcher:
         self._silence = silence_seconds
         self._others = others
         self._seats: list[Seat] = []
-        self._waiting: dict[str, dict[VersionId, int]] = {}  # by kind: how often each was woken
-        self._pump: asyncio.Task[None] | None = None
-        self._pump_again = False
+        self._claims = Claims(
+            store=store, catalogue=catalogue, seats=self._seats, give=self._send_claimed
+        )
         self._empty = asyncio.Event()
         self._recorder = Recorder(
             store=store,
@@ -99,7 +100,7 @@ class Dispatcher:
         self._seats.append(seat)
         self._empty.clear()
         _log.info("worker.joined", worker=hello.worker, slots=hello.slots)
-        self._wake_all()
+        self._claims.room()
         return seat
 
     def beat(self, seat: Seat, beat: Beat) -> None:
@@ -171,7 +172,7 @@ class Dispatcher:
 
         The caller queues the insert that names this worker before anything else can happen.
         """
-        if self._waiting.get(version.kind):
+        if self._claims.waits_for(version.kind):
             return None
         best: Seat | None = None
         for seat in self._seats:
@@ -199,7 +200,7 @@ class Dispatcher:
             seat.send(Stop(*key))
         else:
             seat.give_back(key)
-            self._wake_all()
+            self._claims.room()
 
     def wake(self, version: Version) -> None:
         """Something waits for *version*: whoever has a slot claims it, here or elsewhere."""
@@ -208,9 +209,7 @@ class Dispatcher:
 
     def wake_quietly(self, version: Version) -> None:
         """Something waits for *version*, as the other servers know; claim it if there is a slot."""
-        woken = self._waiting.setdefault(version.kind, {})
-        woken[version.id] = woken.get(version.id, 0) + 1
-        self._start_pump()
+        self._claims.wake(version)
 
     def stop(self, prediction: PredictionId) -> None:
         """Tell whoever runs *prediction* to stop."""
@@ -218,48 +217,6 @@ class Dispatcher:
             for key in seat.held:
                 if key[0] == prediction:
                     seat.send(Stop(*key))
-
-    def _wake_all(self) -> None:
-        if any(self._waiting.values()):
-            self._start_pump()
-
-    def _start_pump(self) -> None:
-        self._pump_again = True
-        if self._pump is None or self._pump.done():
-            self._pump = asyncio.create_task(self._claim_all())
-
-    async def _claim_all(self) -> None:
-        while self._pump_again:
-            self._pump_again = False
-            for seat in list(self._seats):
-                for kind in [kind for kind, woken in self._waiting.items() if woken]:
-                    try:
-                        await self._claim_for(seat, kind)
-                    except StoreBusy as error:
-                        _log.warning("claim.failed", error=str(error))
-                        asyncio.get_running_loop().call_later(RETRY_SECONDS, self._start_pump)
-
-    async def _claim_for(self, seat: Seat, kind: str) -> None:
-        before = dict(self._waiting[kind])
-        free = {id_: seat.free(self._catalogue.version(id_)[1]) for id_ in before}
-        eligible = [id_ for id_, room in free.items() if room]
-        if not eligible:
-            return
-        most = min(free[id_] for id_ in eligible)
-        seat.reserve(kind, most)
-        try:
-            claimed = await self._store.claim(eligible, seat.holder, most)
-        finally:
-            seat.reserve(kind, -most)
-        woken = self._waiting[kind]
-        if len(claimed) == most:
-            self._pump_again = True
-        else:
-            for id_ in eligible:
-                if woken.get(id_) == before[id_]:
-                    del woken[id_]
-        for prediction in claimed:
-            self._send_claimed(seat, prediction)
 
     def _send_claimed(self, seat: Seat, prediction: Prediction) -> None:
         key = (prediction.id, prediction.attempt)
@@ -285,7 +242,7 @@ class Dispatcher:
         items = understood(told)
         if told.ended is not None:
             seat.give_back(key)
-            self._wake_all()
+            self._claims.room()
         for item in items:
             self._recorder.record(item)
 

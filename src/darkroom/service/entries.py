@@ -12,7 +12,14 @@ import yaml
 
 from darkroom.domain.errors import InvalidIdentifier, InvalidSetting
 from darkroom.domain.families import SERVED, Family
-from darkroom.domain.ids import Identifier, VersionId, parse_identifier
+from darkroom.domain.ids import (
+    DEFAULT_POOL,
+    POOL_RULE,
+    Identifier,
+    VersionId,
+    is_pool,
+    parse_identifier,
+)
 from darkroom.domain.model import InputField, Model, Origin, OutputKind, Version
 from darkroom.domain.prediction import Milliseconds
 from darkroom.domain.weights_address import HubAddress, parse_weights
@@ -54,6 +61,7 @@ class _Echo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """An operator's entry for one of the echoes."""
 
     runner: str
+    pool: str = DEFAULT_POOL
     description: str | None = None
 
 
@@ -61,6 +69,7 @@ class _Diffusers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """An operator's entry for a diffusers pipeline."""
 
     runner: str
+    pool: str = DEFAULT_POOL
     family: str | None = None
     weights: str | None = None
     revision: str | None = None
@@ -111,9 +120,11 @@ def operators_model(
     runner = entry.get("runner")
     match runner:
         case "diffusers":
-            return _diffusers(name, _read(entry, _Diffusers, where), built_ins, where)
+            read = _read(entry, _Diffusers, where)
+            return _in_pool(_diffusers(name, read, built_ins, where), read.pool, where)
         case "echo" | "echo-text":
-            return _echo(name, _read(entry, _Echo, where), built_ins, where)
+            read = _read(entry, _Echo, where)
+            return _in_pool(_echo(name, read, built_ins, where), read.pool, where)
         case _ if runner in NOT_YET:
             raise InvalidSetting(f"{where}.runner: {runner!r} is not there yet in this release")
         case _:
@@ -183,6 +194,16 @@ def _read(entry: Mapping[str, object], into: type[_Entry], where: str) -> _Entry
         return msgspec.convert(dict(entry), into)
     except msgspec.ValidationError as error:
         raise InvalidSetting(f"{where}: {error}") from error
+
+
+def _in_pool(model: Model, pool: str, where: str) -> Model:
+    if not is_pool(pool):
+        raise InvalidSetting(f"{where}.pool: {POOL_RULE}, not {pool[:80]!r}")
+    versions = [
+        replace(one, pool=pool, trainer=one.trainer and replace(one.trainer, pool=pool))
+        for one in model.versions
+    ]
+    return replace(model, versions=versions)
 
 
 def _echo(name: Identifier, entry: _Echo, built_ins: Mapping[str, Model], where: str) -> Model:

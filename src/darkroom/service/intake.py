@@ -256,6 +256,7 @@ class Intake:
             deployment=new.deployment,
             destination=new.destination,
             request_digest=submission.digest if submission and adoptable else None,
+            pool=new.version.pool,
             cancel_after_ms=new.cancel_after_ms,
             holder=seat.holder if seat else None,
             patient=seat is not None and patient,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from darkroom.domain.ids import VersionId
+from darkroom.domain.ids import DEFAULT_POOL, VersionId
 from darkroom.domain.model import Version
 from darkroom.ports.predictions import Holder
 from darkroom.protocol.messages import Key
@@ -22,9 +22,10 @@ class Held:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Seat:
-    """One connected worker."""
+    """One connected worker, and the pool whose predictions it runs."""
 
     holder: Holder
+    pool: str = DEFAULT_POOL
     slots: dict[str, int]
     send: Callable[[object], None]
     close: Callable[[], None]
@@ -38,7 +39,7 @@ class Seat:
 
     def free(self, version: Version) -> int:
         """How many more runs of *version* this worker takes now."""
-        if self.draining:
+        if self.draining or version.pool != self.pool:
             return 0
         room = self.slots.get(version.kind, 0) - self.used.get(version.kind, 0)
         if room > 0 and version.concurrency < self.slots[version.kind]:

@@ -156,11 +156,11 @@ def output_event(row: Row) -> Event | None:
 
 def live_attempt(row: Row) -> LiveAttempt:
     """An open attempt from its row."""
-    id_, attempt, worker, incarnation = cast("tuple[str, int, str, int]", row)
+    id_, attempt, worker, incarnation, remote = cast("tuple[str, int, str, int, int]", row)
     return LiveAttempt(
         prediction=PredictionId(id_),
         attempt=attempt,
-        holder=Holder(worker=WorkerId(worker), incarnation=incarnation),
+        holder=Holder(worker=WorkerId(worker), incarnation=incarnation, remote=remote == 1),
     )
 
 

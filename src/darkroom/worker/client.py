@@ -5,6 +5,7 @@ import asyncio
 from darkroom.domain.errors import PeerMisbehaved
 from darkroom.protocol.link import Link
 from darkroom.protocol.messages import (
+    OLDEST_PROTOCOL,
     PROTOCOL,
     Answer,
     Beat,
@@ -14,6 +15,7 @@ from darkroom.protocol.messages import (
     Hello,
     Job,
     Know,
+    Noted,
     Stop,
     ToWorker,
     Welcome,
@@ -51,7 +53,10 @@ class Worker:
         """
         options = self._options
         await self._loop.create_unix_connection(lambda: self._link, str(options.socket))
-        self._link.send(Hello(PROTOCOL, options.name, options.incarnation, "", dict(options.slots)))
+        slots = dict(options.slots)
+        self._link.send(
+            Hello(PROTOCOL, options.name, options.incarnation, "", slots, OLDEST_PROTOCOL)
+        )
         try:
             await self._gone.wait()
         finally:
@@ -92,12 +97,14 @@ class Worker:
                 self._welcome(protocol, beat_seconds)
             case Drain(seconds):
                 self.drain(seconds)
-            case Answer():
+            case Answer() | Noted():
                 raise PeerMisbehaved("an answer, although nothing was asked")
 
     def _welcome(self, protocol: int, beat_seconds: float) -> None:
-        if protocol != PROTOCOL:
-            raise PeerMisbehaved(f"it speaks protocol {protocol}, this worker {PROTOCOL}")
+        if not OLDEST_PROTOCOL <= protocol <= PROTOCOL:
+            raise PeerMisbehaved(
+                f"it wants protocol {protocol}, this worker speaks {OLDEST_PROTOCOL} to {PROTOCOL}"
+            )
         self._beat(beat_seconds)
 
     def _beat(self, seconds: float) -> None:

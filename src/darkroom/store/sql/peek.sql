@@ -1,5 +1,6 @@
--- Ids of the oldest predictions that wait for a version.
-select id from predictions
+-- What waits for a version, first in turn first: id, priority and fair key.
+select id, priority, fair_key
+  from predictions
  where claimed = 0 and completed_at is null and version = :version
- order by id
+ order by priority desc, fair_key, id
  limit :most /*LOCK*/

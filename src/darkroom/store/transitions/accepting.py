@@ -35,6 +35,9 @@ def accept(new: Acceptance) -> Transition[Prediction]:
             "deployment": new.deployment,
             "destination": new.destination,
             "request_digest": new.request_digest,
+            "pool": new.pool,
+            "priority": new.priority,
+            "fair_key": new.fair_key,
             "claimed": claimed,
             "cancel_after_ms": new.cancel_after_ms,
         },
@@ -78,13 +81,14 @@ def _accepted(
 def claim(
     versions: Sequence[VersionId], holder: Holder, most: int
 ) -> Transition[Sequence[Prediction]]:
-    """T2 for up to *most* waiting predictions, the oldest of all these versions first."""
-    waiting: list[str] = []
+    """T2 for up to *most* waiting predictions, first in turn of all these versions first."""
+    waiting: list[tuple[int, float, str]] = []
     for version in versions:
         found = yield "peek", {"version": version, "most": most}
-        waiting.extend(str(id_) for (id_,) in found)
+        turns = cast("list[tuple[str, int, float]]", found)
+        waiting.extend((-priority, fair_key, id_) for id_, priority, fair_key in turns)
     claimed: list[Prediction] = []
-    for id_ in sorted(waiting)[:most]:
+    for _, _, id_ in sorted(waiting)[:most]:
         for row in (yield "claim", {"id": id_}):
             lease = _lease(PredictionId(id_), rows.attempt(row), holder)
             prediction = yield from complete(row, ("lease", lease))
@@ -98,6 +102,7 @@ def _lease(id_: PredictionId, attempt: int, holder: Holder) -> Parameters:
         "attempt": attempt,
         "worker": holder.worker,
         "incarnation": holder.incarnation,
+        "remote": int(holder.remote),
     }
 
 
