@@ -23,6 +23,7 @@ DarkroomError
 ├─ DirectoryInUse         another server holds the data directory
 ├─ NoServer               nobody answers where a server should be
 ├─ Refused                a server answered the command line with an error
+├─ WorkerRefused          a server takes no worker with this token, or of this release
 ├─ PeerMisbehaved         bytes on a worker or host connection make no sense
 ├─ FileMissing            the bytes of a stored file are gone
 ├─ FilesUnavailable       the file store takes or gives nothing now
@@ -153,6 +154,10 @@ class Refused(DarkroomError):
         """Keep the server's sentence and status."""
         super().__init__(message)
         self.status = status
+
+
+class WorkerRefused(DarkroomError):
+    """A server does not take this worker, today or later. Correct what the message names."""
 
 
 class PeerMisbehaved(DarkroomError):
