@@ -332,7 +332,7 @@ class Dispatcher:
                 attempt=live.attempt,
                 outcome=Outcome.LOST if remote else Outcome.RELEASED,
                 reason=f"{reason[:-1]}, and its worker did not come back." if remote else reason,
-                server=live.server if remote else None,
+                lease=live.lease if remote else None,
             )
         )
 
