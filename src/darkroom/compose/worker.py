@@ -24,6 +24,7 @@ from darkroom.weights.pull import Hub
 from darkroom.weights.source import Weights
 from darkroom.worker.client import Worker
 from darkroom.worker.folders import run_folder
+from darkroom.worker.lines import UnixConnector
 from darkroom.worker.options import Options, Tools
 from darkroom.worker.process import host_command, host_environment
 
@@ -63,7 +64,7 @@ async def _serve(settings: Settings, options: Options) -> int:
         try:
             drained = await worker.run()
         except OSError as error:
-            log.error("worker.refused", socket=str(options.socket), why=error.strerror)  # noqa: TRY400  # a fact, not a bug
+            log.error("worker.refused", why=error.strerror)  # noqa: TRY400  # a fact, not a bug
             return 1
         fault = {"fault": worker.fault} if worker.fault else {}
         log.info("worker.drained" if drained else "worker.server_gone", **fault)
@@ -105,7 +106,7 @@ def _options(
     return Options(
         name=name,
         incarnation=incarnation,
-        socket=socket,
+        connector=UnixConnector(socket),
         slots={
             kind: settings.echo_slots if kind in _SMALL_KINDS else 1 for kind in registry.kinds()
         },
