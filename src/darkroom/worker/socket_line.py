@@ -155,10 +155,12 @@ class _Problem(msgspec.Struct):
 def _said(error: InvalidStatus) -> str:
     """What the server says in its answer, else what its status means."""
     status, body = error.response.status_code, error.response.body
+    if status == HTTPStatus.NOT_FOUND:
+        return _NO_DOOR
     try:
         return msgspec.json.decode(body or b"", type=_Problem).detail
     except msgspec.DecodeError:
-        return _NO_DOOR if status == 404 else f"it answers HTTP {status}"
+        return f"it answers HTTP {status}"
 
 
 def _gone(error: ConnectionClosed) -> CarrierGone:
