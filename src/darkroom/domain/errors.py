@@ -77,12 +77,15 @@ class NotTrainable(DarkroomError):
 class Unauthenticated(DarkroomError):
     """The request carries no key, or not a valid one. Create one with `darkroom keys create`."""
 
-    def __init__(self, *, offered: bool) -> None:
-        """Say whether a token was offered at all."""
+    def __init__(self, *, offered: bool, why: str | None = None) -> None:
+        """Say whether a token was offered at all, or in other words *why* it is not taken."""
         super().__init__(
-            "You did not pass a valid authentication token"
-            if offered
-            else "You did not pass an authentication token"
+            why
+            or (
+                "You did not pass a valid authentication token"
+                if offered
+                else "You did not pass an authentication token"
+            )
         )
 
 

@@ -34,10 +34,8 @@ class Line(Protocol):
 class Connector(Protocol):
     """Opens lines to one server, or to any of several behind one address."""
 
-    @property
-    def remote(self) -> bool:
-        """Whether the worker outlives its lines: it may come back and go on."""
-        ...
+    remote: bool
+    """Whether the worker outlives its lines: it may come back and go on."""
 
     async def connect(
         self, received: Callable[[ToWorker], None], closed: Callable[[], None]
@@ -59,7 +57,7 @@ class Connector(Protocol):
 class UnixConnector(Connector):
     """The way to the server of this machine, which the worker does not outlive."""
 
-    remote = False
+    remote: bool = False
 
     def __init__(self, socket: Path) -> None:
         self._socket = socket
