@@ -262,7 +262,13 @@ class Dispatcher:
             if noted is not None:
                 noted()
             return
-        items = understood(told)
+        try:
+            items = understood(told)
+        except PeerMisbehaved:
+            if seat.holder.remote:  # it would come back and say the same
+                seat.give_back(key)
+                self._give_up(key, Outcome.LOST, "what its worker told makes no sense.")
+            raise
         if told.ended is not None:
             seat.give_back(key)
             self._claims.room()
