@@ -22,6 +22,8 @@ from darkroom.egress.webhooks import GuardedPoster
 from darkroom.http.app import Manner, Parts, create_app, routes
 from darkroom.http.webhooks import WebhookBodies
 from darkroom.http.wire import Wire
+from darkroom.http.worker_files import WorkerFileRoutes
+from darkroom.http.worker_sockets import WorkerSockets
 from darkroom.ports.buckets import Bucket
 from darkroom.ports.webhooks import Poster
 from darkroom.protocol.messages import (
@@ -52,6 +54,7 @@ from darkroom.service.seats import Seat
 from darkroom.service.spool import Spool
 from darkroom.service.uploads import Uploads
 from darkroom.service.webhook_secrets import WebhookSecrets
+from darkroom.service.worker_files import LocalSigner
 from darkroom.store.deliveries import DeliveryTables
 from darkroom.store.keys import KeyTables
 from darkroom.store.predictions import PredictionTables
@@ -273,6 +276,15 @@ def keeping(database: SqliteDatabase, blobs: LocalBlobs, clock: HandClock, room:
     return uploads, removals, retention
 
 
+def sending(database: SqliteDatabase, store: PredictionTables, wire: Wire,  # it joins them
+            secrets: WebhookSecrets, clock: HandClock, poster: Poster | None
+            ) -> Deliveries:  # fmt: skip
+    return Deliveries(outbox=DeliveryTables(database), store=store,
+                      poster=poster or GuardedPoster(),
+                      spell=WebhookBodies(wire=wire, origin=ORIGIN).spell,
+                      secrets=secrets, clock=clock, chance=lambda: 0.5)  # fmt: skip
+
+
 @asynccontextmanager
 async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a test changes one
               inline: str = "off", public_url: str | None = None,
@@ -288,10 +300,12 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
         await keys.load()
         await keys.ensure_bootstrap(KEY)
         blobs = LocalBlobs(folder / "files")
-        capabilities = Capabilities(await secrets.secret("capabilities"))
+        secret = await secrets.secret("capabilities")
+        capabilities, signer = Capabilities(secret), LocalSigner(secret, blobs.size_bytes, clock)
+        remote = RemoteFiles(bucket or signer, for_all=bucket is not None)
         dispatcher = Dispatcher(store=store, attempts=store, catalogue=catalogue, hub=hub,
                                 clock=clock, silence_seconds=10,
-                                remote=RemoteFiles(bucket) if bucket else None)  # fmt: skip
+                                remote=remote)  # fmt: skip
         uploads, removals, retention = keeping(database, blobs, clock, limits.room(clock))
         own = OwnFiles(store=store, attempts=store, capabilities=capabilities,
                        uploads=uploads)  # fmt: skip
@@ -303,11 +317,7 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
         wire = Wire(capabilities=capabilities, catalogue=catalogue, blobs=blobs, spool=spool,
                     echo_limit_bytes=65_536, inline_limit_bytes=10_000_000)  # fmt: skip
         webhook_secrets = WebhookSecrets(secrets)
-        deliveries = Deliveries(outbox=DeliveryTables(database), store=store,
-                                poster=poster or GuardedPoster(),
-                                spell=WebhookBodies(wire=wire, origin=ORIGIN).spell,
-                                secrets=webhook_secrets, clock=clock,
-                                chance=lambda: 0.5)  # fmt: skip
+        deliveries = sending(database, store, wire, webhook_secrets, clock, poster)
         hub.listen(deliveries.hear)
         models, deployments = await make_models(
             database, catalogue, hub, Minter(clock.wall_ms, os.urandom).mint, hardware=[CPU],
@@ -316,6 +326,8 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
                       deployments=deployments, validator=CompiledValidator(),
                       capabilities=capabilities, attempts=store, blobs=blobs, uploads=uploads,
                       wire=wire, deliveries=deliveries, webhook_secrets=webhook_secrets,
+                      workers=WorkerSockets(dispatcher, keys, silence_seconds=10),
+                      worker_files=WorkerFileRoutes(signer=signer, blobs=blobs),
                       keys=keys, rates=limits.rates(clock), guesses=limits.guesses(clock),
                       searches=limits.seekers(clock),
                       ready=lambda: None)  # fmt: skip
