@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from darkroom.blobs.local import LocalBlobs
 from darkroom.compose.clock import SystemClock
 from darkroom.compose.hardware import CPU
 from darkroom.compose.models import make_models
-from darkroom.domain.ids import Minter
+from darkroom.domain.ids import DEFAULT_POOL, Minter
 from darkroom.egress.webhooks import GuardedPoster
 from darkroom.http.app import Manner, Parts, create_app, routes
 from darkroom.http.webhooks import WebhookBodies
@@ -33,6 +33,8 @@ from darkroom.protocol.messages import (
     Gave,
     Hello,
     Job,
+    Key,
+    Noted,
     Said,
     Stop,
     Told,
@@ -83,6 +85,16 @@ class HandWorker:
         hello = Hello(PROTOCOL, name, 1, "", dict(slots or {"echo": 4, "echo-text": 4}))
         self.seat = self.dispatcher.join(hello, self._take, self._close)
 
+    async def rejoin(self, held: Sequence[Key] = (), *, name: str = "hand", incarnation: int = 1,
+                     slots: Mapping[str, int] | None = None,
+                     pool: str = DEFAULT_POOL) -> list[Key]:  # fmt: skip
+        """Come as a remote worker that holds *held*; returns what it may go on with."""
+        takes = dict(slots or {"echo": 4, "echo-text": 4})
+        hello = Hello(PROTOCOL, name, incarnation, "", takes, held=list(held))
+        self.seat, kept = await self.dispatcher.rejoin(hello, pool=pool, send=self._take,
+                                                       close=self._close)  # fmt: skip
+        return kept
+
     def _take(self, message: object) -> None:
         self.sent.append(message)
         self.came.set()
@@ -108,14 +120,20 @@ class HandWorker:
         return [one for one in self.sent if isinstance(one, Job)]
 
     @property
+    def noted(self) -> list[tuple[str, int, int]]:
+        return [(one.id, one.attempt, one.number) for one in self.sent if isinstance(one, Noted)]
+
+    @property
     def stops(self) -> list[Stop]:
         return [one for one in self.sent if isinstance(one, Stop)]
 
     def tell(
-        self, job: Job, *events: Said | Gave, ended: Ended | None = None, started: bool = True
-    ) -> None:
+        self, job: Job, *events: Said | Gave, ended: Ended | None = None, started: bool = True,
+        number: int = 0
+    ) -> None:  # fmt: skip
         assert self.seat is not None
-        self.dispatcher.told(self.seat, Told(job.id, job.attempt, started, list(events), ended))
+        told = Told(job.id, job.attempt, started, list(events), ended, number)
+        self.dispatcher.told(self.seat, told)
 
     async def give_picture(self, job: Job, *, data: bytes = PICTURE, index: int = 0,
                            name: str | None = None) -> Gave:  # fmt: skip

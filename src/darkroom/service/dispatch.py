@@ -262,7 +262,13 @@ class Dispatcher:
             if noted is not None:
                 noted()
             return
-        items = understood(told)
+        try:
+            items = understood(told)
+        except PeerMisbehaved:
+            if seat.holder.remote:  # it would come back and say the same
+                seat.give_back(key)
+                self._give_up(key, Outcome.LOST, "what its worker told makes no sense.")
+            raise
         if told.ended is not None:
             seat.give_back(key)
             self._claims.room()
@@ -332,7 +338,7 @@ class Dispatcher:
                 attempt=live.attempt,
                 outcome=Outcome.LOST if remote else Outcome.RELEASED,
                 reason=f"{reason[:-1]}, and its worker did not come back." if remote else reason,
-                server=live.server if remote else None,
+                lease=live.lease if remote else None,
             )
         )
 
