@@ -19,7 +19,7 @@ from darkroom.compose.hardware import CPU
 from darkroom.compose.models import make_models
 from darkroom.domain.ids import DEFAULT_POOL, Minter
 from darkroom.egress.webhooks import GuardedPoster
-from darkroom.http.app import Manner, Parts, create_app, routes
+from darkroom.http.app import Application, Manner, Parts, create_app, routes
 from darkroom.http.webhooks import WebhookBodies
 from darkroom.http.wire import Wire
 from darkroom.http.worker_files import WorkerFileRoutes
@@ -194,6 +194,8 @@ class Rig:
     blobs: LocalBlobs
     worker: HandWorker
     client: httpx2.AsyncClient
+    app: Application
+    sockets: WorkerSockets
     capabilities: Capabilities
     routes: list[BaseRoute]
     clock: "HandClock"
@@ -306,6 +308,7 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
         dispatcher = Dispatcher(store=store, attempts=store, catalogue=catalogue, hub=hub,
                                 clock=clock, silence_seconds=10,
                                 remote=remote)  # fmt: skip
+        sockets = WorkerSockets(dispatcher, keys, silence_seconds=10)
         uploads, removals, retention = keeping(database, blobs, clock, limits.room(clock))
         own = OwnFiles(store=store, attempts=store, capabilities=capabilities,
                        uploads=uploads)  # fmt: skip
@@ -326,7 +329,7 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
                       deployments=deployments, validator=CompiledValidator(),
                       capabilities=capabilities, attempts=store, blobs=blobs, uploads=uploads,
                       wire=wire, deliveries=deliveries, webhook_secrets=webhook_secrets,
-                      workers=WorkerSockets(dispatcher, keys, silence_seconds=10),
+                      workers=sockets,
                       worker_files=WorkerFileRoutes(signer=signer, blobs=blobs),
                       keys=keys, rates=limits.rates(clock), guesses=limits.guesses(clock),
                       searches=limits.seekers(clock),
@@ -335,13 +338,13 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
                         inline_outputs=inline, body_limit_bytes=body_limit,
                         private_pages=private, openai_model=openai_model,
                         openai_wait_seconds=openai_wait)  # fmt: skip
-        transport = httpx2.ASGITransport(app=create_app(parts, manner))
+        app = create_app(parts, manner)
         worker = HandWorker(dispatcher, blobs)
         authorized = {"Authorization": f"Bearer {KEY}"}
         async with httpx2.AsyncClient(
-            transport=transport, base_url=ORIGIN, headers=authorized
+            transport=httpx2.ASGITransport(app=app), base_url=ORIGIN, headers=authorized
         ) as client:
-            yield Rig(store, dispatcher, predictions, keys, blobs, worker, client, capabilities,
-                routes(parts, manner), clock, folder, deliveries, uploads, removals,
+            yield Rig(store, dispatcher, predictions, keys, blobs, worker, client, app, sockets,
+                capabilities, routes(parts, manner), clock, folder, deliveries, uploads, removals,
                 retention)  # fmt: skip
         await blobs.close()

@@ -13,6 +13,7 @@ from darkroom.domain.errors import PeerMisbehaved
 from darkroom.protocol.messages import (
     OLDEST_PROTOCOL,
     PROTOCOL,
+    REMOTE_PROTOCOL,
     Answer,
     Beat,
     Drain,
@@ -36,8 +37,6 @@ from darkroom.worker.lines import Line
 from darkroom.worker.options import Options, Tools
 
 SETTLE_SECONDS = 5.0  # for files of runs that were over when the time to drain was
-REMOTE_PROTOCOL = 2
-"""The first in which what is told is noted."""
 _log = structlog.get_logger()
 
 
