@@ -122,9 +122,9 @@ class FarLife(Life):
         adopted = self.hand.commit(adopting.adopt(FAR, held), self.texts[server])
         kept = {(one.prediction, one.attempt) for one in adopted.resumed}
         assert kept == held & open_, "a worker does not go on with what is its own"
-        strays = {(one.prediction, one.attempt) for one in adopted.strays}
-        assert strays == open_ - held, "what nobody holds was not told"
-        for one in adopted.strays:
+        orphans = {(one.prediction, one.attempt) for one in adopted.orphans}
+        assert orphans == open_ - held, "what nobody holds was not told"
+        for one in adopted.orphans:
             self.give_up((one.prediction, one.attempt), server, one.lease, Outcome.RELEASED)
         for attempt in set(self.far) - kept:
             self.forget(attempt)
