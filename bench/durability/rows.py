@@ -123,7 +123,7 @@ def _server(name: str, filled: Filled) -> Generator[Running]:
 
 def _calls(filled: Filled, asking: Asking) -> Mapping[str, Callable[[int], Answer]]:
     ids = filled.ids
-    edge = f"b={ids[-1 - statements.deep_edge(filled)]}"
+    edge = f"b={statements.deep_edge(filled)}"
     cursor = base64.urlsafe_b64encode(edge.encode()).decode().rstrip("=")
     return {
         "get": lambda turn: asking.ask("GET", f"/v1/predictions/{some(ids, turn)}"),

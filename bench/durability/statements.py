@@ -11,7 +11,7 @@ from typing import Protocol, TypeAlias, TypeVar
 import asyncpg
 
 from bench.durability.filling import MODEL, OWNER, WAITING, Filled, some, version
-from darkroom.domain.ids import Minter, Owner, ServerId, WorkerId
+from darkroom.domain.ids import Minter, Owner, PredictionId, ServerId, WorkerId
 from darkroom.domain.prediction import JsonText
 from darkroom.ports.predictions import Acceptance, Holder, Page
 from darkroom.store.database import Database
@@ -25,7 +25,7 @@ T = TypeVar("T")
 TIMES = 40
 PAGE = 100
 DEEP = 500
-"""Which page is deep down, where the owner has so many."""
+"""Which page is deep down, where the owner has as many."""
 
 Call: TypeAlias = Callable[[int], Awaitable[float]]
 
@@ -81,9 +81,13 @@ class _OnPostgres:
     async def scrub(self) -> None: ...
 
 
-def deep_edge(filled: Filled, page: int = DEEP) -> int:
-    """Where among its ids, counted from the newest, a page deep down begins."""
-    return (min(page, len(filled.ids) // PAGE) - 1) * PAGE
+def deep_edge(filled: Filled, page: int = DEEP) -> PredictionId:
+    """The last id before a page deep down: *page*, or the last full one if there are fewer.
+
+    There must be two full pages at least.
+    """
+    before = (min(page, len(filled.ids) // PAGE) - 1) * PAGE
+    return filled.ids[len(filled.ids) - before]
 
 
 @asynccontextmanager
@@ -109,7 +113,7 @@ def calls(database: Timed, filled: Filled) -> Mapping[str, Call]:
     tables, ran = PredictionTables(database), version()
     minter = Minter(lambda: time.time_ns() // 1_000_000, os.urandom)
     holder = Holder(worker=WorkerId("hand"), incarnation=1)
-    edge = filled.ids[-1 - deep_edge(filled)]
+    edge = deep_edge(filled)
 
     def new(number: int) -> Acceptance:
         return Acceptance(
