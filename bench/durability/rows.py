@@ -7,11 +7,11 @@ turn, request by request: by the statements alone, and through HTTP. A page has 
 import asyncio
 import base64
 import shutil
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import TypeAlias, TypeVar, cast
 
 from bench import spread
 from bench.contenders import darkroom_recipe
@@ -24,12 +24,13 @@ from bench.servers import SCRATCH, Running, placed
 
 HTTP_GOAL, STATEMENT_GOAL = 1.2, 2.0
 DATABASES = ("SQLite", "PostgreSQL")
-TIMES: Mapping[str, int] = {"get": 60, "first page": 15, "page deep down": 15, "create": 60}
-"""How often in each round. Creations come last: a page that shows them would be another page."""
-WARMING = 5
+WARMING, TIMES = 5, 40
+KINDS = (("get", "first page", "page deep down"), ("create",))
+"""Creations come last: a page that shows them would be another page."""
+T = TypeVar("T")
 
 Seconds: TypeAlias = dict[tuple[str, int], list[float]]
-"""By what was done, and how many finished predictions there were."""
+"""By what was done, and how many finished predictions there were: one for each round."""
 
 
 def figures(database: Postgres, rounds: int, sizes: Sequence[int]) -> list[Figure]:
@@ -81,35 +82,50 @@ def _filled(stack: ExitStack, name: str, database: Postgres, size: int) -> Fille
 
 async def _statements(name: str, filled: Sequence[Filled], rounds: int) -> Seconds:
     timed = statements.on_sqlite if name == DATABASES[0] else statements.on_postgres
-    async with AsyncExitStack() as stack:
-        calls = [
-            (one.count, statements.calls(await stack.enter_async_context(timed(one)), one))
-            for one in filled
-        ]
-        found: Seconds = {}
-        for what in calls[0][1]:
-            for turn in range(rounds * statements.TIMES):
-                for size, call in calls if turn % 2 == 0 else reversed(calls):
-                    found.setdefault((what, size), []).append(await call[what](turn))
-        return found
+    found: Seconds = {}
+    for _ in range(rounds):
+        async with AsyncExitStack() as stack:
+            calls = [
+                (one.count, statements.calls(await stack.enter_async_context(timed(one)), one))
+                for one in filled
+            ]
+            for what in calls[0][1]:
+                took = [(size, await call[what](turn)) for turn, size, call in _in_turn(calls)]
+                _keep(found, what, took)
+    return found
 
 
 def _through_http(name: str, filled: Sequence[Filled], rounds: int) -> Seconds:
-    with ExitStack() as stack:
-        servers = [stack.enter_context(_server(name, one)) for one in filled]
-        calls = [
-            (one.count, _calls(one, Asking(server.port)))
-            for one, server in zip(filled, servers, strict=True)
-        ]
-        found: Seconds = {}
-        for what, times in TIMES.items():
-            for turn in range(rounds * times):
-                for size, call in calls if turn % 2 == 0 else reversed(calls):
-                    answer = call[what](turn)
-                    _look_at(what, answer)
-                    if turn >= WARMING:
-                        found.setdefault((what, size), []).append(answer.seconds)
-        return found
+    """Every round starts the servers afresh: which cores they meet on lasts as long as they do."""
+    found: Seconds = {}
+    for kinds in KINDS:
+        for _ in range(rounds):
+            with ExitStack() as stack:
+                servers = [stack.enter_context(_server(name, one)) for one in filled]
+                calls = [
+                    (one.count, _calls(one, Asking(server.port)))
+                    for one, server in zip(filled, servers, strict=True)
+                ]
+                for what in kinds:
+                    answers = [(size, call[what](turn)) for turn, size, call in _in_turn(calls)]
+                    for _size, answer in answers:
+                        _look_at(what, answer)
+                    _keep(found, what, [(size, answer.seconds) for size, answer in answers])
+    return found
+
+
+def _in_turn(calls: Sequence[tuple[int, T]]) -> Iterator[tuple[int, int, T]]:
+    """Which call comes when: each size once in every turn, there and back again."""
+    for turn in range(WARMING + TIMES):
+        for size, call in calls if turn % 2 == 0 else reversed(calls):
+            yield turn, size, call
+
+
+def _keep(found: Seconds, what: str, took: Sequence[tuple[int, float]]) -> None:
+    """Keep the median of this round for each size."""
+    for size in {size for size, _ in took}:
+        seconds = [one for other, one in took if other == size]
+        found.setdefault((what, size), []).append(middle(seconds[WARMING:]))
 
 
 @contextmanager

@@ -22,7 +22,6 @@ from darkroom.store.transitions.recipe import Transition
 from darkroom.store.writer import drive
 
 T = TypeVar("T")
-TIMES = 40
 PAGE = 100
 DEEP = 500
 """Which page is deep down, where the owner has as many."""
