@@ -50,7 +50,7 @@ imports: install      ## Who may import whom.
 
 check: lint types imports test  ## Everything CI runs, in CI's order.
 
-bench: install        ## Measure; writes build/bench.json. ONLY=api runs one group.
+bench: install        ## Measure; writes build/bench.json. ONLY=api or ONLY=durability runs one group.
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
 conformance: install  ## Write docs/conformance.md from the marks of the tests.
