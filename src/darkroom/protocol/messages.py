@@ -13,6 +13,8 @@ import msgspec
 from darkroom.domain.model import JsonScalar
 
 PROTOCOL = 1
+ALIVE_SECONDS = 1.0
+"""How often a host says that it lives."""
 MAX_FILES = 64
 """How many files a run may give."""
 MAX_FILE_BYTES = 64 * 2**20
@@ -224,6 +226,10 @@ class Cancel(Message, frozen=True):
     attempt: int
 
 
+class Alive(Message, frozen=True):
+    """The host's event loop turns: sent at its start and every `ALIVE_SECONDS` from then on."""
+
+
 class Loaded(Message, frozen=True):
     """The version's runner is set up."""
 
@@ -292,4 +298,4 @@ class Answer(Message, frozen=True):
 ToWorker: TypeAlias = Welcome | Know | Job | Stop | Granted | Drain | Answer
 ToServer: TypeAlias = Hello | Beat | Draining | Told | Wants | Ask
 ToHost: TypeAlias = Load | Unload | Run | Cancel
-FromHost: TypeAlias = Loaded | NotLoaded | Entered | Logged | Output | Over
+FromHost: TypeAlias = Alive | Loaded | NotLoaded | Entered | Logged | Output | Over
