@@ -298,4 +298,4 @@ class Answer(Message, frozen=True):
 ToWorker: TypeAlias = Welcome | Know | Job | Stop | Granted | Drain | Answer
 ToServer: TypeAlias = Hello | Beat | Draining | Told | Wants | Ask
 ToHost: TypeAlias = Load | Unload | Run | Cancel
-FromHost: TypeAlias = Alive | Loaded | NotLoaded | Entered | Logged | Output | Over
+FromHost: TypeAlias = Loaded | NotLoaded | Entered | Logged | Output | Over

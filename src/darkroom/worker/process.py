@@ -83,7 +83,9 @@ class Host:
         self._gone = gone
         self._loop = asyncio.get_running_loop()
         self._received = received
-        self._link: Link[FromHost] = Link(FromHost, received=self._hear, closed=self._closed)
+        self._link: Link[FromHost | Alive] = Link(
+            FromHost | Alive, received=self._hear, closed=self._closed
+        )
         self._connecting: asyncio.Task[object] | None = None
         self._connected = False
         self._waiting: list[tuple[ToHost, int]] = []
@@ -171,7 +173,7 @@ class Host:
             self._timer = None
             self._loop.call_soon(self._end, -signal.SIGKILL)
 
-    def _hear(self, message: FromHost) -> None:
+    def _hear(self, message: FromHost | Alive) -> None:
         self._silent_turns = 0
         if self._watch_timer is None:
             self._watch()
