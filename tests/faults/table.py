@@ -14,7 +14,7 @@ class Fault(NamedTuple):
 FAULTS: Mapping[int, Fault] = {
     1: Fault(
         "a server is killed after the commit of a creation and before its answer",
-        "the client sees an error; the prediction is there and runs; its `Idempotency-Key` finds it",
+        "an error for the client; the prediction is there and runs; its `Idempotency-Key` finds it",
     ),
     2: Fault(
         "a server is killed before that commit",
