@@ -3,7 +3,7 @@
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import cast
@@ -110,7 +110,7 @@ def _verdict(verb: Verb, code: int) -> Verdict:
 
 
 @contextmanager
-def clients(url: str, history: History, count: int = 6) -> Iterator[None]:
+def clients(url: str, history: History, count: int = 6) -> Generator[None]:
     """So many clients at work until the block ends; then each finishes the call it is in."""
     stop = threading.Event()
     threads = [

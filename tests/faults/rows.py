@@ -173,6 +173,21 @@ def read_sqlite(path: Path) -> Rows:
         return read(lambda text: connection.execute(text).fetchall())
 
 
+class Attempt(NamedTuple):
+    """How an attempt went; times are Unix milliseconds."""
+
+    outcome: str | None
+    error: str | None
+    ended_at: int | None
+
+
+def attempts(path: Path, id_: object) -> list[Attempt]:
+    """The attempts of a prediction in the SQLite file at *path*, by number."""
+    asked = "select outcome, error, ended_at from attempts where prediction_id = ? order by attempt"
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as connection:
+        return [Attempt(*row) for row in connection.execute(asked, (id_,)).fetchall()]
+
+
 def read_hand(hand: Hand) -> Rows:
     """All rows behind *hand*, as they are while nobody writes."""
     return read(lambda text: hand.execute(text).fetchall())

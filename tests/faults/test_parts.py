@@ -2,14 +2,13 @@
 
 import os
 import signal
-import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import closing
-from typing import NamedTuple, cast
+from collections.abc import Iterator, Mapping
+from typing import cast
 
 import pytest
 from tests.faults.clients import PICTURE
+from tests.faults.rows import Attempt, attempts
 from tests.support.processes import Server, command_line, descendants, wait_until_gone
 
 HOST = "darkroom.runners.host"
@@ -18,14 +17,6 @@ ECHO = "darkroom/echo"
 RUN = {"image": PICTURE, "ms": 1000}
 QUICK = {"image": PICTURE}
 LONG = {"image": PICTURE, "ms": 60_000}
-
-
-class Attempt(NamedTuple):
-    """What is kept of an attempt; times are Unix milliseconds."""
-
-    outcome: str | None
-    error: str | None
-    ended_at: int | None
 
 
 @pytest.fixture(scope="module")
@@ -39,16 +30,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-def attempts(server: Server, shown: dict[str, object]) -> list[Attempt]:
-    path = server.folder / "data" / "darkroom.db"
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-        asked = (
-            "select outcome, error, ended_at from attempts where prediction_id = ? order by attempt"
-        )
-        return [Attempt(*row) for row in connection.execute(asked, (shown["id"],)).fetchall()]
+def tried(server: Server, shown: Mapping[str, object]) -> list[Attempt]:
+    return attempts(server.folder / "data" / "darkroom.db", shown["id"])
 
 
-def run(server: Server, given: dict[str, object]) -> dict[str, object]:
+def run(server: Server, given: Mapping[str, object]) -> dict[str, object]:
     """A prediction whose run has been entered."""
     shown = server.create(ECHO, given)
     while server.get(shown["id"])["status"] == "starting":
@@ -62,7 +48,7 @@ def test_a_killed_host_is_told_within_a_second_and_its_run_repeated(server: Serv
     killed_at = time.time() * 1000
     os.kill(server.process(HOST), signal.SIGKILL)
     ended = server.ended(shown)
-    first, second = attempts(server, shown)
+    first, second = tried(server, shown)
 
     assert ended["status"] == "succeeded"
     assert (first.outcome, second.outcome) == ("crashed", "succeeded")
@@ -78,7 +64,7 @@ def test_a_killed_worker_takes_its_hosts_along_and_its_run_is_repeated(server: S
     ended = server.ended(shown)
 
     assert ended["status"] == "succeeded"
-    assert [one.outcome for one in attempts(server, shown)] == ["lost", "succeeded"]
+    assert [one.outcome for one in tried(server, shown)] == ["lost", "succeeded"]
 
 
 @pytest.mark.fault(8)
@@ -90,7 +76,7 @@ def test_a_stopped_worker_is_replaced_and_its_run_repeated(server: Server) -> No
     wait_until_gone([worker, host])
 
     assert ended["status"] == "succeeded"
-    assert [one.outcome for one in attempts(server, shown)] == ["lost", "succeeded"]
+    assert [one.outcome for one in tried(server, shown)] == ["lost", "succeeded"]
 
 
 @pytest.mark.fault(9)
@@ -100,7 +86,7 @@ def test_a_stopped_host_is_killed_and_its_run_repeated(server: Server) -> None:
     os.kill(host, signal.SIGSTOP)
     ended = server.ended(shown)
     wait_until_gone([host])
-    first, second = attempts(server, shown)
+    first, second = tried(server, shown)
 
     assert ended["status"] == "succeeded"
     assert (first.outcome, second.outcome) == ("crashed", "succeeded")
@@ -118,7 +104,7 @@ def test_what_kills_its_host_every_time_fails_and_harms_no_other(server: Server)
     innocent = set(hosts(server)) - before
     shown = server.create(ECHO, LONG)
     for number in (1, 2, 3):
-        while len(attempts(server, shown)) < number or not set(hosts(server)) - innocent:
+        while len(tried(server, shown)) < number or not set(hosts(server)) - innocent:
             server.get(shown["id"])
         (host,) = set(hosts(server)) - innocent
         os.kill(host, signal.SIGKILL)
@@ -127,9 +113,9 @@ def test_what_kills_its_host_every_time_fails_and_harms_no_other(server: Server)
 
     assert ended["status"] == "failed"
     assert "was tried 3 times and its model was lost every time" in str(ended["error"])
-    assert [one.outcome for one in attempts(server, shown)] == ["crashed"] * 3
+    assert [one.outcome for one in tried(server, shown)] == ["crashed"] * 3
     assert server.ended(beside)["status"] == "succeeded"
-    assert [one.outcome for one in attempts(server, beside)] == ["succeeded"]
+    assert [one.outcome for one in tried(server, beside)] == ["succeeded"]
     assert server.create(ECHO, QUICK, Prefer="wait=30")["status"] == "succeeded"
 
 
@@ -149,4 +135,4 @@ def test_a_host_that_heeds_no_cancel_is_killed_and_the_next_run_succeeds(server:
     assert canceled["status"] == "canceled"
     assert after["status"] == "succeeded"
     assert server.get(shown["id"]) == canceled
-    assert [one.outcome for one in attempts(server, shown)] == ["canceled"]
+    assert [one.outcome for one in tried(server, shown)] == ["canceled"]

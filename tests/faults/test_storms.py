@@ -33,7 +33,7 @@ def loop() -> Iterator[Loop]:
         yield made
 
 
-def storm(server: Server, kill: Callable[[], None], kills: int, history: History) -> None:
+def storm(server: Server, kill: Callable[[], object], kills: int, history: History) -> None:
     """Kill so many times under load, let the load go on for a while, and wait for every end."""
     with clients(server.url, history):
         for _ in range(kills):

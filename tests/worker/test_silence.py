@@ -5,12 +5,14 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
 from tests.worker.scripted import children, rig, spec
 from tests.worker.test_stops import BLOCKS, LONG, started
 
 SILENCE_SECONDS = 2.2
 
 
+@pytest.mark.fault(9)
 async def test_a_host_that_stands_still_is_killed_and_its_runs_crash(tmp_path: Path) -> None:
     before = children()
     async with rig(tmp_path, host_silence=SILENCE_SECONDS) as here:
@@ -30,6 +32,7 @@ async def test_a_host_that_stands_still_is_killed_and_its_runs_crash(tmp_path: P
         assert again.end.outcome == "succeeded"
 
 
+@pytest.mark.fault(9)
 async def test_a_host_whose_loop_is_blocked_counts_as_still(tmp_path: Path) -> None:
     async with rig(tmp_path, host_silence=SILENCE_SECONDS) as here:
         heard = await here.server.run(BLOCKS, {})
@@ -48,6 +51,7 @@ async def test_a_still_host_whose_run_was_to_stop_is_canceled(tmp_path: Path) ->
         assert heard.end.outcome == "canceled"
 
 
+@pytest.mark.fault(9)
 async def test_a_worker_that_stood_still_itself_kills_no_host(tmp_path: Path) -> None:
     async with rig(tmp_path, host_silence=SILENCE_SECONDS) as here:
         heard = await started(here.server.job(spec(), {"ms": 4000, "image": "data:,GIF89a"}))
