@@ -109,6 +109,7 @@ def test_a_full_disk_refuses_and_goes_on_afterwards(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault(20)
+@pytest.mark.slow
 def test_what_was_accepted_before_the_disk_filled_survives_a_kill(tmp_path: Path) -> None:
     with small_disk(tmp_path / "small") as folder, Server(folder, min_free_bytes="0") as server:
         server.create("darkroom/echo-text", WORDS)
