@@ -1,4 +1,4 @@
-"""A worker elsewhere outlives its server, and a server its worker: nothing is lost or runs twice."""
+"""A worker elsewhere and its server outlive one another, and no run is lost or told twice."""
 
 import signal
 from collections.abc import Iterator
@@ -30,6 +30,7 @@ def worker_of(server: Server) -> RemoteWorker:
 
 
 @pytest.mark.parametrize("end", ["killed", pytest.param("stopped", marks=pytest.mark.slow)])
+@pytest.mark.fault(4)
 def test_runs_go_on_while_their_server_is_gone_and_are_told_when_it_is_back(
     server: Server, end: str
 ) -> None:
