@@ -321,10 +321,19 @@ class Dispatcher:
         await self._recorder.quiet()
         for version in await self._attempts.waiting():
             try:
-                self.wake_quietly(self._catalogue.version(version)[1])
+                known = self._catalogue.version(version)[1]
             except NotFound:
                 if self._others.alone:
                     await self.fail_unknown(version)
+            else:
+                await self._repool(known)
+                self.wake_quietly(known)
+
+    async def _repool(self, version: Version) -> None:
+        """The operator may have moved a model to another pool."""
+        moved = await self._attempts.repool(version.id, version.pool)
+        if moved:
+            _log.info("version.repooled", version=version.id, pool=version.pool, predictions=moved)
 
     def release(self, live: LiveAttempt, reason: str) -> None:
         """Have an attempt that nobody runs any more run again.
