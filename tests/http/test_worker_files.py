@@ -22,6 +22,13 @@ class Far:
     rig: Rig
     job: Job
 
+    @property
+    def put(self) -> str:
+        """The one address that came for an output."""
+        assert self.job.puts is not None
+        (address,) = self.job.puts
+        return address
+
 
 @pytest_asyncio.fixture
 async def far(tmp_path: Path) -> AsyncGenerator[Far]:
@@ -52,9 +59,8 @@ async def test_an_input_is_given(far: Far) -> None:
 
 
 async def test_an_output_is_stored_once_and_is_then_the_predictions(far: Far) -> None:
-    (url,) = far.job.puts or ()
-    first = await far.rig.client.put(url, content=b"first")
-    second = await far.rig.client.put(url, content=b"second")
+    first = await far.rig.client.put(far.put, content=b"first")
+    second = await far.rig.client.put(far.put, content=b"second")
 
     assert (first.status_code, second.status_code) == (201, 412)
     assert await far.rig.blobs.get(f"predictions/{far.job.id}/1/0") == b"first"
@@ -70,27 +76,24 @@ async def test_an_output_is_stored_once_and_is_then_the_predictions(far: Far) ->
 async def test_what_is_damaged_or_too_large_is_not_stored(
     far: Far, content: bytes, headers: dict[str, str], status: int
 ) -> None:
-    (url,) = far.job.puts or ()
-    answer = await far.rig.client.put(url, content=content, headers=headers)
+    answer = await far.rig.client.put(far.put, content=content, headers=headers)
 
     assert answer.status_code == status
     with pytest.raises(FileMissing):
         await far.rig.blobs.get(f"predictions/{far.job.id}/1/0")
-    assert (await far.rig.client.put(url, content=b"again")).status_code == 201
+    assert (await far.rig.client.put(far.put, content=b"again")).status_code == 201
 
 
 async def test_bytes_with_their_digest_are_stored(far: Far) -> None:
-    (url,) = far.job.puts or ()
     told = base64.b64encode(hashlib.md5(b"x", usedforsecurity=False).digest()).decode()
-    answer = await far.rig.client.put(url, content=b"x", headers={"Content-MD5": told})
+    answer = await far.rig.client.put(far.put, content=b"x", headers={"Content-MD5": told})
     assert answer.status_code == 201
 
 
 async def test_an_address_is_good_for_one_method_and_no_other_file(far: Far) -> None:
-    (put,) = far.job.puts or ()
     get = far.job.files[0].url or ""
     for answer in (
-        await far.rig.client.get(put),
+        await far.rig.client.get(far.put),
         await far.rig.client.put(get, content=b"x"),
         await far.rig.client.get(f"{get[:-1]}!"),
     ):
