@@ -194,6 +194,19 @@ async def test_a_name_is_free_again_once_its_worker_is_silent(rig: Rig) -> None:
     assert (await anew.job()).id == job.id
 
 
+async def test_a_quiet_worker_gets_nothing_until_it_is_heard_again(rig: Rig) -> None:
+    await rig.worker.rejoin()
+    rig.watch(SILENCE // 2)
+    shown = await rig.create()
+    await rig.settled()
+    before = len(rig.worker.jobs)
+    assert rig.worker.seat is not None
+    rig.dispatcher.beat(rig.worker.seat, Beat([], []))
+    job = await rig.worker.job()
+
+    assert (before, job.id) == (0, shown["id"])
+
+
 async def test_an_earlier_life_is_refused_while_the_later_one_may_come_back(rig: Rig) -> None:
     job = await begun(rig)
     rig.worker.leave()

@@ -3,10 +3,13 @@
 import asyncio
 import base64
 import hashlib
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
+from tests.support.certificates import self_signed
 
 from darkroom.domain.errors import InvalidSetting, WorkerRefused
 from darkroom.protocol.messages import Draining, ToWorker
@@ -18,15 +21,15 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def server(serve: Serve) -> AsyncGenerator[str]:
+async def server(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncGenerator[str]:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await serve(reader, writer)
         writer.close()
 
-    listening = await asyncio.start_server(answer, "127.0.0.1", 0)
+    listening = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=tls)
     try:
         port: int = listening.sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{port}"
     finally:
         listening.close()
 
@@ -114,6 +117,23 @@ async def test_a_server_that_falls_silent_is_left(monkeypatch: pytest.MonkeyPatc
         await gone.wait()
 
         assert not line.open
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_told_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown, secret = self_signed(tmp_path)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(shown, secret)
+    async with server(saying(b"HTTP/1.1 502 Bad\r\nContent-Length: 0\r\n\r\n"), tls) as url:
+        with pytest.raises(
+            ConnectionError, match=r"not trusted here .*name its file in SSL_CERT_F"
+        ):
+            await way(url).connect(nothing, nothing)
+
+        monkeypatch.setenv("SSL_CERT_FILE", str(shown))
+        with pytest.raises(ConnectionError, match="HTTP 502"):
+            await way(url).connect(nothing, nothing)
 
 
 async def test_the_path_of_an_address_is_kept() -> None:

@@ -206,6 +206,10 @@ class Attempts(Protocol):
         """Versions that unclaimed predictions wait for."""
         ...
 
+    def repool(self, version: VersionId, pool: str) -> Awaitable[int]:
+        """Let what waits for *version* wait in *pool*; returns how many waited in another."""
+        ...
+
     def expire(self, most: int) -> Awaitable[Sequence[Prediction]]:
         """End up to *most* predictions whose deadline has passed (T8)."""
         ...

@@ -1,8 +1,8 @@
 """Every message between server and worker, worker and host, and CLI and server.
 
-Messages are msgspec structs in msgpack, each tagged with its name. A frame is a four-byte
-big-endian length and a list of messages. No message names a database, a file path of the
-server's or a secret.
+Messages are msgspec structs in msgpack, each tagged with its name. A frame is a list of messages:
+on a Unix socket behind its length, four bytes big-endian, else a binary message of a WebSocket.
+No message names a database, a file path of the server's or a secret.
 """
 
 from collections.abc import Sequence

@@ -143,11 +143,15 @@ class Dispatcher:
 
     def beat(self, seat: Seat, beat: Beat) -> None:
         """Take note that a worker lives; what it was sent and does not hold runs again."""
-        seat.heard_at = self._attendance.now
+        self._heard(seat)
         seat.resident = beat.resident
         for key in seat.missed(beat.held):
             seat.give_back(key)
             self._give_up(key, Outcome.RELEASED, NOT_THERE)
+
+    def _heard(self, seat: Seat) -> None:
+        if self._attendance.heard(seat):
+            self._claims.room()
 
     def draining(self, seat: Seat) -> None:
         """Give this worker nothing more."""
@@ -256,7 +260,7 @@ class Dispatcher:
             PeerMisbehaved: the message makes no sense; the worker is to be put out.
         """
         key = (told.id, told.attempt)
-        seat.heard_at = self._attendance.now
+        self._heard(seat)
         noted = partial(self._note, seat, told) if told.number else None
         if key not in seat.held:
             if noted is not None:
@@ -321,10 +325,19 @@ class Dispatcher:
         await self._recorder.quiet()
         for version in await self._attempts.waiting():
             try:
-                self.wake_quietly(self._catalogue.version(version)[1])
+                known = self._catalogue.version(version)[1]
             except NotFound:
                 if self._others.alone:
                     await self.fail_unknown(version)
+            else:
+                await self._repool(known)
+                self.wake_quietly(known)
+
+    async def _repool(self, version: Version) -> None:
+        """The operator may have moved a model to another pool."""
+        moved = await self._attempts.repool(version.id, version.pool)
+        if moved:
+            _log.info("version.repooled", version=version.id, pool=version.pool, predictions=moved)
 
     def release(self, live: LiveAttempt, reason: str) -> None:
         """Have an attempt that nobody runs any more run again.

@@ -91,6 +91,10 @@ class PredictionTables:
         found = await self._database.read(rows_of("waiting", {}))
         return [VersionId(str(version)) for (version,) in found]
 
+    def repool(self, version: VersionId, pool: str) -> Awaitable[int]:
+        """Move what waits to another pool."""
+        return self._database.write(lambda: accepting.repool(version, pool))
+
     async def file(self, prediction: PredictionId, attempt: int, index: int) -> StoredFile | None:
         """A stored output or input."""
         place = {"id": prediction, "attempt": attempt, "place": index}
