@@ -135,7 +135,7 @@ class Settings(BaseSettings):
         30.0, ge=0, le=50, description="How long a stopping server lets runs finish."
     )
     worker_silence_seconds: float = Field(
-        10.0, gt=2, description="A worker not heard of this long is given up."
+        10.0, gt=2, description="A worker silent or away for this long is given up."
     )
     fsync_files: bool = Field(
         default=False, description="Flush every file to disk before a run counts as ended."

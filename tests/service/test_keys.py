@@ -208,3 +208,47 @@ def test_any_text_can_be_offered_as_a_token(text: str) -> None:
     keys, _, _ = make_keys()
     assert keys.authenticate(text) is None
     assert keys.authenticate("dkr_" + text) is None
+
+
+async def test_a_workers_token_belongs_to_a_pool_and_is_kept_so() -> None:
+    keys, store, clock = make_keys()
+    made, secret = await keys.create_worker("gpu-24", expires_at=None)
+    again = Keys(store, clock, Counted())
+    await again.load()
+
+    for table in (keys, again):
+        found = table.authenticate(secret)
+        assert found is not None
+        assert (found.id, found.owner, found.admin, found.pool) == (
+            made.id, "worker", False, "gpu-24")  # fmt: skip
+
+
+async def test_a_workers_token_ends_and_is_revoked_as_any_key() -> None:
+    keys, _, clock = make_keys()
+    _, short = await keys.create_worker("default", expires_at=keys.expiry("90s"))
+    made, other = await keys.create_worker("default", expires_at=None)
+    clock.now += 90_000
+    await keys.revoke(made.id)
+
+    assert keys.authenticate(short) is None
+    assert keys.authenticate(other) is None
+
+
+@pytest.mark.parametrize("pool", ["", "GPU", "-a", "a-", "a b", "a" * 41, "ä"])
+async def test_a_pool_has_a_plain_name(pool: str) -> None:
+    keys, _, _ = make_keys()
+    with pytest.raises(InvalidSetting, match="pool: must be 1 to 40"):
+        await keys.create_worker(pool, expires_at=None)
+
+
+async def test_the_owner_of_workers_tokens_has_no_keys_of_the_api() -> None:
+    keys, _, _ = make_keys()
+    for admin in (False, True):
+        with pytest.raises(InvalidSetting, match="kept for workers' tokens"):
+            await keys.create("worker", admin=admin, expires_at=None)
+
+
+async def test_a_workers_token_that_would_have_ended_is_not_made() -> None:
+    keys, _, _ = make_keys()
+    with pytest.raises(InvalidSetting, match="later --expires"):
+        await keys.create_worker("default", expires_at=Milliseconds(1))

@@ -96,6 +96,11 @@ def claim(
     return claimed
 
 
+def repool(version: VersionId, pool: str) -> Transition[int]:
+    """Let what waits for *version* wait in *pool*; returns how many waited in another."""
+    return len((yield "repool", {"version": version, "pool": pool}))
+
+
 def _lease(id_: PredictionId, attempt: int, holder: Holder) -> Parameters:
     return {
         "id": id_,
