@@ -49,7 +49,7 @@ async def test_a_worker_takes_over_what_it_holds_and_the_rest_is_told(place: Pla
         found = await store.adopt(FAR, [(P1, 1), (P3, 1), (PredictionId("p4"), 1)])
 
     assert found.resumed == [Resumed(prediction=P1, attempt=1, version=V, wanted=True)]
-    assert [(one.prediction, one.holder) for one in found.strays] == [(P2, FAR), (P3, earlier)]
+    assert [(one.prediction, one.holder) for one in found.orphans] == [(P2, FAR), (P3, earlier)]
 
 
 async def test_what_has_ended_is_not_taken_over_and_what_is_canceled_is_unwanted(
@@ -63,7 +63,7 @@ async def test_what_has_ended_is_not_taken_over_and_what_is_canceled_is_unwanted
         found = await store.adopt(FAR, [(P1, 1), (P2, 1)])
 
     resumed = [Resumed(prediction=P2, attempt=1, version=V, wanted=False)]
-    assert found == Adopted(resumed=resumed, strays=[])
+    assert found == Adopted(resumed=resumed, orphans=[])
 
 
 async def test_what_was_recorded_under_its_number_is_not_recorded_again(place: Place) -> None:

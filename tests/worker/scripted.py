@@ -258,6 +258,7 @@ def options(folder: Path, host: Sequence[str] | None = None, **changes: float) -
         "run_limit": 60.0,
         "cancel_grace": 20.0,
         "drain": 20.0,
+        "host_silence": 60.0,
     }
     chosen = plain | changes
     return Options(
@@ -274,6 +275,7 @@ def options(folder: Path, host: Sequence[str] | None = None, **changes: float) -
         run_limit=chosen["run_limit"],
         cancel_grace=chosen["cancel_grace"],
         drain=chosen["drain"],
+        host_silence=chosen["host_silence"],
         put_retries=(0.0, 0.0),
     )
 

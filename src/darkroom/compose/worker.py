@@ -123,4 +123,5 @@ def make_options(
         run_limit=settings.run_limit_seconds,
         cancel_grace=settings.cancel_grace_seconds,
         drain=settings.drain_seconds,
+        host_silence=settings.host_silence_seconds,
     )

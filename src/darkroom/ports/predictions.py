@@ -183,12 +183,12 @@ class Resumed:
 class Adopted:
     """What a remote worker that has come may go on with.
 
-    `strays` are open attempts under its name that nobody runs any more: those of an earlier life,
+    `orphans` are open attempts under its name that nobody runs any more: those of an earlier life,
     and those that it was to have and does not hold.
     """
 
     resumed: Sequence[Resumed] = ()
-    strays: Sequence[LiveAttempt] = ()
+    orphans: Sequence[LiveAttempt] = ()
 
 
 class Attempts(Protocol):

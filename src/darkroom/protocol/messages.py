@@ -18,6 +18,8 @@ OLDEST_PROTOCOL = 1
 end and with a default: who does not know one does not see it."""
 REMOTE_PROTOCOL = 2
 """The oldest for a worker from elsewhere: the first in which what is told is noted."""
+ALIVE_SECONDS = 1.0
+"""How often a host says that it lives."""
 MAX_FILES = 64
 """How many files a run may give."""
 MAX_FILE_BYTES = 64 * 2**20
@@ -255,6 +257,10 @@ class Cancel(Message, frozen=True):
 
     id: str
     attempt: int
+
+
+class Alive(Message, frozen=True):
+    """The host's event loop turns: sent at its start and every `ALIVE_SECONDS` from then on."""
 
 
 class Loaded(Message, frozen=True):

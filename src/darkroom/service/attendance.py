@@ -133,7 +133,7 @@ class Attendance:
             heard_at=self.now,
         )
         kept = self._resume(seat, found)
-        self._give_up_strays(holder, absence.held.difference(kept), found.strays)
+        self._give_up_orphans(holder, absence.held.difference(kept), found.orphans)
         self.seat(seat)
         return seat, kept
 
@@ -184,11 +184,11 @@ class Attendance:
                 asyncio.get_running_loop().call_soon(seat.send, Stop(*key))
         return kept
 
-    def _give_up_strays(
-        self, holder: Holder, missing: Iterable[Key], strays: Sequence[LiveAttempt]
+    def _give_up_orphans(
+        self, holder: Holder, missing: Iterable[Key], orphans: Sequence[LiveAttempt]
     ) -> None:
-        elsewhere = {(one.prediction, one.attempt): one for one in strays if one.holder == holder}
-        for one in strays:
+        elsewhere = {(one.prediction, one.attempt): one for one in orphans if one.holder == holder}
+        for one in orphans:
             if one.holder == holder:
                 self._give_up(_lost(one, Outcome.RELEASED, NOT_THERE))
             else:

@@ -14,12 +14,12 @@ def adopt(holder: Holder, held: Collection[tuple[PredictionId, int]]) -> Transit
     Strays are told, not touched: whoever gives them up names the server they were found with.
     """
     resumed: list[Resumed] = []
-    strays: list[LiveAttempt] = []
+    orphans: list[LiveAttempt] = []
     for row in (yield "attempts_of_worker", {"worker": holder.worker}):
         *attempt, version, wanted = row
         live = rows.live_attempt(tuple(attempt))
         if live.holder != holder or (live.prediction, live.attempt) not in held:
-            strays.append(live)
+            orphans.append(live)
             continue
         taken = yield (
             "adopt",
@@ -39,4 +39,4 @@ def adopt(holder: Holder, held: Collection[tuple[PredictionId, int]]) -> Transit
                     wanted=wanted == 1,
                 )
             )
-    return Adopted(resumed=resumed, strays=strays)
+    return Adopted(resumed=resumed, orphans=orphans)
