@@ -47,7 +47,7 @@ def darkroom(
 
 
 app.command("serve")(serve)
-app.command("worker", hidden=True)(worker)
+app.command("worker")(worker)
 app.command("run")(run)
 app.add_typer(models, name="models")
 app.add_typer(predictions, name="predictions")

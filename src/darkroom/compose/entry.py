@@ -68,6 +68,17 @@ def worker(flags: Flags, *, socket: Path, name: str, parent: int | None) -> int:
     return main(settings(flags), socket=socket, name=name, parent=parent)
 
 
+def remote_worker(flags: Flags, *, server: str, token: str, name: str | None) -> int:
+    """Run one worker of the server at an address until it is told to stop; returns its exit code.
+
+    Raises:
+        InvalidSetting: the address, the name or a setting cannot be used.
+    """
+    from darkroom.compose.remote_worker import main
+
+    return main(settings(flags), server=server, token=token, name=name)
+
+
 def endpoint(flags: Flags) -> tuple[str, str]:
     """The address of the running server of the data directory, and a token for it.
 

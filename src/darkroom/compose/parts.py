@@ -17,6 +17,7 @@ from darkroom.compose.twins import Beside, make_beside
 from darkroom.domain.ids import Minter
 from darkroom.http.app import Manner, Parts
 from darkroom.http.wire import Wire
+from darkroom.http.worker_sockets import WorkerSockets
 from darkroom.ports.files import Blobs
 from darkroom.service.capabilities import Capabilities
 from darkroom.service.catalogue import Catalogue, load_catalogue
@@ -189,7 +190,7 @@ def make_twins(core: Core) -> Twins | None:
     )
 
 
-def make_parts(core: Core, ready: Callable[[], str | None]) -> Parts:
+def make_parts(core: Core, workers: WorkerSockets, ready: Callable[[], str | None]) -> Parts:
     """What the routes stand on; *ready* gives a reason for not being ready."""
     return Parts(
         predictions=core.predictions,
@@ -208,6 +209,7 @@ def make_parts(core: Core, ready: Callable[[], str | None]) -> Parts:
         rates=core.rates,
         guesses=core.guesses,
         searches=core.searches,
+        workers=workers,
         ready=ready,
     )
 

@@ -34,6 +34,7 @@ from darkroom.http.trainings import TrainingRoutes
 from darkroom.http.uploads import UploadRoutes
 from darkroom.http.webhooks import WebhookRoutes
 from darkroom.http.wire import Wire, as_dict
+from darkroom.http.worker_sockets import WorkerSockets
 from darkroom.ports.files import Blobs
 from darkroom.ports.predictions import Attempts
 from darkroom.ports.serving import InputValidator
@@ -71,6 +72,7 @@ class Parts:
     rates: Rates
     guesses: Guesses
     searches: Searches
+    workers: WorkerSockets
     ready: Callable[[], str | None]
 
 
@@ -144,7 +146,11 @@ def routes(parts: Parts, manner: Manner) -> list[BaseRoute]:
         *_models(parts, creations),
         *webhooks.routes(),
     ]
-    administration = [*webhooks.administration(), *uploads.administration()]
+    administration = [
+        *webhooks.administration(),
+        *uploads.administration(),
+        *parts.workers.routes(),
+    ]
     files = FileRoutes(capabilities=parts.capabilities, attempts=parts.attempts, blobs=parts.blobs)
     pages = PageRoutes(_look(parts), parts.catalogue.models, private=manner.private_pages)
     health = _Health(parts.ready)

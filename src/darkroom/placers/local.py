@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
+from darkroom.domain.ids import LOCAL_WORKERS
 from darkroom.protocol.lifeline import Child, exit_words
 
 RESTART_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
@@ -81,7 +82,7 @@ class LocalPlacer:
         return {name: child.pid for name, child in self._children.items()}
 
     def _names(self) -> list[str]:
-        return [f"local-{number}" for number in range(1, self._want + 1)]
+        return [f"{LOCAL_WORKERS}{number}" for number in range(1, self._want + 1)]
 
     def _signal(self, number: signal.Signals) -> None:
         for child in self._children.values():

@@ -12,7 +12,7 @@ import structlog
 
 from darkroom.domain.errors import NotFound, PeerMisbehaved
 from darkroom.domain.events import Finished, Report
-from darkroom.domain.ids import PredictionId, VersionId, WorkerId
+from darkroom.domain.ids import DEFAULT_POOL, PredictionId, VersionId, WorkerId
 from darkroom.domain.model import Version
 from darkroom.domain.prediction import InputFile, JsonText, Outcome, Prediction
 from darkroom.ports.predictions import Attempts, Holder, LiveAttempt, Lost, PredictionStore
@@ -88,10 +88,20 @@ class Dispatcher:
 
     # ── workers come and go ──
 
-    def join(self, hello: Hello, send: Callable[[object], None], close: Callable[[], None]) -> Seat:
+    def join(
+        self,
+        hello: Hello,
+        send: Callable[[object], None],
+        close: Callable[[], None],
+        *,
+        pool: str = DEFAULT_POOL,
+        remote: bool = False,
+    ) -> Seat:
         """Seat a worker that has said hello."""
+        worker = WorkerId(hello.worker)
         seat = Seat(
-            holder=Holder(worker=WorkerId(hello.worker), incarnation=hello.incarnation),
+            holder=Holder(worker=worker, incarnation=hello.incarnation, remote=remote),
+            pool=pool,
             slots=dict(hello.slots),
             send=self._remote.signing(send) if self._remote else send,
             close=close,

@@ -13,13 +13,15 @@ from datetime import UTC, datetime
 
 from darkroom.domain import durations
 from darkroom.domain.errors import InvalidSetting
-from darkroom.domain.ids import Owner, base32
+from darkroom.domain.ids import POOL_RULE, Owner, base32, is_pool
 from darkroom.domain.prediction import Milliseconds
 from darkroom.ports.keys import ApiKey, KeyStore
 from darkroom.ports.serving import Clock
 
 PREFIX = "dkr_"
 ADMIN = Owner("admin")
+WORKER = Owner("worker")
+"""The owner of every worker's token."""
 SHORTEST = 16
 """Characters a bootstrap key must have."""
 
@@ -82,10 +84,24 @@ class Keys:
             InvalidSetting: the name is unfit, kept for admin keys, or the end lies in the past.
         """
         named = _checked_owner(owner, admin=admin)
-        if expires_at is not None and expires_at <= self._clock.wall_ms():
-            raise InvalidSetting("the key would have expired already: choose a later --expires")
+        self._check_end(expires_at)
         secret = self._mint()
         key = await self._add(secret, named, admin=admin, expires_at=expires_at)
+        return key, secret
+
+    async def create_worker(
+        self, pool: str, *, expires_at: Milliseconds | None
+    ) -> tuple[ApiKey, str]:
+        """Make a token for workers of *pool* and return it with its secret, shown this once.
+
+        Raises:
+            InvalidSetting: *pool* is no name of one, or the end lies in the past.
+        """
+        if not is_pool(pool):
+            raise InvalidSetting(f"pool: {POOL_RULE}, not {pool[:80]!r}")
+        self._check_end(expires_at)
+        secret = self._mint()
+        key = await self._add(secret, WORKER, admin=False, expires_at=expires_at, pool=pool)
         return key, secret
 
     async def list(self) -> Sequence[ApiKey]:
@@ -103,8 +119,9 @@ class Keys:
         return revoked
 
     def authenticate(self, token: str) -> ApiKey | None:
-        """The key a request's token belongs to, acting as `admin` if it is an admin key.
+        """The key a token belongs to, acting as `admin` if it is an admin key.
 
+        Whoever lets it in looks at its `pool`, too: a worker's token is no key of the API.
         None: unknown, revoked, expired, or one of ours with a wrong checksum.
         """
         if token.startswith(PREFIX) and not well_formed(token):
@@ -176,8 +193,18 @@ class Keys:
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return Milliseconds(int(aware.timestamp() * 1000))
 
+    def _check_end(self, expires_at: Milliseconds | None) -> None:
+        if expires_at is not None and expires_at <= self._clock.wall_ms():
+            raise InvalidSetting("the key would have expired already: choose a later --expires")
+
     async def _add(
-        self, secret: str, owner: Owner, *, admin: bool, expires_at: Milliseconds | None
+        self,
+        secret: str,
+        owner: Owner,
+        *,
+        admin: bool,
+        expires_at: Milliseconds | None,
+        pool: str | None = None,
     ) -> ApiKey:
         key = await self._store.add_key(
             ApiKey(
@@ -189,6 +216,7 @@ class Keys:
                 created_at=Milliseconds(self._clock.wall_ms()),
                 expires_at=expires_at,
                 revoked_at=None,
+                pool=pool,
             )
         )
         self._by_digest[key.digest] = _acting(key)
@@ -250,6 +278,11 @@ def _checked_owner(owner: str, *, admin: bool) -> Owner:
         )
     if owner == ADMIN and not admin:
         raise InvalidSetting("owner: `admin` is kept for admin keys; add --admin or choose another")
+    if owner == WORKER:
+        raise InvalidSetting(
+            "owner: `worker` is kept for workers' tokens; choose another, or make a token with "
+            "--worker --pool P"
+        )
     return Owner(owner)
 
 

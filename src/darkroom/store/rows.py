@@ -40,7 +40,9 @@ _ItemRow: TypeAlias = tuple[
     int, int, str | None, str | None, str | None, str | None, int | None, str | None,
     int | None, int,
 ]  # fmt: skip
-_KeyRow: TypeAlias = tuple[str, str, str, str, int, int, int | None, int | None]
+_KeyRow: TypeAlias = tuple[
+    str, str, str, str, int, int, int | None, int | None, str | None,
+]  # fmt: skip
 _ModelRow: TypeAlias = tuple[
     str, str, str, str, str, str, str | None, str | None, str | None, str | None, str | None, int,
 ]  # fmt: skip
@@ -166,7 +168,7 @@ def live_attempt(row: Row) -> LiveAttempt:
 
 def api_key(row: Row) -> ApiKey:
     """A key from its row."""
-    id_, owner, digest, hint, admin, created_at, expires_at, revoked_at = cast("_KeyRow", row)
+    id_, owner, digest, hint, admin, created_at, expires_at, revoked_at, pool = cast("_KeyRow", row)
     return ApiKey(
         id=id_,
         owner=Owner(owner),
@@ -176,6 +178,7 @@ def api_key(row: Row) -> ApiKey:
         created_at=Milliseconds(created_at),
         expires_at=_at(expires_at),
         revoked_at=_at(revoked_at),
+        pool=pool,
     )
 
 

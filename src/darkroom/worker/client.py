@@ -3,7 +3,6 @@
 import asyncio
 
 from darkroom.domain.errors import PeerMisbehaved
-from darkroom.protocol.link import Link
 from darkroom.protocol.messages import (
     OLDEST_PROTOCOL,
     PROTOCOL,
@@ -21,6 +20,7 @@ from darkroom.protocol.messages import (
     Welcome,
 )
 from darkroom.worker.dispatch import Dispatch
+from darkroom.worker.lines import Line
 from darkroom.worker.options import Options, Tools
 
 SETTLE_SECONDS = 5.0  # for files of runs that were over when the time to drain was
@@ -32,8 +32,8 @@ class Worker:
     def __init__(self, options: Options, tools: Tools) -> None:
         self._options = options
         self._loop = asyncio.get_running_loop()
-        self._link: Link[ToWorker] = Link(ToWorker, received=self._received, closed=self._closed)
-        self._dispatch = Dispatch(options, tools, send=self._link.send, idle=self._idle)
+        self._line: Line | None = None
+        self._dispatch = Dispatch(options, tools, send=self._send, idle=self._idle)
         self._timers: list[asyncio.TimerHandle] = []
         self._beat_timer: asyncio.TimerHandle | None = None
         self._release_at: float | None = None
@@ -43,20 +43,19 @@ class Worker:
     @property
     def fault(self) -> str | None:
         """What the server did wrong, if that ended the connection."""
-        return self._link.fault
+        return self._line.fault if self._line else None
 
     async def run(self) -> bool:
         """Serve until drained or until the connection is gone; returns whether it was drained.
 
         Raises:
-            OSError: nobody listens on the socket.
+            OSError: nobody answers.
+            WorkerRefused: the server does not take this worker.
         """
         options = self._options
-        await self._loop.create_unix_connection(lambda: self._link, str(options.socket))
+        self._line = await options.connector.connect(self._received, self._closed)
         slots = dict(options.slots)
-        self._link.send(
-            Hello(PROTOCOL, options.name, options.incarnation, "", slots, OLDEST_PROTOCOL)
-        )
+        self._send(Hello(PROTOCOL, options.name, options.incarnation, "", slots, OLDEST_PROTOCOL))
         try:
             await self._gone.wait()
         finally:
@@ -70,17 +69,17 @@ class Worker:
 
         A second call can only bring the end nearer.
         """
-        if not self._link.open:
+        if self._line is None or not self._line.open:
             self._gone.set()
             return
         if self._release_at is None:
-            self._link.send(Draining())
+            self._send(Draining())
         seconds = self._options.drain if seconds is None else seconds
         at = self._loop.time() + seconds
         if self._release_at is None or at < self._release_at:
             self._release_at = at
             self._timers.append(self._loop.call_at(at, self._dispatch.release))
-            self._timers.append(self._loop.call_at(at + SETTLE_SECONDS, self._link.close))
+            self._timers.append(self._loop.call_at(at + SETTLE_SECONDS, self._close))
         self._dispatch.drain()
 
     def _received(self, message: ToWorker) -> None:
@@ -108,13 +107,21 @@ class Worker:
         self._beat(beat_seconds)
 
     def _beat(self, seconds: float) -> None:
-        self._link.send(Beat(self._dispatch.held, self._dispatch.resident))
+        self._send(Beat(self._dispatch.held, self._dispatch.resident))
         self._beat_timer = self._loop.call_later(seconds, self._beat, seconds)
 
     def _idle(self) -> None:
         if self._release_at is not None:
             self._drained = True
-            self._loop.call_soon(self._link.close)
+            self._loop.call_soon(self._close)
+
+    def _send(self, message: object) -> None:
+        if self._line is not None:
+            self._line.send(message)
+
+    def _close(self) -> None:
+        if self._line is not None:
+            self._line.close()
 
     def _closed(self) -> None:
         self._gone.set()
