@@ -155,6 +155,15 @@ class HandClock:
         return SystemClock().monotonic() + self._ahead
 
 
+def watch(dispatcher: Dispatcher, clock: HandClock, seconds: int) -> list[str]:
+    """Let that much time pass and look at workers every second; who was given up as silent."""
+    silent: list[str] = []
+    for _ in range(seconds):
+        clock.forward(1)
+        silent += dispatcher.reap()
+    return silent
+
+
 @dataclass(frozen=True, slots=True)
 class Rig:
     store: PredictionTables
@@ -172,6 +181,10 @@ class Rig:
     uploads: Uploads
     removals: RemovalTables
     retention: Retention  # removes when a test calls `once`
+
+    def watch(self, seconds: int) -> list[str]:
+        """Let that much time pass and look at workers every second; who was given up as silent."""
+        return watch(self.dispatcher, self.clock, seconds)
 
     async def create(self, **extra: object) -> dict[str, object]:
         """POST an echo prediction; returns its JSON."""

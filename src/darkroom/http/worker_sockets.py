@@ -12,14 +12,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
-from darkroom.domain.errors import PeerMisbehaved
+from darkroom.domain.errors import PeerMisbehaved, StoreBusy
 from darkroom.domain.ids import DEFAULT_POOL, LOCAL_WORKERS
 from darkroom.http.answers import route
 from darkroom.http.edge import Authenticator
 from darkroom.http.problems import problem
 from darkroom.http.workers import BEATS_PER_SILENCE, FRAME_BYTES, heed, protocol_with
 from darkroom.ports.keys import ApiKey
-from darkroom.protocol.frame_link import REFUSED, Carrier, CarrierGone, FrameLink
+from darkroom.protocol.frame_link import LATER, REFUSED, Carrier, CarrierGone, FrameLink
 from darkroom.protocol.messages import Ask, Hello, ToServer, Welcome
 from darkroom.service.dispatch import Dispatcher
 from darkroom.service.seats import Seat
@@ -118,10 +118,14 @@ class _RemoteVisit:
         except PeerMisbehaved as error:
             self._link.close(REFUSED, str(error))
             return
-        self._seat = self._dispatcher.join(
-            hello, self._link.send, self._link.close, pool=self._pool, remote=True
-        )
-        self._link.send(Welcome(spoken, self._beat_seconds))
+        try:
+            self._seat, kept = await self._dispatcher.rejoin(
+                hello, pool=self._pool, send=self._link.send, close=self._link.close
+            )
+        except StoreBusy as error:
+            self._link.close(LATER, str(error))
+            return
+        self._link.send(Welcome(spoken, self._beat_seconds, kept))
 
 
 def _check_name(hello: Hello) -> None:

@@ -15,8 +15,9 @@ BACKLOG_BYTES = 128 * 2**20
 """As much may wait for a peer that takes slowly; then it is given up."""
 GOODBYE_SECONDS = 5.0
 ORDERLY = 1000
+LATER = 1013
 REFUSED = 4000
-"""Codes that a connection is closed with: all is said, or: do not come again as you are.
+"""Codes that a connection is closed with: all is said; come again later; do not come as you are.
 
 Source: RFC 6455, section 7.4; those from 4000 are an application's own.
 """

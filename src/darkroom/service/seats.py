@@ -53,8 +53,12 @@ class Seat:
 
     def take(self, key: Key, version: Version) -> None:
         """Count a run that goes to this worker."""
-        self.held[key] = Held(version.kind, version.id, self.beats)
-        self.reserve(version.kind, 1)
+        self.hold(key, version.kind, version.id)
+
+    def hold(self, key: Key, kind: str, version: VersionId) -> None:
+        """Count a run that this worker has."""
+        self.held[key] = Held(kind, version, self.beats)
+        self.reserve(kind, 1)
 
     def give_back(self, key: Key) -> None:
         """Count a run that is over; nothing happens if it was counted already."""

@@ -6,7 +6,7 @@ from typing import TypeAlias, cast
 import msgspec
 
 from darkroom.domain.events import Event, EventKind
-from darkroom.domain.ids import Owner, PredictionId, VersionId, WorkerId
+from darkroom.domain.ids import Owner, PredictionId, ServerId, VersionId, WorkerId
 from darkroom.domain.model import Model, Origin, Version, Visibility
 from darkroom.domain.prediction import (
     InputFile,
@@ -158,11 +158,14 @@ def output_event(row: Row) -> Event | None:
 
 def live_attempt(row: Row) -> LiveAttempt:
     """An open attempt from its row."""
-    id_, attempt, worker, incarnation, remote = cast("tuple[str, int, str, int, int]", row)
+    id_, attempt, worker, incarnation, remote, server = cast(
+        "tuple[str, int, str, int, int, str]", row
+    )
     return LiveAttempt(
         prediction=PredictionId(id_),
         attempt=attempt,
         holder=Holder(worker=WorkerId(worker), incarnation=incarnation, remote=remote == 1),
+        server=ServerId(server),
     )
 
 

@@ -15,7 +15,10 @@ from darkroom.store.transitions.recipe import Transition
 def lose(lost: Lost) -> Transition[Prediction | None]:
     """T6: run again while attempts are left, else fail; releases do not count."""
     ended = Finished(outcome=lost.outcome, error=lost.reason)
-    live = yield "live", {"id": lost.prediction, "attempt": lost.attempt}
+    place = {"id": lost.prediction, "attempt": lost.attempt}
+    live = yield "live", place
+    if lost.server is not None and not (yield "still_with", {**place, "server": lost.server}):
+        return None
     yield "end_attempt", end(lost.prediction, lost.attempt, ended)
     if not live:
         return None
