@@ -1,7 +1,9 @@
 """The proxy of compose.yaml, really run: requests, streams, and a server that dies."""
 
+import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
@@ -17,6 +19,7 @@ from tests.support.processes import DEADLINE_SECONDS, KEY, Server
 
 UPSTREAMS = "server-1:8000 server-2:8000"
 TEXT = {"version": "darkroom/echo-text", "input": {"prompt": "one two three"}}
+TOKEN = "a-token-of-workers-of-our-own"
 READY = "serving initial configuration"
 
 
@@ -45,6 +48,25 @@ def test_two_servers_behind_it_are_one_and_one_may_die(database: str, tmp_path: 
     assert urls(whole)["get"].startswith(f"http://localhost:{port}/")
     assert "event: done" in told
     assert [one["status"] for one in after] == ["succeeded"] * 4
+
+
+def test_workers_come_through_it_with_the_token_of_the_settings(
+    database: str, tmp_path: Path
+) -> None:
+    port, *ports = (free_port() for _ in range(3))
+    folders = [tmp_path / name for name in ("server-1", "server-2", "proxy", "worker")]
+    for folder in folders:
+        folder.mkdir()
+    shared = {"database_url": database, "workers": "0", "worker_token": TOKEN}
+    with (
+        Server(folders[0], **shared, port=str(ports[0])),
+        Server(folders[1], **shared, port=str(ports[1])),
+        proxied(port, ports, folders[2]) as client,
+        working(f"http://localhost:{port}", folders[3]),
+    ):
+        made = created(client)
+
+    assert made["status"] == "succeeded"
 
 
 def test_it_asks_for_readiness_under_a_name_that_every_server_takes(tmp_path: Path) -> None:
@@ -85,6 +107,23 @@ def proxied(port: int, servers: list[int], folder: Path) -> Generator[httpx2.Cli
                 yield client
         finally:
             process.terminate()
+
+
+@contextmanager
+def working(url: str, folder: Path) -> Generator[None]:
+    """A worker of the server at *url*, until the block ends; it then ends in order."""
+    kept = {name: value for name, value in os.environ.items() if "DARKROOM" not in name}
+    told = {"DARKROOM_URL": url, "DARKROOM_TOKEN": TOKEN, "DARKROOM_DATA_DIR": str(folder)}
+    command = [sys.executable, "-m", "darkroom", "worker"]
+    with (folder / "worker.log").open("w") as log:
+        process = subprocess.Popen(command, env={**kept, **told}, cwd=folder, stderr=log)
+    try:
+        yield
+        assert process.poll() is None, (folder / "worker.log").read_text()
+    finally:
+        process.terminate()
+        code = process.wait(DEADLINE_SECONDS)
+    assert code in (0, 143), (folder / "worker.log").read_text()
 
 
 def created(client: httpx2.Client) -> dict[str, object]:
