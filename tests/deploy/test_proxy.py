@@ -50,7 +50,7 @@ def test_two_servers_behind_it_are_one_and_one_may_die(database: str, tmp_path: 
     assert [one["status"] for one in after] == ["succeeded"] * 4
 
 
-def test_workers_come_through_it_with_the_token_of_the_settings(
+def test_workers_come_through_it_and_outlive_the_server_they_came_to(
     database: str, tmp_path: Path
 ) -> None:
     port, *ports = (free_port() for _ in range(3))
@@ -59,14 +59,18 @@ def test_workers_come_through_it_with_the_token_of_the_settings(
         folder.mkdir()
     shared = {"database_url": database, "workers": "0", "worker_token": TOKEN}
     with (
-        Server(folders[0], **shared, port=str(ports[0])),
-        Server(folders[1], **shared, port=str(ports[1])),
+        Server(folders[0], **shared, port=str(ports[0])) as first,
+        Server(folders[1], **shared, port=str(ports[1])) as second,
         proxied(port, ports, folders[2]) as client,
         working(f"http://localhost:{port}", folders[3]),
     ):
-        made = created(client)
+        before = created(client)
+        first.kill()  # whichever it came to, it has to come again
+        first.start()
+        second.kill()
+        after = created(client)
 
-    assert made["status"] == "succeeded"
+    assert [before["status"], after["status"]] == ["succeeded"] * 2
 
 
 def test_it_asks_for_readiness_under_a_name_that_every_server_takes(tmp_path: Path) -> None:

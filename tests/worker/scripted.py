@@ -295,10 +295,11 @@ async def rig(
     beat_seconds: float = 60.0,
     host: Sequence[str] | None = None,
     signed: SignedFiles | None = None,
+    server: Server | None = None,
     **changes: float,
 ) -> AsyncGenerator[Rig]:
     """A worker that has said hello; its hosts are gone afterwards."""
-    server = Server(folder / "s", beat_seconds=beat_seconds)
+    server = server or Server(folder / "s", beat_seconds=beat_seconds)
     listener = await server.listen()
     blobs, pictures, weights = LocalBlobs(folder / "files"), Pictures(), ReadyWeights()
     tools = Tools(

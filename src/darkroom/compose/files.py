@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """The file store, as its several users see it; `bucket` is None for a folder."""
+    """The file store, as its several users see it; `bucket` is None for a folder.
+
+    `size_bytes` tells how large the file at a key is, as `Bucket.size_bytes` does.
+    """
 
     blobs: Blobs
     shelf: Shelf
+    size_bytes: Callable[[str], Awaitable[int]]
     bucket: Bucket | None = None
 
 
@@ -36,7 +40,7 @@ async def open_files(stack: AsyncExitStack, settings: Settings) -> Files:
         return await _bucket(stack, settings.files_url, settings.files_endpoint)
     blobs = LocalBlobs(settings.data_dir / "files", fsync=settings.fsync_files)
     stack.push_async_callback(blobs.close)
-    return Files(blobs=blobs, shelf=blobs)
+    return Files(blobs=blobs, shelf=blobs, size_bytes=blobs.size_bytes)
 
 
 def endpoint_of(environment: Mapping[str, str], setting: str | None) -> str | None:
@@ -57,7 +61,8 @@ async def _bucket(stack: AsyncExitStack, url: str, setting: str | None) -> Files
 
     blobs = ObjectBlobs(store)
     stack.push_async_callback(blobs.close)
-    return Files(blobs=blobs, shelf=blobs, bucket=S3Bucket(store, blobs))
+    bucket = S3Bucket(store, blobs)
+    return Files(blobs=blobs, shelf=blobs, size_bytes=bucket.size_bytes, bucket=bucket)
 
 
 def bucket_store(url: str, setting: str | None) -> "S3Store":

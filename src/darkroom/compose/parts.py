@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from darkroom.compose.clock import SystemClock
-from darkroom.compose.files import Files, open_files
+from darkroom.compose.files import open_files
 from darkroom.compose.hardware import installed
 from darkroom.compose.keeping import Keeping, make_keeping
 from darkroom.compose.models import make_models
@@ -17,6 +17,7 @@ from darkroom.compose.twins import Beside, make_beside
 from darkroom.domain.ids import Minter
 from darkroom.http.app import Manner, Parts
 from darkroom.http.wire import Wire
+from darkroom.http.worker_files import WorkerFileRoutes
 from darkroom.http.worker_sockets import WorkerSockets
 from darkroom.ports.files import Blobs
 from darkroom.service.capabilities import Capabilities
@@ -32,6 +33,7 @@ from darkroom.service.predictions import Predictions
 from darkroom.service.remote_files import RemoteFiles
 from darkroom.service.spool import Spool
 from darkroom.service.twins import Announcer, Twins
+from darkroom.service.worker_files import LocalSigner
 from darkroom.settings import Settings
 from darkroom.store.database import Database
 from darkroom.store.keys import KeyTables
@@ -52,6 +54,7 @@ class Core:
     dispatcher: Dispatcher
     blobs: Blobs
     capabilities: Capabilities
+    signer: LocalSigner
     predictions: Predictions
     rates: Rates
     guesses: Guesses
@@ -80,8 +83,10 @@ async def make_core(
     keys = await _keys(settings, KeyTables(database), clock, beside.announcer)
     hub, catalogue = Hub(), load_catalogue(settings.models)
     files = await open_files(stack, settings)
-    dispatcher = _dispatcher(settings, store, catalogue, hub, files, beside.announcer)
-    capabilities = Capabilities(await KeyTables(database).secret(_SECRET))
+    secret = await KeyTables(database).secret(_SECRET)
+    capabilities, signer = Capabilities(secret), LocalSigner(secret, files.size_bytes, clock)
+    remote = RemoteFiles(files.bucket or signer, for_all=files.bucket is not None)
+    dispatcher = _dispatcher(settings, store, catalogue, hub, remote, beside.announcer)
     keeping = make_keeping(settings, database, files, clock)
     own = OwnFiles(store=store, attempts=store, capabilities=capabilities, uploads=keeping.uploads)
     spool = Spool(blobs=files.blobs, own=own.find, over_bytes=settings.spool_bytes)
@@ -110,6 +115,7 @@ async def make_core(
         dispatcher=dispatcher,
         blobs=files.blobs,
         capabilities=capabilities,
+        signer=signer,
         predictions=predictions,
         rates=make_rates(settings, clock),
         guesses=make_guesses(settings, clock),
@@ -128,7 +134,7 @@ def _dispatcher(
     store: PredictionTables,
     catalogue: Catalogue,
     hub: Hub,
-    files: Files,
+    remote: RemoteFiles,
     announcer: Announcer,
 ) -> Dispatcher:
     hub.announce(announcer.changed)
@@ -140,7 +146,7 @@ def _dispatcher(
         clock=SystemClock(),
         silence_seconds=settings.worker_silence_seconds,
         others=announcer,
-        remote=RemoteFiles(files.bucket) if files.bucket else None,
+        remote=remote,
     )
 
 
@@ -212,6 +218,7 @@ def make_parts(core: Core, workers: WorkerSockets, ready: Callable[[], str | Non
         guesses=core.guesses,
         searches=core.searches,
         workers=workers,
+        worker_files=WorkerFileRoutes(signer=core.signer, blobs=core.blobs),
         ready=ready,
     )
 

@@ -112,6 +112,7 @@ def _heed_signals(worker: Worker) -> None:
         if asked:
             os._exit(_INTERRUPTED)
         asked = True
+        structlog.get_logger().info("worker.draining")
         worker.drain()
 
     for number in (signal.SIGTERM, signal.SIGINT):

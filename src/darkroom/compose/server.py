@@ -65,7 +65,7 @@ async def serve(settings: Settings) -> int:
         server = await _joined(stack, settings, database, url)
         collector.calm()
         stop = _stop_signal()
-        web = _web(server.app, settings.worker_silence_seconds / _PINGS_PER_SILENCE)
+        web = make_web(server.app, settings.worker_silence_seconds / _PINGS_PER_SILENCE)
         serving = asyncio.create_task(web.serve(sockets=[listener]))
         keeping = asyncio.create_task(server.keep())
         await _announce(server.keys, url)
@@ -234,7 +234,7 @@ class _Web(uvicorn.Server):
         yield
 
 
-def _web(app: Application, ping_seconds: float) -> uvicorn.Server:
+def make_web(app: Application, ping_seconds: float) -> uvicorn.Server:
     """The web server; it asks workers so often whether they are there, and waits as long."""
     return _Web(
         uvicorn.Config(

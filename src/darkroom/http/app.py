@@ -34,6 +34,7 @@ from darkroom.http.trainings import TrainingRoutes
 from darkroom.http.uploads import UploadRoutes
 from darkroom.http.webhooks import WebhookRoutes
 from darkroom.http.wire import Wire, as_dict
+from darkroom.http.worker_files import WorkerFileRoutes
 from darkroom.http.worker_sockets import WorkerSockets
 from darkroom.ports.files import Blobs
 from darkroom.ports.predictions import Attempts
@@ -73,6 +74,7 @@ class Parts:
     guesses: Guesses
     searches: Searches
     workers: WorkerSockets
+    worker_files: WorkerFileRoutes
     ready: Callable[[], str | None]
 
 
@@ -150,6 +152,7 @@ def routes(parts: Parts, manner: Manner) -> list[BaseRoute]:
         *webhooks.administration(),
         *uploads.administration(),
         *parts.workers.routes(),
+        *parts.worker_files.routes(),
     ]
     files = FileRoutes(capabilities=parts.capabilities, attempts=parts.attempts, blobs=parts.blobs)
     pages = PageRoutes(_look(parts), parts.catalogue.models, private=manner.private_pages)

@@ -26,7 +26,7 @@ _log = structlog.get_logger()
 _API = re.compile(r"(?P<prefix>(?:/replicate)?/v1)(?:/v1)?(?P<path>/.*)")
 _ADMINISTRATION = "/api/"
 _WORKERS = "/api/workers"
-_WORKERS_OWN = re.compile(r"/api/(?:workers|worker-files/[^/]*)")  # not for keys of the API
+_WORKER_FILES = "/api/worker-files/"
 _FILES = "/v1/files"  # without the headers of the limit, like the hosted service's
 _CREATING = ("/predictions", "/trainings", "/images/generations", "/images/edits")
 _SEARCH = "/search"  # with a key it counts as the key's
@@ -179,7 +179,9 @@ class Edge:
         if matched is None:
             scope["darkroom.site"] = Site(origin, "/v1")
             path = str(scope["path"])
-            if path.startswith(_ADMINISTRATION) and not _WORKERS_OWN.fullmatch(path):
+            if path == _WORKERS and scope["method"] in _READING:
+                self._key(scope, token, of_worker=True)
+            elif path.startswith(_ADMINISTRATION) and not path.startswith(_WORKER_FILES):
                 self._admit(scope, answering, token)
             return
         path = matched["path"]

@@ -20,7 +20,7 @@ from darkroom.http.problems import problem
 from darkroom.http.workers import BEATS_PER_SILENCE, FRAME_BYTES, heed, protocol_with
 from darkroom.ports.keys import ApiKey
 from darkroom.protocol.frame_link import LATER, REFUSED, Carrier, CarrierGone, FrameLink
-from darkroom.protocol.messages import Ask, Hello, ToServer, Welcome
+from darkroom.protocol.messages import REMOTE_PROTOCOL, Ask, Hello, ToServer, Welcome
 from darkroom.service.dispatch import Dispatcher
 from darkroom.service.seats import Seat
 
@@ -113,7 +113,7 @@ class _RemoteVisit:
         if self._seat is not None:
             raise PeerMisbehaved(f"worker {hello.worker} said hello twice")
         try:
-            spoken = protocol_with(hello)
+            spoken = protocol_with(hello, REMOTE_PROTOCOL)
             _check_name(hello)
         except PeerMisbehaved as error:
             self._link.close(REFUSED, str(error))

@@ -136,17 +136,17 @@ class _Visit:
         self._seat = self._dispatcher.join(hello, self.link.send, self.link.close)
 
 
-def protocol_with(hello: Hello) -> int:
-    """The newest protocol that a worker and this server both speak.
+def protocol_with(hello: Hello, oldest: int = OLDEST_PROTOCOL) -> int:
+    """The newest protocol that a worker and this server both speak, *oldest* or later.
 
     Raises:
         PeerMisbehaved: there is none.
     """
     spoken = min(hello.protocol, PROTOCOL)
-    if spoken < max(hello.oldest, OLDEST_PROTOCOL):
+    if spoken < max(hello.oldest, oldest):
         raise PeerMisbehaved(
             f"the worker speaks protocols {hello.oldest} to {hello.protocol}, this server "
-            f"{OLDEST_PROTOCOL} to {PROTOCOL}; bring both to the same release"
+            f"{oldest} to {PROTOCOL}; bring both to the same release"
         )
     return spoken
 

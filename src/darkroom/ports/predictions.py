@@ -40,6 +40,14 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """Who may run an attempt, and the server that this worker has come to."""
+
+    holder: Holder
+    server: ServerId = HERE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
     """A new prediction, its input already checked.
 
@@ -73,15 +81,15 @@ class Acceptance:
 class Lost:
     """An attempt that ended without a result, and the sentence its prediction's log will carry.
 
-    With a `server` it is lost only if it is still with that one: its worker may have come to
-    another meanwhile, and go on.
+    With a `lease` it is lost only if that still stands: its worker may have come to another server
+    meanwhile, and go on.
     """
 
     prediction: PredictionId
     attempt: int
     outcome: Outcome
     reason: str
-    server: ServerId | None = None
+    lease: Lease | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +134,7 @@ class PredictionStore(Protocol):
     def lose(self, lost: Lost) -> Awaitable[Prediction | None]:
         """End an attempt without a result (T6): run again, or fail when attempts are used up.
 
-        None: it was superseded or had ended, or is with another server now.
+        None: it was superseded or had ended, or its lease is another one now.
         """
         ...
 
@@ -149,12 +157,16 @@ class PredictionStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveAttempt:
-    """An attempt that has not ended, who holds it, and the server it is with."""
+    """An attempt that has not ended."""
 
     prediction: PredictionId
     attempt: int
-    holder: Holder
-    server: ServerId = HERE
+    lease: Lease
+
+    @property
+    def holder(self) -> Holder:
+        """Who runs it."""
+        return self.lease.holder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

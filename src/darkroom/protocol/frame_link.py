@@ -114,8 +114,10 @@ class FrameLink(Batched[In]):
         writing = asyncio.ensure_future(self._write())
         over = asyncio.ensure_future(self._over.wait())
         try:
-            # Who misbehaved is told so: the end of reading alone ends nothing.
-            await asyncio.wait({writing, over}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({reading, writing, over}, return_when=asyncio.FIRST_COMPLETED)
+            if not reading.done() or reading.exception() is None:
+                # Who misbehaved is told so: the end of reading alone ends nothing.
+                await asyncio.wait({writing, over}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._over.set()
             for task in (reading, writing, over):

@@ -16,6 +16,8 @@ PROTOCOL = 2
 OLDEST_PROTOCOL = 1
 """Server and worker speak the newest protocol that both know. Fields are only ever added, at the
 end and with a default: who does not know one does not see it."""
+REMOTE_PROTOCOL = 2
+"""The oldest for a worker from elsewhere: the first in which what is told is noted."""
 MAX_FILES = 64
 """How many files a run may give."""
 MAX_FILE_BYTES = 64 * 2**20

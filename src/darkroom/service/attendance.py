@@ -16,7 +16,7 @@ from darkroom.domain.errors import NotFound, PeerMisbehaved
 from darkroom.domain.ids import PredictionId, VersionId, WorkerId
 from darkroom.domain.model import Version
 from darkroom.domain.prediction import Outcome
-from darkroom.ports.predictions import HERE, Adopted, Holder, LiveAttempt, Lost
+from darkroom.ports.predictions import Adopted, Holder, Lease, LiveAttempt, Lost
 from darkroom.ports.serving import Clock
 from darkroom.protocol.messages import Drain, Hello, Key, Stop
 from darkroom.service.seats import Seat
@@ -278,7 +278,7 @@ class Attendance:
 
     def _forget(self, absence: Absence, outcome: Outcome, reason: str) -> None:
         del self._absent[_life(absence.holder)]
-        for key in absence.held:
+        for key in sorted(absence.held):  # whoever adopts them meanwhile goes the same way
             self._release(key, outcome, reason, absence.holder)
 
     def _release(self, key: Key, outcome: Outcome, reason: str, holder: Holder) -> None:
@@ -288,7 +288,7 @@ class Attendance:
                 attempt=key[1],
                 outcome=outcome,
                 reason=reason,
-                server=HERE if holder.remote else None,
+                lease=Lease(holder=holder) if holder.remote else None,
             )
         )
 
@@ -325,5 +325,5 @@ def _lost(live: LiveAttempt, outcome: Outcome, reason: str) -> Lost:
         attempt=live.attempt,
         outcome=outcome,
         reason=reason,
-        server=live.server,
+        lease=live.lease,
     )

@@ -51,8 +51,8 @@ _NO_VERSION = "The version is no longer served here. Run a version that the mode
 class Dispatcher:
     """Hands predictions to workers and their reports to the store.
 
-    With *remote* files, addresses are signed on the way to a worker, and files looked for on the
-    way back.
+    With *remote* files, addresses are signed on the way to whoever cannot open the file store, and
+    files looked for on the way back.
     """
 
     def __init__(  # noqa: PLR0913  # it joins them
@@ -99,7 +99,7 @@ class Dispatcher:
         seat = Seat(
             holder=Holder(worker=WorkerId(hello.worker), incarnation=hello.incarnation),
             slots=dict(hello.slots),
-            send=self._remote.signing(send) if self._remote else send,
+            send=self._remote.signing(send) if self._remote and self._remote.for_all else send,
             close=close,
             heard_at=self._attendance.now,
         )
@@ -262,7 +262,13 @@ class Dispatcher:
             if noted is not None:
                 noted()
             return
-        items = understood(told)
+        try:
+            items = understood(told)
+        except PeerMisbehaved:
+            if seat.holder.remote:  # it would come back and say the same
+                seat.give_back(key)
+                self._give_up(key, Outcome.LOST, "what its worker told makes no sense.")
+            raise
         if told.ended is not None:
             seat.give_back(key)
             self._claims.room()
@@ -332,7 +338,7 @@ class Dispatcher:
                 attempt=live.attempt,
                 outcome=Outcome.LOST if remote else Outcome.RELEASED,
                 reason=f"{reason[:-1]}, and its worker did not come back." if remote else reason,
-                server=live.server if remote else None,
+                lease=live.lease if remote else None,
             )
         )
 

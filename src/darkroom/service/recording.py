@@ -10,7 +10,7 @@ from typing import TypeAlias
 import structlog
 
 from darkroom.domain.errors import FileMissing, FilesUnavailable, RunFailed, StoreBusy
-from darkroom.domain.events import Published, Report
+from darkroom.domain.events import Report
 from darkroom.domain.prediction import Outcome, Prediction, Status
 from darkroom.ports.predictions import Lost, PredictionStore
 from darkroom.protocol.messages import Key
@@ -37,7 +37,8 @@ class Recorder:
         hub: hears of every prediction that changed.
         superseded: called with a report that changed nothing although it ends nothing.
         again: called with a prediction that waits to run once more.
-        check: looks for the files that a report names, before the report is written.
+        check: looks for the files that a report names, before the report is written; None if it
+            names none to look for.
         retry_seconds: how long a busy store is left alone.
     """
 
@@ -48,7 +49,7 @@ class Recorder:
         hub: Hub,
         superseded: Callable[[Report], None],
         again: Callable[[Prediction], None],
-        check: Callable[[Report], Awaitable[None]] | None = None,
+        check: Callable[[Report], Awaitable[None] | None] | None = None,
         retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         self._store = store
@@ -88,14 +89,11 @@ class Recorder:
     def _change(self, item: _Item) -> Awaitable[Prediction | None]:
         if not isinstance(item, Report):
             return self._store.lose(item)
-        if self._check is not None and any(isinstance(one, Published) for one in item.events):
-            return self._checked(item, self._check)
-        return self._store.report(item)
+        checking = self._check(item) if self._check is not None and item.events else None
+        return self._store.report(item) if checking is None else self._checked(item, checking)
 
-    async def _checked(
-        self, report: Report, check: Callable[[Report], Awaitable[None]]
-    ) -> Prediction | None:
-        await check(report)
+    async def _checked(self, report: Report, checking: Awaitable[None]) -> Prediction | None:
+        await checking
         return await self._store.report(report)
 
     def _written(self, key: Key, done: "asyncio.Future[Prediction | None]") -> None:

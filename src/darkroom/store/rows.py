@@ -20,7 +20,7 @@ from darkroom.domain.prediction import (
 )
 from darkroom.ports.keys import ApiKey
 from darkroom.ports.models import RunsSoFar
-from darkroom.ports.predictions import Holder, LiveAttempt
+from darkroom.ports.predictions import Holder, Lease, LiveAttempt
 
 Value: TypeAlias = str | int | float | None
 Row: TypeAlias = tuple[Value, ...]
@@ -164,8 +164,10 @@ def live_attempt(row: Row) -> LiveAttempt:
     return LiveAttempt(
         prediction=PredictionId(id_),
         attempt=attempt,
-        holder=Holder(worker=WorkerId(worker), incarnation=incarnation, remote=remote == 1),
-        server=ServerId(server),
+        lease=Lease(
+            holder=Holder(worker=WorkerId(worker), incarnation=incarnation, remote=remote == 1),
+            server=ServerId(server),
+        ),
     )
 
 

@@ -4,3 +4,4 @@ select a.prediction_id, a.attempt, a.worker, a.incarnation, a.remote, a.server, 
   from attempts a
   join predictions p on p.id = a.prediction_id
  where a.ended_at is null and a.remote = 1 and a.worker = :worker
+ order by a.prediction_id
