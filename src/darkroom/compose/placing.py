@@ -17,9 +17,10 @@ _OF_THE_BUCKET = "AWS_"
 
 def local_placer(settings: Settings, socket: Path, on_exit: Callable[[str], None]) -> LocalPlacer:
     """Workers as child processes that come in by *socket*; *on_exit* hears of one that ended."""
+    environment = worker_environment(settings, os.environ)
     return LocalPlacer(
         lambda name: worker_command(socket, name),
-        worker_environment(settings, os.environ),
+        lambda: environment,
         on_exit=on_exit,
     )
 
