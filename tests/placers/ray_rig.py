@@ -65,7 +65,7 @@ class Rig:
         patience_seconds: float = 30.0,
     ) -> RayPlacer:
         """A placer of workers that write down who they are."""
-        command = ("{python}", str(HERE / "ray_worker.py"), str(self.folder), "{name}", "{parent}")
+        command = ("{python}", str(HERE / "ray_worker.py"), str(self.folder), "{name}")
         begin = Begin(
             address=self.address,
             namespace="darkroom",

@@ -6,11 +6,8 @@ import signal
 import sys
 from pathlib import Path
 
-from darkroom.protocol.lifeline import die_with_parent
 
-
-def main(folder: Path, name: str, parent: int) -> None:
-    die_with_parent(parent)
+def main(folder: Path, name: str) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     own = {
         name: value
@@ -26,4 +23,4 @@ def main(folder: Path, name: str, parent: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -11,6 +11,7 @@ from darkroom.compose.files import Files, open_files
 from darkroom.compose.hardware import installed
 from darkroom.compose.keeping import Keeping, make_keeping
 from darkroom.compose.models import make_models
+from darkroom.compose.pools import make_demand
 from darkroom.compose.sending import Sending, make_sending
 from darkroom.compose.taking import make_guesses, make_predictions, make_rates, make_searches
 from darkroom.compose.twins import Beside, make_beside
@@ -27,6 +28,7 @@ from darkroom.service.keys import Keys
 from darkroom.service.limits import Guesses, Rates, Searches
 from darkroom.service.models import Models
 from darkroom.service.own_files import OwnFiles
+from darkroom.service.pools import Demand
 from darkroom.service.predictions import Predictions
 from darkroom.service.remote_files import RemoteFiles
 from darkroom.service.spool import Spool
@@ -61,6 +63,7 @@ class Core:
     sending: Sending
     keeping: Keeping
     beside: Beside
+    demand: Demand
 
 
 async def make_core(
@@ -119,6 +122,7 @@ async def make_core(
         sending=sending,
         keeping=keeping,
         beside=beside,
+        demand=make_demand(settings, database, lambda: dispatcher.seats, clock),
     )
 
 
@@ -208,6 +212,7 @@ def make_parts(core: Core, ready: Callable[[], str | None]) -> Parts:
         rates=core.rates,
         guesses=core.guesses,
         searches=core.searches,
+        demand=core.demand,
         ready=ready,
     )
 

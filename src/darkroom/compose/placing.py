@@ -11,7 +11,7 @@ from darkroom.placers.local import LocalPlacer
 from darkroom.settings import CONFIG_VARIABLE, Settings
 
 _PREFIX = "DARKROOM_"
-_NOT_FOR_WORKERS = frozenset({"models", "bootstrap_key", "files_url", "files_endpoint"})
+_NOT_FOR_WORKERS = frozenset({"models", "pools", "bootstrap_key", "files_url", "files_endpoint"})
 _OF_THE_BUCKET = "AWS_"
 
 

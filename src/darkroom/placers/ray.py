@@ -22,7 +22,7 @@ _CONNECT_SECONDS = 3.0
 _PATIENCE_SECONDS = 30.0
 _AGAIN_SECONDS = 5.0
 _STEP_SECONDS = 0.5
-_GRACE_SECONDS = 35.0
+GRACE_SECONDS = 35.0
 """A draining worker takes 30 s at the most, and some to end."""
 _LONGEST_LINE = 2**20
 _SET: Mapping[str, str] = MappingProxyType(
@@ -77,7 +77,7 @@ class RayPlacer:
             )
             for name, one in want.items()
         }
-        self.keepers = await self._round(Round(pools=pools, grace_seconds=_GRACE_SECONDS))
+        self.keepers = await self._round(Round(pools=pools, grace_seconds=GRACE_SECONDS))
         present = dict.fromkeys(want, 0)
         for keeper in self.keepers:
             if keeper.pid is not None and not keeper.draining:

@@ -8,7 +8,9 @@ import os
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
@@ -162,11 +164,24 @@ def main() -> int:
         die_with_parent(chosen.parent)
     except ParentGone:
         return 1
-    # What Ray prints must not stand between our lines.
-    with os.fdopen(os.dup(1), "wb", buffering=0) as out:
-        os.dup2(2, 1)
-        serve(sys.stdin.buffer, lambda told: _write(out, told))
+    with os.fdopen(os.dup(1), "wb", buffering=0) as out, os.fdopen(os.dup(2), "w") as complaints:
+        _silence()
+        try:
+            serve(sys.stdin.buffer, lambda told: _write(out, told))
+        except Exception:  # noqa: BLE001  # the top of the process; nobody would hear of it
+            traceback.print_exc(file=complaints)
+            return 1
     return 0
+
+
+def _silence() -> None:
+    """Have Ray say nothing: between our lines it would do harm, and it tells of each worker's end.
+
+    Its session on the node has a log of all that.
+    """
+    with Path(os.devnull).open("wb") as nothing:
+        os.dup2(nothing.fileno(), 1)
+        os.dup2(nothing.fileno(), 2)
 
 
 def _write(out: BinaryIO, told: Answer) -> None:

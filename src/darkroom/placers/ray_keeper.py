@@ -73,7 +73,7 @@ class Keeper:
 
     async def _begun(self) -> LocalPlacer:
         placer = LocalPlacer(
-            lambda _: filled(self._place, sys.executable, os.getpid()),
+            lambda _: [*_leash(), *filled(self._place, sys.executable)],
             self._environment,
             on_exit=lambda _: None,
             name=self._place.name,
@@ -101,9 +101,14 @@ class Keeper:
         return found
 
 
-def filled(place: Place, python: str, parent: int) -> list[str]:
+def _leash() -> list[str]:
+    """Words before a command that let it die with this process."""
+    return [sys.executable, "-P", "-m", "darkroom.protocol.lifeline", str(os.getpid())]
+
+
+def filled(place: Place, python: str) -> list[str]:
     """The command of *place* with every place in it filled."""
-    meanings = {"python": python, "name": place.name, "pool": place.pool, "parent": str(parent)}
+    meanings = {"python": python, "name": place.name, "pool": place.pool}
     words = list(place.command)
     for name, meaning in meanings.items():
         words = [word.replace(f"{{{name}}}", meaning) for word in words]

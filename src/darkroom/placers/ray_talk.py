@@ -13,9 +13,9 @@ import msgspec
 class Begin(msgspec.Struct, frozen=True, kw_only=True):
     """The first line to the driver: which cluster, and what its keepers run.
 
-    `command` may hold `{python}`, `{name}`, `{pool}` and `{parent}`; they are filled on the node.
-    `tokens` is a folder on the nodes with a file per pool that holds the token of its workers; None
-    leaves them the DARKROOM_TOKEN of the node.
+    `command` may hold `{python}`, `{name}` and `{pool}`, which are filled in on the node. `tokens`
+    is a folder on the nodes with a file per pool that holds the token of its workers; None leaves
+    them the DARKROOM_TOKEN of the node.
     """
 
     address: str
