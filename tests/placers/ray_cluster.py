@@ -4,6 +4,7 @@ It is a process of its own because Ray's processes end with the one that started
 """
 
 import json
+import signal
 import sys
 from typing import Any, cast
 
@@ -33,6 +34,9 @@ def main(port: int) -> None:
                 cluster.remove_node(nodes.pop(name), allow_graceful=False)
             case ["kill head"]:
                 cluster.head_node.kill_gcs_server()
+            case ["signal head", str(name)]:
+                (head,) = cluster.head_node.all_processes["gcs_server"]
+                head.process.send_signal(signal.Signals[name])
             case ["start head"]:
                 cluster.head_node.start_gcs_server()
             case other:

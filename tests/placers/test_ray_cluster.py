@@ -156,6 +156,17 @@ async def test_workers_outlive_the_head_and_a_head_that_kept_its_state_finds_the
         assert running(another) == running(placer)
 
 
+async def test_a_head_that_hangs_holds_nobody_up_and_is_asked_again(rig: Rig) -> None:
+    placer = rig.placer(patience_seconds=3.0)
+    await settled(placer, want(1), lambda: rig.told)
+    before = rig.told
+    await rig.tell("signal head", "SIGSTOP")
+    await ray_rig.away(placer, want(2), "no answer within 3 s")
+    await rig.tell("signal head", "SIGCONT")
+    await settled(placer, want(2), lambda: len(running(placer)) == 2)
+    assert running(placer)["default-1"] == before["default-1"]
+
+
 async def test_workers_go_on_under_a_head_that_forgot_them(tmp_path: Path) -> None:
     async with ray_rig.cluster(tmp_path, gpus={"a": 2}) as rig:
         placer = rig.placer()
