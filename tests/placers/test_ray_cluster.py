@@ -55,6 +55,7 @@ async def test_a_killed_keeper_takes_its_worker_along_and_both_come_back(rig: Ri
     assert not ray_rig.alive(before["default-1"])
 
 
+@pytest.mark.fault(24)
 async def test_a_second_driver_finds_the_workers_and_adds_none(rig: Rig) -> None:
     first, second = rig.placer(), rig.placer()
     await settled(first, want(2), lambda: len(rig.told) == 2)
@@ -103,6 +104,7 @@ async def test_a_worker_gets_the_token_of_its_pool_from_its_node(
     assert rig.fact("default-1").environment["DARKROOM_TOKEN"] == "dkr_of_default"
 
 
+@pytest.mark.fault(24)
 async def test_workers_of_a_lost_node_are_placed_again_elsewhere(rig: Rig) -> None:
     placer = rig.placer()
     await settled(placer, want(2), lambda: len(rig.told) == 2)
@@ -132,6 +134,7 @@ async def test_a_wrong_token_is_told_as_such(rig: Rig) -> None:
         await rig.placer(ray_token="x" * 40).reconcile(want(1))
 
 
+@pytest.mark.fault(24)
 async def test_workers_outlive_the_head_and_a_head_that_kept_its_state_finds_them(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -156,6 +159,7 @@ async def test_workers_outlive_the_head_and_a_head_that_kept_its_state_finds_the
         assert running(another) == running(placer)
 
 
+@pytest.mark.fault(24)
 async def test_a_head_that_hangs_holds_nobody_up_and_is_asked_again(rig: Rig) -> None:
     placer = rig.placer(patience_seconds=3.0)
     await settled(placer, want(1), lambda: rig.told)
@@ -167,6 +171,7 @@ async def test_a_head_that_hangs_holds_nobody_up_and_is_asked_again(rig: Rig) ->
     assert running(placer)["default-1"] == before["default-1"]
 
 
+@pytest.mark.fault(24)
 async def test_workers_go_on_under_a_head_that_forgot_them(tmp_path: Path) -> None:
     async with ray_rig.cluster(tmp_path, gpus={"a": 2}) as rig:
         placer = rig.placer()
