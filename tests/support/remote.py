@@ -11,7 +11,6 @@ from typing import Self, cast
 
 from tests.support.processes import DEADLINE_SECONDS, Server, descendants, wait_until_gone
 
-
 _NOT_ITS = ("DARKROOM", "AWS_")  # settings and credentials of the test's own process
 
 
