@@ -74,6 +74,11 @@ class Settings(BaseSettings):
     bootstrap_key: SecretStr | None = Field(
         None, description="An admin key, 16 characters or more, made or kept at every start."
     )
+    worker_token: SecretStr | None = Field(
+        None,
+        description="A token for workers of the pool `default`, 16 characters or more, made or "
+        "kept at every start.",
+    )
     weights: Literal["hub", "tiny"] = Field(
         "hub", description="`hub` loads real weights; `tiny` makes random ones: pictures are noise."
     )
@@ -135,7 +140,7 @@ class Settings(BaseSettings):
         30.0, ge=0, le=50, description="How long a stopping server lets runs finish."
     )
     worker_silence_seconds: float = Field(
-        10.0, gt=2, description="A worker not heard of this long is given up."
+        10.0, gt=2, description="A worker silent or away for this long is given up."
     )
     fsync_files: bool = Field(
         default=False, description="Flush every file to disk before a run counts as ended."
@@ -191,7 +196,7 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("bootstrap_key")
+    @field_validator("bootstrap_key", "worker_token")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 16:

@@ -1,8 +1,7 @@
 """Remote workers outlive their connections: what they hold goes on, wherever they return."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,10 @@ from tests.service.test_dispatch import Busy
 from tests.support import rig as rigs
 from tests.support.rig import HandWorker, Rig, succeeded, watch
 
-from darkroom.domain.errors import PeerMisbehaved, StoreBusy
+from darkroom.domain.errors import PeerMisbehaved
 from darkroom.domain.ids import PredictionId
-from darkroom.ports.predictions import Adopted, Holder
 from darkroom.protocol.messages import Beat, Ended, Job, Key, Said
 from darkroom.service.dispatch import Dispatcher
-from darkroom.store.predictions import PredictionTables
 
 SILENCE = 10
 """Seconds, as the rig has it."""
@@ -66,6 +63,7 @@ async def test_a_worker_whose_line_broke_comes_back_and_goes_on(rig: Rig) -> Non
     assert (await rig.get(job.id))["status"] == "succeeded"
 
 
+@pytest.mark.fault(7)
 async def test_a_worker_that_stays_away_is_given_up_and_that_counts(rig: Rig) -> None:
     job = await begun(rig)
     rig.worker.leave()
@@ -78,6 +76,7 @@ async def test_a_worker_that_stays_away_is_given_up_and_that_counts(rig: Rig) ->
     assert (await back.job()).attempt == 2
 
 
+@pytest.mark.fault(8, 21)
 async def test_time_in_which_the_server_slept_counts_for_nobody(rig: Rig) -> None:
     job = await begun(rig)
     rig.clock.forward(3600)
@@ -89,6 +88,7 @@ async def test_time_in_which_the_server_slept_counts_for_nobody(rig: Rig) -> Non
     assert await come(rig).rejoin([key(job)]) == [key(job)]
 
 
+@pytest.mark.fault(4)
 async def test_a_server_started_anew_waits_for_workers_that_outlived_it(rig: Rig) -> None:
     job = await begun(rig)
     again = rig.another_dispatcher()
@@ -114,6 +114,7 @@ async def test_a_server_started_anew_gives_up_who_does_not_come(rig: Rig) -> Non
     assert (await other.job()).attempt == 2
 
 
+@pytest.mark.fault(11)
 async def test_a_job_that_got_lost_on_a_dying_line_runs_again_uncounted(rig: Rig) -> None:
     job = await begun(rig)
     await rig.create()
@@ -128,6 +129,7 @@ async def test_a_job_that_got_lost_on_a_dying_line_runs_again_uncounted(rig: Rig
     assert "it never reached its worker" in (await losses(rig, lost.id))[0]
 
 
+@pytest.mark.fault(11)
 async def test_a_line_that_dies_during_the_commit_strands_nothing(rig: Rig) -> None:
     await rig.worker.rejoin()
     creating = asyncio.create_task(rig.create())
@@ -192,6 +194,19 @@ async def test_a_name_is_free_again_once_its_worker_is_silent(rig: Rig) -> None:
     assert (await anew.job()).id == job.id
 
 
+async def test_a_quiet_worker_gets_nothing_until_it_is_heard_again(rig: Rig) -> None:
+    await rig.worker.rejoin()
+    rig.watch(SILENCE // 2)
+    shown = await rig.create()
+    await rig.settled()
+    before = len(rig.worker.jobs)
+    assert rig.worker.seat is not None
+    rig.dispatcher.beat(rig.worker.seat, Beat([], []))
+    job = await rig.worker.job()
+
+    assert (before, job.id) == (0, shown["id"])
+
+
 async def test_an_earlier_life_is_refused_while_the_later_one_may_come_back(rig: Rig) -> None:
     job = await begun(rig)
     rig.worker.leave()
@@ -247,6 +262,7 @@ async def test_what_is_told_is_noted_once_it_is_written(tmp_path: Path) -> None:
     assert rig.worker.noted == [(*key(job), 1), (*key(job), 2)]
 
 
+@pytest.mark.fault(12)
 async def test_what_is_told_twice_changes_nothing_and_is_noted_again(rig: Rig) -> None:
     job = await begun(rig)
     picture = await rig.worker.give_picture(job)
@@ -266,6 +282,7 @@ async def test_what_is_told_twice_changes_nothing_and_is_noted_again(rig: Rig) -
     assert not back.stops
 
 
+@pytest.mark.fault(13)
 async def test_a_superseded_attempt_is_noted_so_that_it_is_not_told_for_ever(rig: Rig) -> None:
     job = await begun(rig)
     rig.worker.leave()
@@ -278,6 +295,7 @@ async def test_a_superseded_attempt_is_noted_so_that_it_is_not_told_for_ever(rig
     assert (await rig.get(job.id))["status"] == "processing"
 
 
+@pytest.mark.fault(25)
 async def test_a_stopping_server_lets_short_runs_end_and_long_ones_go_on_elsewhere(
     rig: Rig,
 ) -> None:
@@ -356,82 +374,3 @@ async def test_a_crash_told_twice_counts_once(rig: Rig) -> None:
     back.tell(job, Said("last\n"), ended=crashed, number=2)
     logs, _ = await losses(rig, job.id)
     assert (logs.count("last\n"), logs.count("Attempt 1 was lost")) == (1, 1)
-
-
-@dataclass
-class Gate:
-    """Holds adoptions up until a test lets them through, or lets them fail."""
-
-    open: asyncio.Event
-    busy: bool = False
-
-
-class Gated(PredictionTables):
-    """A database that is slow to let workers take over what they hold."""
-
-    gate: Gate | None = None
-
-    def adopt(self, holder: Holder, held: Sequence[tuple[PredictionId, int]]) -> Awaitable[Adopted]:
-        gate = self.gate
-
-        async def later() -> Adopted:
-            if gate is not None:
-                await gate.open.wait()
-                if gate.busy:
-                    raise StoreBusy("disk full")
-            return await PredictionTables.adopt(self, holder, held)
-
-        return later()
-
-
-async def test_a_worker_that_comes_twice_at_once_has_one_seat(tmp_path: Path) -> None:
-    async with rigs.rig(tmp_path, store_class=Gated) as rig:
-        assert isinstance(rig.store, Gated)
-        job = await begun(rig)
-        rig.worker.leave()
-        rig.store.gate = gate = Gate(asyncio.Event())
-        first, second = come(rig), come(rig)
-        coming = asyncio.gather(first.rejoin([key(job)]), second.rejoin([key(job)]),
-                                return_exceptions=True)  # fmt: skip
-        await asyncio.sleep(0)
-        gate.open.set()
-        one, two = await coming
-
-        assert isinstance(one, PeerMisbehaved)
-        assert two == [key(job)]
-        assert len(rig.dispatcher.seats) == 1
-
-
-async def test_a_database_that_was_busy_while_a_worker_came_costs_it_nothing(
-    tmp_path: Path,
-) -> None:
-    async with rigs.rig(tmp_path, store_class=Gated) as rig:
-        assert isinstance(rig.store, Gated)
-        job = await begun(rig)
-        rig.worker.leave()
-        rig.store.gate = gate = Gate(asyncio.Event(), busy=True)
-        coming = asyncio.create_task(come(rig).rejoin([key(job)]))
-        await asyncio.sleep(0)
-        rig.watch(2 * SILENCE)
-        gate.open.set()
-        with pytest.raises(StoreBusy):
-            await coming
-        rig.watch(SILENCE - 1)
-        gate.busy = False
-
-        assert await come(rig).rejoin([key(job)]) == [key(job)]
-
-
-async def test_a_worker_that_hangs_up_while_it_is_let_in_is_missed(tmp_path: Path) -> None:
-    async with rigs.rig(tmp_path, store_class=Gated) as rig:
-        assert isinstance(rig.store, Gated)
-        job = await begun(rig)
-        rig.worker.leave()
-        rig.store.gate = Gate(asyncio.Event())
-        coming = asyncio.create_task(come(rig).rejoin([key(job)]))
-        await asyncio.sleep(0)
-        coming.cancel()
-        await asyncio.gather(coming, return_exceptions=True)
-        rig.watch(SILENCE + 1)
-
-        assert "did not come back" in (await losses(rig, job.id))[0]

@@ -132,6 +132,7 @@ async def test_a_server_that_takes_its_worker_for_connected_ends_nothing_either(
     assert (found.status, found.attempt) == (Status.SUCCEEDED, 1)
 
 
+@pytest.mark.fault(4)
 async def test_what_a_dead_server_left_waits_for_its_worker(
     place: PostgresPlace, tmp_path: Path
 ) -> None:
@@ -164,6 +165,7 @@ async def test_what_a_dead_server_left_runs_again_if_its_worker_stays_away(
     assert "its server went away, and its worker did not come back" in found.logs
 
 
+@pytest.mark.fault(4)
 async def test_a_server_that_comes_back_finds_its_worker_waiting(
     place: PostgresPlace, tmp_path: Path
 ) -> None:

@@ -66,6 +66,7 @@ async def test_what_has_ended_is_not_taken_over_and_what_is_canceled_is_unwanted
     assert found == Adopted(resumed=resumed, orphans=[])
 
 
+@pytest.mark.fault(12)
 async def test_what_was_recorded_under_its_number_is_not_recorded_again(place: Place) -> None:
     async with tables(place) as store:
         await store.accept(acceptance("p1", holder=FAR))
@@ -140,6 +141,7 @@ async def test_an_attempt_is_adopted_or_lost_and_never_both(
     assert with_one == []
 
 
+@pytest.mark.fault(7, 8)
 async def test_two_servers_that_give_an_attempt_up_lose_it_once(
     postgres_url: str, postgres_loop: Loop
 ) -> None:

@@ -37,6 +37,7 @@ async def started(here: Far, name: str = "p1") -> Key:
     return key
 
 
+@pytest.mark.fault(4)
 async def test_a_run_goes_on_without_a_line_and_its_end_is_told_on_the_next(
     tmp_path: Path,
 ) -> None:
@@ -55,6 +56,7 @@ async def test_a_run_goes_on_without_a_line_and_its_end_is_told_on_the_next(
     assert end.ended.outcome == "succeeded"
 
 
+@pytest.mark.fault(12)
 async def test_what_was_not_noted_is_told_again_and_what_was_noted_is_not(tmp_path: Path) -> None:
     async with far(tmp_path) as here:
         key = here.job(WORDS, version=TEXT)
@@ -76,6 +78,7 @@ async def test_what_was_not_noted_is_told_again_and_what_was_noted_is_not(tmp_pa
     assert last.held == []
 
 
+@pytest.mark.fault(7, 8)
 async def test_what_a_worker_may_not_keep_is_stopped_without_a_word(tmp_path: Path) -> None:
     async with far(tmp_path) as here:
         kept, lost = await started(here), await started(here, "p2")
@@ -152,6 +155,7 @@ async def test_an_address_is_not_tried_while_there_is_no_line(tmp_path: Path) ->
     assert signed.tried == ["place"]
 
 
+@pytest.mark.fault(25)
 async def test_a_worker_told_to_end_waits_until_its_last_word_is_noted(tmp_path: Path) -> None:
     async with far(tmp_path) as here:
         key = here.job(SHORT)

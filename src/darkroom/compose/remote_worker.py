@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -28,6 +29,8 @@ NAME = "worker.name"
 _LETTERS = "abcdefghijkmnpqrstuvwxyz"
 _MOST_NAME = 100
 _INTERRUPTED = 130
+_PUT_RETRIES = (0.1, 0.5, 2.0)
+"""Then once more, when a dead network will have been noticed: files wait for a line."""
 
 
 def main(settings: Settings, *, server: str, token: str, name: str | None) -> int:
@@ -48,7 +51,10 @@ def main(settings: Settings, *, server: str, token: str, name: str | None) -> in
     called = _checked(name) if name else kept_name(settings.data_dir)
     incarnation = time.time_ns() // 1_000_000
     with run_folder(settings.data_dir / "run", f"{called}-{incarnation}") as folder:
-        options = make_options(settings, way, called, incarnation, folder)
+        options = replace(
+            make_options(settings, way, called, incarnation, folder),
+            put_retries=(*_PUT_RETRIES, settings.worker_silence_seconds),
+        )
         return uvloop.run(_serve(settings, options, server))
 
 

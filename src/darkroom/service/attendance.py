@@ -88,6 +88,12 @@ class Attendance:
         """Seconds that this server has watched through."""
         return self._time.now
 
+    def heard(self, seat: Seat) -> bool:
+        """A worker has told something; returns whether it takes runs again that it could not."""
+        seat.heard_at = self.now
+        was_quiet, seat.quiet = seat.quiet, False
+        return was_quiet
+
     # ── coming ──
 
     def seat(self, seat: Seat) -> None:
@@ -219,6 +225,8 @@ class Attendance:
     def reap(self) -> Sequence[str]:
         """Give up whoever has been silent or absent for too long; returns who was silent."""
         now = self._time.look()
+        for seat in self.seats:
+            seat.quiet = now - seat.heard_at > self._silence * _QUIET
         silent = [seat for seat in self.seats if now - seat.heard_at > self._silence]
         for seat in silent:
             _log.warning("worker.silent", worker=seat.holder.worker)

@@ -143,11 +143,15 @@ class Dispatcher:
 
     def beat(self, seat: Seat, beat: Beat) -> None:
         """Take note that a worker lives; what it was sent and does not hold runs again."""
-        seat.heard_at = self._attendance.now
+        self._heard(seat)
         seat.resident = beat.resident
         for key in seat.missed(beat.held):
             seat.give_back(key)
             self._give_up(key, Outcome.RELEASED, NOT_THERE)
+
+    def _heard(self, seat: Seat) -> None:
+        if self._attendance.heard(seat):
+            self._claims.room()
 
     def draining(self, seat: Seat) -> None:
         """Give this worker nothing more."""
@@ -256,7 +260,7 @@ class Dispatcher:
             PeerMisbehaved: the message makes no sense; the worker is to be put out.
         """
         key = (told.id, told.attempt)
-        seat.heard_at = self._attendance.now
+        self._heard(seat)
         noted = partial(self._note, seat, told) if told.number else None
         if key not in seat.held:
             if noted is not None:

@@ -22,7 +22,10 @@ class Held:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Seat:
-    """One connected worker, and the pool whose predictions it runs."""
+    """One connected worker, and the pool whose predictions it runs.
+
+    While it is `quiet`, beats are missing: its line may lead nowhere, and it gets nothing more.
+    """
 
     holder: Holder
     pool: str = DEFAULT_POOL
@@ -36,10 +39,11 @@ class Seat:
     resident: Sequence[str] = ()
     beats: int = 0
     draining: bool = False
+    quiet: bool = False
 
     def free(self, version: Version) -> int:
         """How many more runs of *version* this worker takes now."""
-        if self.draining or version.pool != self.pool:
+        if self.draining or self.quiet or version.pool != self.pool:
             return 0
         room = self.slots.get(version.kind, 0) - self.used.get(version.kind, 0)
         if room > 0 and version.concurrency < self.slots[version.kind]:
