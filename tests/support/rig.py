@@ -350,6 +350,6 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
             transport=httpx2.ASGITransport(app=app), base_url=ORIGIN, headers=authorized
         ) as client:
             yield Rig(store, dispatcher, predictions, keys, secrets, blobs, worker, client, app,
-                sockets, capabilities, routes(parts, manner), clock, folder, deliveries, uploads, removals,
-                retention)  # fmt: skip
+                sockets, capabilities, routes(parts, manner), clock, folder, deliveries,
+                uploads, removals, retention)  # fmt: skip
         await blobs.close()
