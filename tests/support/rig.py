@@ -269,6 +269,14 @@ class Rig:
         return secret
 
 
+async def opened_keys(secrets: KeyTables, clock: HandClock) -> Keys:
+    """All keys, and one of an admin."""
+    keys = Keys(secrets, clock, os.urandom)
+    await keys.load()
+    await keys.ensure_bootstrap(KEY)
+    return keys
+
+
 def keeping(database: SqliteDatabase, blobs: LocalBlobs, clock: HandClock, room: Room
             ) -> tuple[Uploads, RemovalTables, Retention]:  # fmt: skip
     """Uploads and data of predictions, each kept for a day."""
@@ -302,9 +310,7 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
     async with open_sqlite(folder / "darkroom.db") as database:
         store, secrets = store_class(database), KeyTables(database)
         hub, clock, catalogue = Hub(), HandClock(), load_catalogue({})
-        keys = Keys(secrets, clock, os.urandom)
-        await keys.load()
-        await keys.ensure_bootstrap(KEY)
+        keys = await opened_keys(secrets, clock)
         blobs = LocalBlobs(folder / "files")
         secret = await secrets.secret("capabilities")
         capabilities, signer = Capabilities(secret), LocalSigner(secret, blobs.size_bytes, clock)
@@ -333,8 +339,7 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
                       deployments=deployments, validator=CompiledValidator(),
                       capabilities=capabilities, attempts=store, blobs=blobs, uploads=uploads,
                       wire=wire, deliveries=deliveries, webhook_secrets=webhook_secrets,
-                      workers=sockets,
-                      worker_files=WorkerFileRoutes(signer=signer, blobs=blobs),
+                      workers=sockets, worker_files=WorkerFileRoutes(signer=signer, blobs=blobs),
                       keys=keys, rates=limits.rates(clock), guesses=limits.guesses(clock),
                       searches=limits.seekers(clock),
                       demand=Demand(POOLS, PoolTables(database), lambda: dispatcher.seats, clock),
@@ -349,8 +354,7 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
         async with httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app=app), base_url=ORIGIN, headers=authorized
         ) as client:
-            yield Rig(store, dispatcher, predictions, keys, secrets, blobs,
-                worker, client, app, sockets,
-                capabilities, routes(parts, manner), clock, folder, deliveries, uploads, removals,
-                retention)  # fmt: skip
+            yield Rig(store, dispatcher, predictions, keys, secrets, blobs, worker, client, app,
+                sockets, capabilities, routes(parts, manner), clock, folder, deliveries,
+                uploads, removals, retention)  # fmt: skip
         await blobs.close()
