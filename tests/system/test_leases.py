@@ -25,8 +25,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
         yield running
 
 
-def worker_of(server: Server) -> RemoteWorker:
-    return RemoteWorker(server.folder.parent / "worker", server.url, token(server)["key"])
+def worker_of(server: Server, name: str = "worker") -> RemoteWorker:
+    return RemoteWorker(server.folder.parent / name, server.url, token(server)["key"])
 
 
 @pytest.mark.parametrize("end", ["killed", pytest.param("stopped", marks=pytest.mark.slow)])
@@ -67,3 +67,28 @@ def test_a_worker_that_was_killed_and_started_anew_runs_it_again_at_once(server:
 
     assert ended["status"] == "succeeded", ended
     assert "Attempt 1 was lost: its worker was started anew." in str(ended["logs"])
+
+
+@pytest.mark.slow
+@pytest.mark.fault(7, 8)
+def test_a_worker_that_stood_still_finds_its_run_repeated_and_drops_it(server: Server) -> None:
+    server.stop()
+    server.environment["DARKROOM_WORKER_SILENCE_SECONDS"] = "2.5"
+    server.start()
+    with worker_of(server) as still:
+        shown = server.create(ECHO_TEXT, {"prompt": " ".join(WORDS), "ms": 500})
+        assert next(one for one in server.follow(shown) if one.startswith("data: word0"))
+        still.send(signal.SIGSTOP)
+        with worker_of(server, "other") as other:
+            other.heard("worker.connected")
+            words = iter(server.follow(shown))
+            assert next(one for one in words if "word5" in one)
+            still.send(signal.SIGCONT)
+            still.heard("server.away")
+            ended = server.ended(shown)
+        again = server.create(ECHO_TEXT, {"prompt": "and on"}, Prefer="wait")
+
+    assert ended["status"] == "succeeded", ended
+    assert "".join(cast("list[str]", ended["output"])).split() == WORDS
+    assert str(ended["logs"]).count("was lost") == 1
+    assert again["status"] == "succeeded"

@@ -30,7 +30,7 @@ _LETTERS = "abcdefghijkmnpqrstuvwxyz"
 _MOST_NAME = 100
 _INTERRUPTED = 130
 _PUT_RETRIES = (0.1, 0.5, 2.0)
-"""Then once more, when a network that is dead will have been noticed: without a line, files wait."""
+"""Then once more, when a dead network will have been noticed: files wait for a line."""
 
 
 def main(settings: Settings, *, server: str, token: str, name: str | None) -> int:
