@@ -74,6 +74,11 @@ class Settings(BaseSettings):
     bootstrap_key: SecretStr | None = Field(
         None, description="An admin key, 16 characters or more, made or kept at every start."
     )
+    worker_token: SecretStr | None = Field(
+        None,
+        description="A token for workers of the pool `default`, 16 characters or more, made or "
+        "kept at every start.",
+    )
     weights: Literal["hub", "tiny"] = Field(
         "hub", description="`hub` loads real weights; `tiny` makes random ones: pictures are noise."
     )
@@ -191,7 +196,7 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("bootstrap_key")
+    @field_validator("bootstrap_key", "worker_token")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 16:

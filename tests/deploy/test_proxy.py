@@ -14,10 +14,11 @@ from tests.store.places import Loop, postgres_place
 from tests.support.answering import answering
 from tests.support.deployment import CADDYFILE, program
 from tests.support.processes import DEADLINE_SECONDS, KEY, Server
-from tests.support.remote import RemoteWorker, token
+from tests.support.remote import RemoteWorker
 
 UPSTREAMS = "server-1:8000 server-2:8000"
 TEXT = {"version": "darkroom/echo-text", "input": {"prompt": "one two three"}}
+TOKEN = "a-token-of-workers-of-our-own"
 READY = "serving initial configuration"
 
 
@@ -55,12 +56,12 @@ def test_a_worker_elsewhere_comes_in_by_the_proxy_and_finds_the_server_that_is_l
     folders = [tmp_path / name for name in ("server-1", "server-2", "proxy", "worker")]
     for folder in folders:
         folder.mkdir()
-    shared = {"database_url": database, "workers": "0"}
+    shared = {"database_url": database, "workers": "0", "worker_token": TOKEN}
     with (
         Server(folders[0], **shared, port=str(ports[0])) as first,
         Server(folders[1], **shared, port=str(ports[1])) as second,
         proxied(port, ports, folders[2]) as client,
-        RemoteWorker(folders[3], f"http://localhost:{port}", token(first)["key"]) as worker,
+        RemoteWorker(folders[3], f"http://localhost:{port}", TOKEN) as worker,
     ):
         before = created(client)
         here, other = (first, second) if joined(folders[0]) else (second, first)

@@ -1,7 +1,8 @@
 """A worker's door on the port of the API: who is let in, what is heard, and how it ends."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+import os
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +12,13 @@ from tests.support.limits import NO_LIMITS, Limits
 from tests.support.rig import KEY, Rig, rig, succeeded
 from tests.support.web import serving
 
-from darkroom.domain.errors import PeerMisbehaved, WorkerRefused
+from darkroom.domain.errors import PeerMisbehaved, StoreBusy, WorkerRefused
+from darkroom.domain.ids import PredictionId
 from darkroom.http.deadlines import PunctualProtocol
+from darkroom.ports.predictions import Adopted, Holder
 from darkroom.protocol import messages as m
+from darkroom.service.keys import Keys
+from darkroom.store.predictions import PredictionTables
 from darkroom.worker.lines import Line
 from darkroom.worker.socket_line import SocketConnector
 
@@ -72,9 +77,14 @@ class Here:
 
 @asynccontextmanager
 async def here(
-    folder: Path, *, pool: str = "default", limits: Limits = NO_LIMITS, ping_seconds: float = 60.0
+    folder: Path,
+    *,
+    pool: str = "default",
+    limits: Limits = NO_LIMITS,
+    ping_seconds: float = 60.0,
+    store_class: type[PredictionTables] = PredictionTables,
 ) -> AsyncGenerator[Here]:
-    async with rig(folder, limits=limits) as made:
+    async with rig(folder, limits=limits, store_class=store_class) as made:
         key, token = await made.keys.create_worker(pool, expires_at=None)
         async with serving(made.app, ping_seconds=ping_seconds) as (url, _web):
             yield Here(made, url, token, key.id)
@@ -160,6 +170,41 @@ async def test_a_revoked_token_ends_its_connection_for_good(tmp_path: Path) -> N
             await peer.connect()
         with pytest.raises(WorkerRefused, match="valid authentication token"):
             await there.peer().connect()
+
+
+async def test_a_token_that_another_server_has_revoked_ends_its_connection_too(
+    tmp_path: Path,
+) -> None:
+    async with here(tmp_path) as there:
+        peer = there.peer()
+        await peer.hello()
+        other = Keys(there.rig.key_store, there.rig.clock, os.urandom)
+        await other.revoke(there.key_id)
+        await there.rig.keys.load()  # as a hint or the sweep has it done
+        there.rig.sockets.sweep()
+        await peer.gone.wait()
+
+        with pytest.raises(WorkerRefused, match="token was revoked"):
+            await peer.connect()
+
+
+class Unready(PredictionTables):
+    """A database that does not answer when a worker comes."""
+
+    def adopt(self, holder: Holder, held: Sequence[tuple[PredictionId, int]]) -> Awaitable[Adopted]:
+        raise StoreBusy(f"nobody answers {holder.worker}, who holds {len(held)}")
+
+
+async def test_a_worker_that_comes_when_the_database_is_away_may_come_again(
+    tmp_path: Path,
+) -> None:
+    async with here(tmp_path, store_class=Unready) as there:
+        peer = there.peer()
+        await peer.say_hello()
+        await peer.gone.wait()
+        assert peer.line is not None
+        assert peer.line.fault == "nobody answers far, who holds 0"
+        await peer.connect()
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,42 @@ async def test_a_revoked_bootstrap_key_does_not_come_back() -> None:
         await keys.ensure_bootstrap("any string of mine")
 
 
+async def test_a_workers_token_of_ones_own_is_made_once_and_opens_the_default_pool() -> None:
+    keys, store, _ = make_keys()
+    await keys.ensure_worker("any string of mine")
+    await keys.ensure_worker("any string of mine")
+    assert len(store.rows) == 1
+    found = keys.authenticate("any string of mine")
+    assert found is not None
+    assert (found.pool, found.owner, found.admin) == ("default", "worker", False)
+
+
+@pytest.mark.parametrize("secret", ["fifteen letters", "dkr_mistyped_and_long_enough"])
+async def test_an_unusable_workers_token_is_refused(secret: str) -> None:
+    keys, store, _ = make_keys()
+    with pytest.raises(InvalidSetting, match="worker_token"):
+        await keys.ensure_worker(secret)
+    assert store.rows == []
+
+
+async def test_a_workers_token_is_refused_where_it_was_revoked_or_is_something_else() -> None:
+    keys, _, _ = make_keys()
+    key = await keys.ensure_worker("any string of mine")
+    await keys.revoke(key.id)
+    await keys.ensure_bootstrap("the key of an admin")
+    _, large = await keys.create_worker("large", expires_at=None)
+    for secret in ("any string of mine", "the key of an admin", large):
+        with pytest.raises(InvalidSetting, match="worker_token"):
+            await keys.ensure_worker(secret)
+
+
+async def test_a_workers_token_does_not_keep_the_first_admin_key_from_being_made() -> None:
+    keys, _, _ = make_keys()
+    await keys.ensure_worker("any string of mine")
+    assert await keys.first_start() is not None
+    assert await keys.first_start() is None
+
+
 async def test_the_first_start_makes_an_admin_key_and_later_starts_none() -> None:
     keys, store, clock = make_keys()
     secret = await keys.first_start()

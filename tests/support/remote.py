@@ -11,6 +11,8 @@ from typing import Self, cast
 
 from tests.support.processes import DEADLINE_SECONDS, Server, descendants, wait_until_gone
 
+_NOT_ITS = ("DARKROOM", "AWS_")  # settings and credentials of the test's own process
+
 
 def token(server: Server, pool: str = "default") -> Mapping[str, str]:
     """A worker's token, as the command line makes it on the running server."""
@@ -42,7 +44,7 @@ class RemoteWorker:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.environment = {
-            **{name: value for name, value in os.environ.items() if "DARKROOM" not in name},
+            **{name: value for name, value in os.environ.items() if not name.startswith(_NOT_ITS)},
             "DARKROOM_URL": url,
             "DARKROOM_TOKEN": token,
             "DARKROOM_DATA_DIR": str(folder / "data"),

@@ -191,6 +191,7 @@ class Rig:
     dispatcher: Dispatcher
     predictions: Predictions
     keys: Keys
+    key_store: KeyTables
     blobs: LocalBlobs
     worker: HandWorker
     client: httpx2.AsyncClient
@@ -344,7 +345,8 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
         async with httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app=app), base_url=ORIGIN, headers=authorized
         ) as client:
-            yield Rig(store, dispatcher, predictions, keys, blobs, worker, client, app, sockets,
+            yield Rig(store, dispatcher, predictions, keys, secrets, blobs,
+                worker, client, app, sockets,
                 capabilities, routes(parts, manner), clock, folder, deliveries, uploads, removals,
                 retention)  # fmt: skip
         await blobs.close()

@@ -123,19 +123,19 @@ def db_check(flags: Flags) -> Sequence[str]:
     return asyncio.run(check(settings(flags)))
 
 
-def db_backup(flags: Flags, folder: Path) -> tuple[int, int]:
+def db_backup(flags: Flags, folder: Path, *, with_files: bool) -> tuple[int, int]:
     """Back up into *folder*; returns files and bytes."""
     from darkroom.compose.storage import backup
 
-    kept = backup(settings(flags), folder).files.values()
+    kept = backup(settings(flags), folder, with_files=with_files).files.values()
     return len(kept), sum(one.size_bytes for one in kept)
 
 
-def db_restore(flags: Flags, folder: Path) -> tuple[int, int]:
+def db_restore(flags: Flags, folder: Path, *, with_files: bool) -> tuple[int, int]:
     """Restore from *folder*; returns files and bytes."""
     from darkroom.compose.storage import restore
 
-    kept = restore(settings(flags), folder).files.values()
+    kept = restore(settings(flags), folder, with_files=with_files).files.values()
     return len(kept), sum(one.size_bytes for one in kept)
 
 

@@ -175,6 +175,8 @@ async def _keys(
     await keys.load()
     if settings.bootstrap_key is not None:
         await keys.ensure_bootstrap(settings.bootstrap_key.get_secret_value())
+    if settings.worker_token is not None:
+        await keys.ensure_worker(settings.worker_token.get_secret_value())
     return keys
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from darkroom.domain import durations
 from darkroom.domain.errors import InvalidSetting
-from darkroom.domain.ids import POOL_RULE, Owner, base32, is_pool
+from darkroom.domain.ids import DEFAULT_POOL, POOL_RULE, Owner, base32, is_pool
 from darkroom.domain.prediction import Milliseconds
 from darkroom.ports.keys import ApiKey, KeyStore
 from darkroom.ports.serving import Clock
@@ -23,7 +23,7 @@ ADMIN = Owner("admin")
 WORKER = Owner("worker")
 """The owner of every worker's token."""
 SHORTEST = 16
-"""Characters a bootstrap key must have."""
+"""Characters that a key or token of an operator's choice must have."""
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BODY = 32
@@ -137,21 +137,37 @@ class Keys:
         Raises:
             InvalidSetting: too short, mistyped, revoked, expired, or not an admin key.
         """
-        _check_bootstrap(secret)
-        kept = [key for key in await self._store.keys() if key.digest == digest(secret)]
-        if not kept:
+        _check_chosen("bootstrap_key", secret)
+        key = await self._kept(secret)
+        if key is None:
             return await self._add(secret, ADMIN, admin=True, expires_at=None)
-        key = kept[0]
-        if not key.admin or key.revoked_at is not None or self._expired(key):
+        if not key.admin or self._over(key):
             raise InvalidSetting(
                 f"bootstrap_key: the key {key.id} was revoked, has expired or is no admin key; "
                 "choose another"
             )
         return key
 
+    async def ensure_worker(self, secret: str) -> ApiKey:
+        """Make or keep the token an operator has chosen for workers of the default pool.
+
+        Raises:
+            InvalidSetting: too short, mistyped, revoked, expired, or not such a token.
+        """
+        _check_chosen("worker_token", secret)
+        key = await self._kept(secret)
+        if key is None:
+            return await self._add(secret, WORKER, admin=False, expires_at=None, pool=DEFAULT_POOL)
+        if key.pool != DEFAULT_POOL or self._over(key):
+            raise InvalidSetting(
+                f"worker_token: the key {key.id} was revoked, has expired or is no token of the "
+                f"pool `{DEFAULT_POOL}`; choose another"
+            )
+        return key
+
     async def first_start(self) -> str | None:
-        """The secret of a new admin key if there was no key at all, else None."""
-        if await self._store.keys():
+        """The secret of a new admin key if there was no key of the API at all, else None."""
+        if any(key.pool is None for key in await self._store.keys()):
             return None
         _, secret = await self.create(ADMIN, admin=True, expires_at=None)
         return secret
@@ -229,8 +245,13 @@ class Keys:
             table[self._local.digest] = self._local
         self._by_digest = table
 
-    def _expired(self, key: ApiKey) -> bool:
-        return key.expires_at is not None and key.expires_at <= self._clock.wall_ms()
+    async def _kept(self, secret: str) -> ApiKey | None:
+        found = [key for key in await self._store.keys() if key.digest == digest(secret)]
+        return found[0] if found else None
+
+    def _over(self, key: ApiKey) -> bool:
+        expired = key.expires_at is not None and key.expires_at <= self._clock.wall_ms()
+        return expired or key.revoked_at is not None
 
     def _mint(self) -> str:
         number = int.from_bytes(self._entropy(32))
@@ -286,10 +307,10 @@ def _checked_owner(owner: str, *, admin: bool) -> Owner:
     return Owner(owner)
 
 
-def _check_bootstrap(secret: str) -> None:
+def _check_chosen(setting: str, secret: str) -> None:
     if len(secret) < SHORTEST:
-        raise InvalidSetting(f"bootstrap_key: must be {SHORTEST} characters or longer")
+        raise InvalidSetting(f"{setting}: must be {SHORTEST} characters or longer")
     if secret.startswith(PREFIX) and not well_formed(secret):
         raise InvalidSetting(
-            f"bootstrap_key: begins with {PREFIX} but its checksum is wrong; was it cut short?"
+            f"{setting}: begins with {PREFIX} but its checksum is wrong; was it cut short?"
         )
