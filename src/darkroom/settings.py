@@ -34,6 +34,7 @@ from darkroom.domain import durations
 from darkroom.domain.errors import InvalidIdentifier, InvalidSetting
 from darkroom.domain.ids import is_version, parse_identifier
 from darkroom.domain.model import Json
+from darkroom.pool_settings import PoolSettings, check_names
 
 CONFIG_VARIABLE = "DARKROOM_CONFIG"
 CONFIG_NAME = "darkroom.yaml"
@@ -184,6 +185,10 @@ class Settings(BaseSettings):
         ge=0,
         description="With less free on the disk no prediction or upload is taken; 0 never minds.",
     )
+    pools: Mapping[str, PoolSettings] = Field(
+        default_factory=dict[str, PoolSettings],
+        description="Pools of workers on a cluster, by name; see docs/ray.md.",
+    )
     models: Mapping[str, Mapping[str, object]] = Field(
         default_factory=dict[str, Mapping[str, object]],
         description="Models of your own, by owner/name; see darkroom.example.yaml.",
@@ -194,6 +199,12 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("pools")
+    @classmethod
+    def _named_well(cls, value: Mapping[str, PoolSettings]) -> Mapping[str, PoolSettings]:
+        check_names(value)
         return value
 
     @field_validator("bootstrap_key", "worker_token")

@@ -127,6 +127,8 @@ PLANS: list[tuple[str, Parameters, str]] = [
         "attempts",
     ),
     ("waiting", {}, "predictions_ready"),
+    ("pool_waiting", {}, "predictions_ready"),
+    ("pool_running", {}, "attempts_one_live"),
     ("items", {"id": "p"}, "sqlite_autoindex_items"),
     ("live_attempts", {}, "attempts_one_live"),
     ("attempts_of_worker", {"worker": "w"}, "attempts_one_live"),

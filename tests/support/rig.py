@@ -47,6 +47,7 @@ from darkroom.service.hub import Hub
 from darkroom.service.keys import Keys
 from darkroom.service.limits import Room, Streams
 from darkroom.service.own_files import OwnFiles
+from darkroom.service.pools import Bounds, Demand
 from darkroom.service.predictions import Predictions
 from darkroom.service.remote_files import RemoteFiles
 from darkroom.service.retention import Retention
@@ -57,6 +58,7 @@ from darkroom.service.webhook_secrets import WebhookSecrets
 from darkroom.service.worker_files import LocalSigner
 from darkroom.store.deliveries import DeliveryTables
 from darkroom.store.keys import KeyTables
+from darkroom.store.pools import PoolTables
 from darkroom.store.predictions import PredictionTables
 from darkroom.store.removals import RemovalTables
 from darkroom.store.requests import RequestTables
@@ -67,6 +69,7 @@ from darkroom.validation.compiled import CompiledValidator
 ORIGIN = "http://127.0.0.1:8000"
 KEY = "a-key-of-sixteen-characters"
 HOUR_MS = 3_600_000
+POOLS = {"default": Bounds(least=0, most=4, idle_seconds=300, target_wait_seconds=2)}
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(24)
 
 
@@ -334,6 +337,7 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
                       worker_files=WorkerFileRoutes(signer=signer, blobs=blobs),
                       keys=keys, rates=limits.rates(clock), guesses=limits.guesses(clock),
                       searches=limits.seekers(clock),
+                      demand=Demand(POOLS, PoolTables(database), lambda: dispatcher.seats, clock),
                       ready=lambda: None)  # fmt: skip
         manner = Manner(allowed_hosts=("example.test",), public_url=public_url,
                         inline_outputs=inline, body_limit_bytes=body_limit,

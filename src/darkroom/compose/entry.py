@@ -5,7 +5,7 @@
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -77,6 +77,30 @@ def remote_worker(flags: Flags, *, server: str, token: str, name: str | None) ->
     from darkroom.compose.remote_worker import main
 
     return main(settings(flags), server=server, token=token, name=name)
+
+
+def placer(
+    ask: Callable[[], Json], *, server: str, address: str, tokens: str | None, open_allowed: bool
+) -> int:
+    """Keep as many workers on a Ray cluster as a server wants; returns the process's exit code.
+
+    Args:
+        ask: gives what `/api/pools` of the server answers.
+        server: where the workers find it.
+        address: of the cluster's head, `host:port`.
+        tokens: a folder on the nodes that holds a worker's token for each pool.
+        open_allowed: whether the cluster may be one that asks nobody for a token.
+    """
+    from darkroom.compose.placer import main
+
+    return main(ask, server=server, address=address, tokens=tokens, open_allowed=open_allowed)
+
+
+def placer_stop(*, address: str, open_allowed: bool) -> int:
+    """Drain and remove every worker that a placer has put on the cluster."""
+    from darkroom.compose.placer import stop
+
+    return stop(address=address, open_allowed=open_allowed)
 
 
 def endpoint(flags: Flags) -> tuple[str, str]:

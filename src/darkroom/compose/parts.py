@@ -11,6 +11,7 @@ from darkroom.compose.files import open_files
 from darkroom.compose.hardware import installed
 from darkroom.compose.keeping import Keeping, make_keeping
 from darkroom.compose.models import make_models
+from darkroom.compose.pools import make_demand
 from darkroom.compose.sending import Sending, make_sending
 from darkroom.compose.taking import make_guesses, make_predictions, make_rates, make_searches
 from darkroom.compose.twins import Beside, make_beside
@@ -29,6 +30,7 @@ from darkroom.service.keys import Keys
 from darkroom.service.limits import Guesses, Rates, Searches
 from darkroom.service.models import Models
 from darkroom.service.own_files import OwnFiles
+from darkroom.service.pools import Demand
 from darkroom.service.predictions import Predictions
 from darkroom.service.remote_files import RemoteFiles
 from darkroom.service.spool import Spool
@@ -65,6 +67,7 @@ class Core:
     sending: Sending
     keeping: Keeping
     beside: Beside
+    demand: Demand
 
 
 async def make_core(
@@ -126,6 +129,7 @@ async def make_core(
         sending=sending,
         keeping=keeping,
         beside=beside,
+        demand=make_demand(settings, database, lambda: dispatcher.seats, clock),
     )
 
 
@@ -219,6 +223,7 @@ def make_parts(core: Core, workers: WorkerSockets, ready: Callable[[], str | Non
         searches=core.searches,
         workers=workers,
         worker_files=WorkerFileRoutes(signer=core.signer, blobs=core.blobs),
+        demand=core.demand,
         ready=ready,
     )
 

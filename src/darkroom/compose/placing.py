@@ -12,16 +12,17 @@ from darkroom.settings import CONFIG_VARIABLE, Settings
 
 _PREFIX = "DARKROOM_"
 _NOT_FOR_WORKERS = frozenset(
-    {"models", "bootstrap_key", "worker_token", "files_url", "files_endpoint"}
+    {"models", "pools", "bootstrap_key", "worker_token", "files_url", "files_endpoint"}
 )
 _OF_THE_BUCKET = "AWS_"
 
 
 def local_placer(settings: Settings, socket: Path, on_exit: Callable[[str], None]) -> LocalPlacer:
     """Workers as child processes that come in by *socket*; *on_exit* hears of one that ended."""
+    environment = worker_environment(settings, os.environ)
     return LocalPlacer(
         lambda name: worker_command(socket, name),
-        worker_environment(settings, os.environ),
+        lambda: environment,
         on_exit=on_exit,
     )
 

@@ -22,6 +22,7 @@ DarkroomError
 ├─ SchemaTooNew           the database was written by a newer darkroom
 ├─ DirectoryInUse         another server holds the data directory
 ├─ NoServer               nobody answers where a server should be
+├─ ClusterAway            the cluster that workers are placed on cannot be asked
 ├─ Refused                a server answered the command line with an error
 ├─ WorkerRefused          a server takes no worker with this token, or of this release
 ├─ PeerMisbehaved         bytes on a worker or host connection make no sense
@@ -148,6 +149,10 @@ class DirectoryInUse(DarkroomError):
 
 class NoServer(DarkroomError):
     """Nobody answers where a server should be. Start `darkroom serve` or correct DARKROOM_URL."""
+
+
+class ClusterAway(DarkroomError):
+    """The cluster's head does not answer. What runs goes on; nothing is added until it is back."""
 
 
 class Refused(DarkroomError):

@@ -25,6 +25,7 @@ from darkroom.http.models import ModelRoutes
 from darkroom.http.openai.images import ImageRoutes
 from darkroom.http.pages import Look, PageRoutes
 from darkroom.http.paths import Paths
+from darkroom.http.pools import PoolRoutes
 from darkroom.http.predictions import PredictionRoutes
 from darkroom.http.problems import NOT_FOUND, problem
 from darkroom.http.reading import BODY_SECONDS
@@ -45,6 +46,7 @@ from darkroom.service.deliveries import Deliveries
 from darkroom.service.deployments import Deployments
 from darkroom.service.limits import Guesses, Rates, Searches
 from darkroom.service.models import Models
+from darkroom.service.pools import Demand
 from darkroom.service.predictions import Predictions
 from darkroom.service.search import Search
 from darkroom.service.uploads import Uploads
@@ -75,6 +77,7 @@ class Parts:
     searches: Searches
     workers: WorkerSockets
     worker_files: WorkerFileRoutes
+    demand: Demand
     ready: Callable[[], str | None]
 
 
@@ -148,11 +151,13 @@ def routes(parts: Parts, manner: Manner) -> list[BaseRoute]:
         *_models(parts, creations),
         *webhooks.routes(),
     ]
+    pools = PoolRoutes(demand=parts.demand)
     administration = [
         *webhooks.administration(),
         *uploads.administration(),
         *parts.workers.routes(),
         *parts.worker_files.routes(),
+        *pools.administration(),
     ]
     files = FileRoutes(capabilities=parts.capabilities, attempts=parts.attempts, blobs=parts.blobs)
     pages = PageRoutes(_look(parts), parts.catalogue.models, private=manner.private_pages)
