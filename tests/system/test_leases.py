@@ -84,7 +84,7 @@ def test_a_worker_that_stood_still_finds_its_run_repeated_and_drops_it(server: S
             words = iter(server.follow(shown))
             assert next(one for one in words if "word5" in one)
             still.send(signal.SIGCONT)
-            still.heard("dropped=1")
+            still.heard("server.away")
             ended = server.ended(shown)
         again = server.create(ECHO_TEXT, {"prompt": "and on"}, Prefer="wait")
 
