@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from darkroom.domain.ids import PredictionId, ServerId, WorkerId
 from darkroom.ports.predictions import Holder, LiveAttempt
-from darkroom.ports.twins import ServerBeat
+from darkroom.ports.twins import FairClocks, ServerBeat
 from darkroom.service.watch import BEAT_SECONDS, Watch
 
 ME, OTHER = ServerId("me"), ServerId("other")
@@ -21,7 +21,7 @@ class Table:
         self.beats = {OTHER: 7}
         self.buried: list[ServerBeat] = []
 
-    async def beat(self) -> None:
+    async def beat(self, fair_clocks: FairClocks) -> None:  # noqa: ARG002  # tested with the table
         self.beats[ME] = self.beats.get(ME, 0) + 1
 
     async def known(self) -> Sequence[ServerBeat]:

@@ -12,6 +12,7 @@ from darkroom.service.dispatch import Dispatcher
 from darkroom.service.hub import Hub
 from darkroom.service.intake import Intake
 from darkroom.service.limits import Guesses, Queue, Rates, Room, Searches
+from darkroom.service.owners import Owners, Terms
 from darkroom.service.repeats import Repeats
 from darkroom.service.spool import Spool
 
@@ -47,7 +48,7 @@ class Limits:
 
     def intake(self, *, store: PredictionStore, requests: RequestStore, dispatcher: Dispatcher,
                hub: Hub, spool: Spool, clock: Clock) -> Intake:  # fmt: skip
-        queue = Queue(self.queue)
+        queue = Queue(Owners(others=Terms(queued=self.queue)))
         hub.listen(queue.heard)
         return Intake(
             store=store,

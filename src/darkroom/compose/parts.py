@@ -13,6 +13,7 @@ from darkroom.compose.keeping import Keeping, make_keeping
 from darkroom.compose.models import make_models
 from darkroom.compose.sending import Sending, make_sending
 from darkroom.compose.taking import make_guesses, make_predictions, make_rates, make_searches
+from darkroom.compose.turns import make_fairness, make_turns
 from darkroom.compose.twins import Beside, make_beside
 from darkroom.domain.ids import Minter
 from darkroom.http.app import Manner, Parts
@@ -22,6 +23,7 @@ from darkroom.service.capabilities import Capabilities
 from darkroom.service.catalogue import Catalogue, load_catalogue
 from darkroom.service.deployments import Deployments
 from darkroom.service.dispatch import Dispatcher
+from darkroom.service.fairness import Fairness
 from darkroom.service.hub import Hub
 from darkroom.service.keys import Keys
 from darkroom.service.limits import Guesses, Rates, Searches
@@ -30,6 +32,7 @@ from darkroom.service.own_files import OwnFiles
 from darkroom.service.predictions import Predictions
 from darkroom.service.remote_files import RemoteFiles
 from darkroom.service.spool import Spool
+from darkroom.service.turns import Turns
 from darkroom.service.twins import Announcer, Twins
 from darkroom.settings import Settings
 from darkroom.store.database import Database
@@ -61,6 +64,7 @@ class Core:
     sending: Sending
     keeping: Keeping
     beside: Beside
+    turns: Turns
 
 
 async def make_core(
@@ -75,11 +79,12 @@ async def make_core(
         url: where it answers, such as `http://127.0.0.1:8000`.
     """
     store, clock = PredictionTables(database), SystemClock()
-    beside = make_beside(stack, settings, database)
+    fairness = make_fairness(settings)
+    beside = make_beside(stack, settings, database, fairness)
     keys = await _keys(settings, KeyTables(database), clock, beside.announcer)
     hub, catalogue = Hub(), load_catalogue(settings.models)
     files = await open_files(stack, settings)
-    dispatcher = _dispatcher(settings, store, catalogue, hub, files, beside.announcer)
+    dispatcher = _dispatcher(settings, store, catalogue, hub, files, beside.announcer, fairness)
     capabilities = Capabilities(await KeyTables(database).secret(_SECRET))
     keeping = make_keeping(settings, database, files, clock)
     own = OwnFiles(store=store, attempts=store, capabilities=capabilities, uploads=keeping.uploads)
@@ -119,6 +124,7 @@ async def make_core(
         sending=sending,
         keeping=keeping,
         beside=beside,
+        turns=make_turns(database, fairness, catalogue, hub, dispatcher.wake),
     )
 
 
@@ -129,6 +135,7 @@ def _dispatcher(
     hub: Hub,
     files: Files,
     announcer: Announcer,
+    fairness: Fairness,
 ) -> Dispatcher:
     hub.announce(announcer.changed)
     return Dispatcher(
@@ -139,6 +146,7 @@ def _dispatcher(
         clock=SystemClock(),
         silence_seconds=settings.worker_silence_seconds,
         others=announcer,
+        fairness=fairness,
         remote=RemoteFiles(files.bucket) if files.bucket else None,
     )
 

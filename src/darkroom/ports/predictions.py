@@ -85,11 +85,15 @@ class Asking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """A prediction that has been claimed, and where in the order it stood."""
+    """A prediction that has been claimed, and where in the order it stood.
+
+    `own` tells whether this server has accepted it.
+    """
 
     prediction: Prediction
     priority: int
     fair_key: float
+    own: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,7 +108,8 @@ class Worker:
         self._beat(beat_seconds)
 
     def _beat(self, seconds: float) -> None:
-        self._link.send(Beat(self._dispatch.held, self._dispatch.resident))
+        dispatch = self._dispatch
+        self._link.send(Beat(dispatch.held, dispatch.resident, dispatch.load_seconds))
         self._beat_timer = self._loop.call_later(seconds, self._beat, seconds)
 
     def _idle(self) -> None:

@@ -15,7 +15,7 @@ from darkroom.store.transitions.accepting import lease
 from darkroom.store.transitions.reading import complete
 from darkroom.store.transitions.recipe import Call, Gathered, Transition
 
-_Waiting: TypeAlias = tuple[str, str, int, float, str, int]
+_Waiting: TypeAlias = tuple[str, str, int, float, str, int, int]
 _SIZES = (1, 2, 4, 8, 16, 32)
 """How many versions are looked at by one statement: few sizes, few statements to prepare."""
 
@@ -29,6 +29,7 @@ class _Turn(NamedTuple):
     owner: str
     gate: int
     fair_key: float
+    own: int
 
 
 def claim(asking: Asking) -> Transition[Sequence[Claimed]]:
@@ -80,11 +81,9 @@ def _turns(asking: Asking, most: int, full: set[str]) -> Transition[Sequence[_Tu
 
 
 def _turn(row: Row, asking: Asking) -> _Turn:
-    id_, version, priority, fair_key, owner, gate = cast(
-        "tuple[str, str, int, float, str, int]", row
-    )
+    id_, version, priority, fair_key, owner, gate, own = cast("_Waiting", row)
     key = fair_key - asking.bonuses[VersionId(version)]
-    return _Turn(-priority, key, PredictionId(id_), owner, gate, fair_key)
+    return _Turn(-priority, key, PredictionId(id_), owner, gate, fair_key, own)
 
 
 def _room(owner: str, asking: Asking) -> Transition[bool]:
@@ -107,4 +106,6 @@ def _taken(turn: _Turn, holder: Holder) -> Transition[Claimed | None]:
     prediction = yield from complete(found[0], ("lease", opened))
     if turn.gate:
         yield "next_in_line", {"owner": turn.owner, "version": prediction.version}
-    return Claimed(prediction=prediction, priority=-turn.rank, fair_key=turn.fair_key)
+    return Claimed(
+        prediction=prediction, priority=-turn.rank, fair_key=turn.fair_key, own=turn.own == 1
+    )
