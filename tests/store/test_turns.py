@@ -227,7 +227,7 @@ async def test_what_waits_is_told_by_version_priority_and_owner(place: Place) ->
     def told(owner: Owner, count: int, first: float, last: float, **changes: object) -> Waiting:
         one = Waiting(version=VersionId("v0"), priority=0, owner=owner, count=count, first=first,
                       last=last, limited=False)  # fmt: skip
-        return replace(one, **changes)  # pyright: ignore[reportArgumentType]  # as each case says
+        return replace(one, **changes)
 
     assert sorted(found, key=lambda one: (one.owner, one.priority, one.first)) == [
         told(ADA, 1, 5.0, 5.0, limited=True),

@@ -36,9 +36,10 @@ from darkroom.protocol.messages import (
     Told,
 )
 from darkroom.service.capabilities import Capabilities
-from darkroom.service.catalogue import load_catalogue
+from darkroom.service.catalogue import Catalogue, load_catalogue
 from darkroom.service.deliveries import Deliveries
 from darkroom.service.dispatch import Dispatcher
+from darkroom.service.fairness import Fairness
 from darkroom.service.hub import Hub
 from darkroom.service.keys import Keys
 from darkroom.service.limits import Room, Streams
@@ -48,6 +49,7 @@ from darkroom.service.remote_files import RemoteFiles
 from darkroom.service.retention import Retention
 from darkroom.service.seats import Seat
 from darkroom.service.spool import Spool
+from darkroom.service.turns import Turns
 from darkroom.service.uploads import Uploads
 from darkroom.service.webhook_secrets import WebhookSecrets
 from darkroom.store.deliveries import DeliveryTables
@@ -56,6 +58,7 @@ from darkroom.store.predictions import PredictionTables
 from darkroom.store.removals import RemovalTables
 from darkroom.store.requests import RequestTables
 from darkroom.store.sqlite import SqliteDatabase, open_sqlite
+from darkroom.store.turns import TurnTables
 from darkroom.store.uploads import UploadTables
 from darkroom.validation.compiled import CompiledValidator
 
@@ -172,6 +175,8 @@ class Rig:
     uploads: Uploads
     removals: RemovalTables
     retention: Retention  # removes when a test calls `once`
+    turns: Turns
+    database: SqliteDatabase
 
     async def create(self, **extra: object) -> dict[str, object]:
         """POST an echo prediction; returns its JSON."""
@@ -229,6 +234,15 @@ class Rig:
         return secret
 
 
+def turns_of(database: SqliteDatabase, dispatcher: Dispatcher, catalogue: Catalogue, hub: Hub,
+             clock: HandClock) -> Turns:  # fmt: skip
+    """What moves lines on when something ends."""
+    turns = Turns(store=TurnTables(database), fairness=dispatcher.fairness, catalogue=catalogue,
+                  clock=clock, wake=dispatcher.wake)  # fmt: skip
+    hub.announce(turns.changed)
+    return turns
+
+
 def keeping(database: SqliteDatabase, blobs: LocalBlobs, clock: HandClock, room: Room
             ) -> tuple[Uploads, RemovalTables, Retention]:  # fmt: skip
     """Uploads and data of predictions, each kept for a day."""
@@ -260,7 +274,9 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
         capabilities = Capabilities(await secrets.secret("capabilities"))
         dispatcher = Dispatcher(store=store, attempts=store, catalogue=catalogue, hub=hub,
                                 clock=clock, silence_seconds=10,
+                                fairness=Fairness(owners=limits.terms),
                                 remote=RemoteFiles(bucket) if bucket else None)  # fmt: skip
+        turns = turns_of(database, dispatcher, catalogue, hub, clock)
         uploads, removals, retention = keeping(database, blobs, clock, limits.room(clock))
         own = OwnFiles(store=store, attempts=store, capabilities=capabilities,
                        uploads=uploads)  # fmt: skip
@@ -300,5 +316,5 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
         ) as client:
             yield Rig(store, dispatcher, predictions, keys, blobs, worker, client, capabilities,
                 routes(parts, manner), clock, folder, deliveries, uploads, removals,
-                retention)  # fmt: skip
+                retention, turns, database)  # fmt: skip
         await blobs.close()

@@ -131,14 +131,17 @@ class Claims:
     def _bonuses(self, seat: Seat, eligible: Sequence[VersionId]) -> Mapping[VersionId, float]:
         """What to look at now: what is loaded, at the price of loading it, and others in turn."""
         warm = [id_ for id_ in eligible if seat.warm(id_)]
-        bonuses = {id_: self._fairness.costs.load_seconds(id_) for id_ in warm}
+        bonuses = dict.fromkeys(eligible, 0.0)
+        bonuses |= {id_: self._fairness.costs.load_seconds(id_) for id_ in warm}
         if len(eligible) <= MOST_VERSIONS:
-            return {**dict.fromkeys(eligible, 0.0), **bonuses}
-        kept = {id_: bonuses[id_] for id_ in warm[:_MOST_WARM]}
-        cold = [id_ for id_ in eligible if id_ not in kept]
-        room = MOST_VERSIONS - len(kept)
+            return bonuses
+        looked = warm[:_MOST_WARM]
+        rest = [id_ for id_ in eligible if id_ not in looked]
+        rest.sort(key=warm.__contains__)
+        room = MOST_VERSIONS - len(looked)
         turn, self._turn = self._turn, self._turn + room
-        return {**kept, **{cold[(turn + n) % len(cold)]: 0.0 for n in range(room)}}
+        looked += [rest[(turn + number) % len(rest)] for number in range(room)]
+        return {id_: bonuses[id_] for id_ in looked}
 
     def _sleep(self, queue: _Queue, asked: Mapping[VersionId, int]) -> None:
         """Nothing waits for these any more, except for what was woken meanwhile."""
