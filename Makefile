@@ -50,11 +50,12 @@ imports: install      ## Who may import whom.
 
 check: lint types imports test  ## Everything CI runs, in CI's order.
 
-bench: install        ## Measure; writes build/bench.json. ONLY=api runs one group.
+bench: install        ## Measure; writes build/bench.json. ONLY=api or ONLY=durability runs one group.
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
-conformance: install  ## Write docs/conformance.md from the marks of the tests.
+conformance: install  ## Write docs/conformance.md and docs/faults.md from the marks of the tests.
 	$(BIN)/python -m tests.conformance
+	$(BIN)/python -m tests.faults
 
 fix: install          ## Rewrite whatever a tool can rewrite.
 	$(BIN)/ruff check --fix .

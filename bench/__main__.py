@@ -2,14 +2,20 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench import api
+from bench.durability import group as durability
 from bench.figures import Figure, markdown, read_json, table, write_json
 
 OUT = Path("build/bench.json")
-PARTS = ("start", "echo", "hooks", "streams", "upload", "full")
+PARTS = {
+    "api": ("start", "echo", "hooks", "streams", "upload", "full"),
+    "durability": ("echo", "fleet", "rows", "cancel", "recovery"),
+}
+EXTRA = ("picture",)
+"""Parts that run only where they are named."""
 
 
 def main() -> int:
@@ -17,8 +23,20 @@ def main() -> int:
     if words.markdown:
         print(markdown(read_json(OUT)))
         return 0
-    effort = api.Effort(rounds=words.rounds, seconds=words.seconds, parts=words.parts)
-    groups: dict[str, Callable[[], list[Figure]]] = {"api": lambda: api.figures(effort)}
+    groups: dict[str, Callable[[], list[Figure]]] = {
+        "api": lambda: api.figures(
+            api.Effort(rounds=words.rounds, seconds=words.seconds, parts=_parts(words, "api"))
+        ),
+        "durability": lambda: durability.figures(
+            durability.Effort(
+                rounds=words.rounds,
+                seconds=words.seconds,
+                fleet_seconds=words.fleet_seconds,
+                sizes=words.sizes,
+                parts=_parts(words, "durability"),
+            )
+        ),
+    }
     chosen = [words.only] if words.only else list(groups)
     figures = [figure for group in chosen for figure in groups[group]()]
     write_json(figures, OUT)
@@ -28,17 +46,32 @@ def main() -> int:
     return 0
 
 
+def _parts(words: argparse.Namespace, group: str) -> list[str]:
+    """All parts of *group*, or those that were named."""
+    named: Sequence[str] = words.parts or PARTS[group]
+    return [part for part in named if part in (*PARTS[group], *(EXTRA if group == "api" else ()))]
+
+
 def _words() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", choices=("api",), help="run this group alone")
+    parser.add_argument("--only", choices=tuple(PARTS), help="run this group alone")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of all servers")
     parser.add_argument("--seconds", type=float, default=3.0, help="length of each load")
     parser.add_argument(
         "--parts",
         nargs="+",
-        default=PARTS,
-        choices=(*PARTS, "picture"),
-        help="parts of group api; `picture` is `full` without the full-size weights",
+        choices=sorted({*EXTRA, *(part for parts in PARTS.values() for part in parts)}),
+        help="parts of the groups; `picture` is `full` without the full-size weights",
+    )
+    parser.add_argument(
+        "--fleet-seconds", type=float, default=30.0, help="how long the fleet is kept busy"
+    )
+    parser.add_argument(
+        "--sizes",
+        type=int,
+        nargs="+",
+        default=(1_000, 100_000, 1_000_000),
+        help="of part rows: numbers of finished predictions, the smallest first",
     )
     parser.add_argument(
         "--markdown", action="store_true", help=f"measure nothing; print {OUT} as a table"

@@ -8,8 +8,9 @@ import asyncio
 import gc
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import cast
 
 import uvloop
@@ -33,13 +34,14 @@ class Target:
     """What is asked of a server and how a good answer is told.
 
     `marker` is in the body of every good answer; `check` raises WrongAnswer for a body that
-    does not carry the picture.
+    does not carry the picture. Clients spread evenly over `port` and those that are `also` asked.
     """
 
     port: int
     request: bytes
     marker: bytes
     check: Callable[[bytes], None]
+    also: Sequence[int] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -161,11 +163,12 @@ class _Run:
     async def drive(self) -> Outcome:
         loop = asyncio.get_running_loop()
         began, cpu = time.perf_counter(), time.process_time()
+        ports = cycle((self.target.port, *self.target.also))
         for _ in range(self.outcome.clients):
-            client = _Client(self)
+            client, port = _Client(self), next(ports)
             self._open.add(client)
             await asyncio.wait_for(
-                loop.create_connection(lambda c=client: c, "127.0.0.1", self.target.port),
+                loop.create_connection(lambda c=client: c, "127.0.0.1", port),
                 CONNECT_SECONDS,
             )
         await self._all_left()

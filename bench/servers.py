@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import processes, spread
@@ -44,6 +44,69 @@ class Running:
     start_seconds: float
 
 
+@dataclass(slots=True, kw_only=True)
+class Place:
+    """Where a server runs: it keeps port, scratch folder and log when it is started again."""
+
+    recipe: Recipe
+    port: int
+    scratch: Path
+    log: Path
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    def start(self) -> Running:
+        """Start it, and return once it is healthy.
+
+        Raises:
+            NotStarted: it ended or stayed silent; names the log.
+        """
+        blanks = {"port": str(self.port), "scratch": str(self.scratch)}
+        began = time.perf_counter()
+        with self.log.open("ab") as sink:
+            self._process = process = subprocess.Popen(
+                [word.format_map(blanks) for word in self.recipe.command],
+                env=_environment(self.recipe, blanks, self.scratch),
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        _await_health(self.recipe, process, self.port, self.log)
+        return Running(
+            pid=process.pid,
+            port=self.port,
+            scratch=self.scratch,
+            log=self.log,
+            start_seconds=time.perf_counter() - began,
+        )
+
+    def kill(self) -> None:
+        """SIGKILL the server's own process, and nothing below it."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self) -> None:
+        """End it and whatever it has started."""
+        if self._process is not None:
+            _stop(self._process)
+
+
+@contextmanager
+def placed(recipe: Recipe) -> Generator[Place]:
+    """A clean scratch folder and a free port for *recipe*; all is gone afterwards."""
+    scratch = spread.folder(SCRATCH, recipe.name)
+    (scratch / "tmp").mkdir()
+    log = SCRATCH / f"{recipe.name}.log"
+    log.write_bytes(b"")
+    place = Place(recipe=recipe, port=_free_port(), scratch=scratch, log=log)
+    try:
+        yield place
+    finally:
+        place.stop()
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
 @contextmanager
 def running(recipe: Recipe) -> Generator[Running]:
     """Run *recipe* from a clean scratch folder; all its processes are gone afterwards.
@@ -51,28 +114,8 @@ def running(recipe: Recipe) -> Generator[Running]:
     Raises:
         NotStarted: it ended or stayed silent; names the log.
     """
-    scratch = spread.folder(SCRATCH, recipe.name)
-    (scratch / "tmp").mkdir()
-    log = SCRATCH / f"{recipe.name}.log"
-    port = _free_port()
-    blanks = {"port": str(port), "scratch": str(scratch)}
-    began = time.perf_counter()
-    with log.open("wb") as sink:
-        process = subprocess.Popen(
-            [word.format_map(blanks) for word in recipe.command],
-            env=_environment(recipe, blanks, scratch),
-            stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        _await_health(recipe, process, port, log)
-        took = time.perf_counter() - began
-        yield Running(pid=process.pid, port=port, scratch=scratch, log=log, start_seconds=took)
-    finally:
-        _stop(process)
-        shutil.rmtree(scratch, ignore_errors=True)
+    with placed(recipe) as place:
+        yield place.start()
 
 
 def get(port: int, path: str) -> tuple[int, bytes]:

@@ -15,10 +15,12 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+from statistics import median
 
 _GET_FLAGS, _SET_FLAGS = 0x8008_6601, 0x4008_6602
 _TOP_OF_HIERARCHY = 0x0002_0000
 FILES = 200
+FLUSHES, FLUSH_BYTES = 50, 16_384
 
 
 def folder(parent: Path, name: str) -> Path:
@@ -42,6 +44,18 @@ def file_creation_us(parent: Path, size_bytes: int) -> float:
         part.write_bytes(data)
         part.rename(timing / str(number))
     return 1e6 * (time.perf_counter() - began) / FILES
+
+
+def flush_us(parent: Path) -> float:
+    """Time until a few kB more of a file below *parent* are on disk, in µs: the median."""
+    page, took = bytes(FLUSH_BYTES), list[float]()
+    with tempfile.NamedTemporaryFile(dir=parent, buffering=0) as file:
+        for _ in range(FLUSHES):
+            file.write(page)
+            began = time.perf_counter()
+            os.fdatasync(file.fileno())
+            took.append(time.perf_counter() - began)
+    return 1e6 * median(took)
 
 
 def _mark(path: Path) -> None:

@@ -129,6 +129,9 @@ class Settings(BaseSettings):
     cancel_grace_seconds: float = Field(
         10.0, gt=0, description="A model that ignores a cancel this long is killed."
     )
+    host_silence_seconds: float = Field(
+        60.0, gt=2, description="A model's process that gives no sign of life this long is killed."
+    )
     drain_seconds: float = Field(
         30.0, ge=0, le=50, description="How long a stopping server lets runs finish."
     )

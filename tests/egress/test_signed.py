@@ -101,6 +101,7 @@ async def test_a_fault_is_told_and_the_next_try_stores_all(
     assert len(await blobs.get(KEY)) == size
 
 
+@pytest.mark.fault(22)
 async def test_a_bucket_that_drips_is_as_good_as_silent() -> None:
     cut = asyncio.Event()
 

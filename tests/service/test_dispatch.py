@@ -151,6 +151,7 @@ async def test_a_worker_cannot_claim_another_predictions_file(rig: Rig) -> None:
         rig.worker.tell(job, Gave(0, fact))
 
 
+@pytest.mark.fault(11)
 async def test_a_job_that_never_arrived_is_sent_again(rig: Rig) -> None:
     rig.worker.join()
     shown = await rig.create()
@@ -257,6 +258,7 @@ async def test_a_passed_deadline_is_shown_as_canceled_and_stops_the_run(rig: Rig
     assert found.status is Status.ABORTED
 
 
+@pytest.mark.fault(20)
 async def test_an_accept_that_fails_gives_its_slot_back(tmp_path: Path) -> None:
     class Full(PredictionTables):
         full = False

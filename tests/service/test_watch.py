@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import pytest
+
 from darkroom.domain.ids import PredictionId, ServerId, WorkerId
 from darkroom.ports.predictions import Holder, LiveAttempt
 from darkroom.ports.twins import FairClocks, ServerBeat
@@ -65,6 +67,7 @@ class Scene:
         return left
 
 
+@pytest.mark.fault(7)
 async def test_a_silent_server_is_buried_once_and_its_attempts_are_told() -> None:
     scene = Scene()
 
@@ -82,6 +85,7 @@ async def test_a_server_that_beats_stays() -> None:
     assert scene.table.beats[ME] == 25
 
 
+@pytest.mark.fault(21)
 async def test_a_pause_of_the_watcher_or_the_database_buries_nobody() -> None:
     scene = Scene()
     await scene.rounds(4, alive=True)

@@ -74,6 +74,7 @@ async def test_what_a_newer_server_tells_is_passed_over(postgres: PostgresPlace)
         assert await one.told(1) == [Hint(News.ENDED, "p1")]
 
 
+@pytest.mark.fault(19)
 async def test_a_listener_that_was_cut_off_comes_back_and_says_so(
     postgres: PostgresPlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,6 +86,7 @@ async def test_one_idempotency_key_makes_one_prediction_on_two_servers(
     assert remembered == {found.id for found in accepted}
 
 
+@pytest.mark.fault(17)
 async def test_a_cancel_races_a_finish_on_another_server_and_one_of_them_wins(
     place: PostgresPlace,
 ) -> None:
@@ -167,6 +168,7 @@ async def test_a_database_that_is_not_there_is_told_without_its_password() -> No
     assert named("postgresql://u:p@h/d") == "h/d"
 
 
+@pytest.mark.fault(19)
 async def test_a_connection_that_is_cut_is_made_anew(place: PostgresPlace) -> None:
     cut = (
         "select pg_terminate_backend(pid) from pg_stat_activity"
@@ -184,6 +186,7 @@ async def test_a_connection_that_is_cut_is_made_anew(place: PostgresPlace) -> No
         assert [one.id for one in await store.page(ADA, Page(size=9))] == ["p2", "p1"]
 
 
+@pytest.mark.fault(19)
 async def test_nothing_accepted_is_lost_by_a_kill_of_the_database() -> None:
     """Writers go on while the postmaster is killed three times; what they are told must be true."""
     accepted, refused = list[str](), list[str]()

@@ -98,6 +98,7 @@ def test_a_worker_and_its_hosts_hold_no_credentials(server: Server, moto: S3Serv
         assert secret not in Path(f"/proc/{pid}/environ").read_bytes()
 
 
+@pytest.mark.fault(22)
 @pytest.mark.parametrize("fault", ["error", "reset"])
 def test_an_upload_that_breaks_is_tried_again(
     server: Server, proxy: BreakingProxy, bucket: S3Store, fault: str
@@ -111,6 +112,7 @@ def test_an_upload_that_breaks_is_tried_again(
     assert hashlib.sha256(bytes(obstore.get(bucket, key).bytes())).hexdigest() == sha256
 
 
+@pytest.mark.fault(22)
 @pytest.mark.parametrize(
     ("fault", "told"), [("error", "HTTP 503 (SlowDown)"), ("reset", "broke off the connection")]
 )

@@ -257,6 +257,7 @@ def options(folder: Path, host: Sequence[str] | None = None, **changes: float) -
         "run_limit": 60.0,
         "cancel_grace": 20.0,
         "drain": 20.0,
+        "host_silence": 60.0,
     }
     chosen = plain | changes
     return Options(
@@ -273,6 +274,7 @@ def options(folder: Path, host: Sequence[str] | None = None, **changes: float) -
         run_limit=chosen["run_limit"],
         cancel_grace=chosen["cancel_grace"],
         drain=chosen["drain"],
+        host_silence=chosen["host_silence"],
         put_retries=(0.0, 0.0),
     )
 

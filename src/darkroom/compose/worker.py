@@ -118,4 +118,5 @@ def _options(
         run_limit=settings.run_limit_seconds,
         cancel_grace=settings.cancel_grace_seconds,
         drain=settings.drain_seconds,
+        host_silence=settings.host_silence_seconds,
     )

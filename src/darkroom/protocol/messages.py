@@ -16,6 +16,8 @@ PROTOCOL = 2
 OLDEST_PROTOCOL = 1
 """Server and worker speak the newest protocol that both know. Fields are only ever added, at the
 end and with a default: who does not know one does not see it."""
+ALIVE_SECONDS = 1.0
+"""How often a host says that it lives."""
 MAX_FILES = 64
 """How many files a run may give."""
 MAX_FILE_BYTES = 64 * 2**20
@@ -253,6 +255,10 @@ class Cancel(Message, frozen=True):
 
     id: str
     attempt: int
+
+
+class Alive(Message, frozen=True):
+    """The host's event loop turns: sent at its start and every `ALIVE_SECONDS` from then on."""
 
 
 class Loaded(Message, frozen=True):

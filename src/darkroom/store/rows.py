@@ -59,12 +59,17 @@ def json_text(value: object) -> str:
 
 
 def prediction(row: Row, input_: str, output: Sequence[OutputItem], logs: str) -> Prediction:
-    """A prediction from its row and what other tables hold of it."""
+    """A prediction from its row and what other tables hold of it.
+
+    Its times are told in their order, also where the clock went back between two of them.
+    """
     (
         id_, owner, model, version, shape, input_files, webhook, webhook_events, status,
         attempt, claimed, created_at, started_at, completed_at, deadline_at, event_count, error,
         metrics, webhook_site, deployment, destination, data_removed_at,
     ) = cast("_PredictionRow", row)  # fmt: skip
+    started = None if started_at is None else max(started_at, created_at)
+    completed = None if completed_at is None else max(completed_at, started or created_at)
     return Prediction(
         id=PredictionId(id_),
         owner=Owner(owner),
@@ -77,8 +82,8 @@ def prediction(row: Row, input_: str, output: Sequence[OutputItem], logs: str) -
         attempt=attempt,
         claimed=claimed == 1,
         created_at=Milliseconds(created_at),
-        started_at=_at(started_at),
-        completed_at=_at(completed_at),
+        started_at=_at(started),
+        completed_at=_at(completed),
         output=output,
         error=error,
         logs=logs,

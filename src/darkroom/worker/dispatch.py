@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from darkroom.domain.errors import FilesUnavailable, InputUnusable, PeerMisbehaved
 from darkroom.domain.prediction import Outcome
-from darkroom.protocol.lifeline import exit_words
 from darkroom.protocol.messages import (
     MAX_FILE_BYTES,
     MAX_FILES,
@@ -88,6 +87,7 @@ class Dispatch:
         self._hosts = Hosts(
             options.host_command,
             options.host_environment,
+            silence=options.host_silence,
             received=self._received,
             gone=self._gone,
         )
@@ -309,7 +309,7 @@ class Dispatch:
         outcome, error = (ended.outcome, ended.error) if ended else (over.outcome, over.error)
         self._end(attempt, Ended(outcome, error, over.metrics, over.run_seconds))
 
-    def _gone(self, kind: str, status: int, killed: bool) -> None:  # noqa: FBT001  # a fact, not a switch
+    def _gone(self, kind: str, how: str, killed: bool) -> None:  # noqa: FBT001  # a fact, not a switch
         loading = self._residency.lost(kind)
         for attempt in list(self._attempts.values()):
             if attempt.over or attempt.resident.spec.kind != kind:
@@ -322,7 +322,7 @@ class Dispatch:
             elif killed:
                 self._end(attempt, released(_SHARED))
             else:
-                self._end(attempt, crashed(exit_words(status)))
+                self._end(attempt, crashed(how))
 
     def _stop(self, attempt: Attempt) -> None:
         if attempt.over or attempt.stopping:

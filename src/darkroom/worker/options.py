@@ -21,6 +21,7 @@ class Options:
         run_folder: a directory of its own for files of running predictions.
         host_command: program and arguments of a host, without descriptor and parent.
         host_environment: all of a host's environment.
+        host_silence: after which a host that gives no sign of life is killed.
         put_retries: how long to wait after each failure to store an output.
     """
 
@@ -37,6 +38,7 @@ class Options:
     run_limit: float
     cancel_grace: float
     drain: float
+    host_silence: float
     put_retries: Sequence[float] = (0.1, 0.5, 2.0)
 
 

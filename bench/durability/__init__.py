@@ -1,0 +1,1 @@
+"""Group `durability`: what is promised on one SQLite file and on PostgreSQL, and what it costs."""
