@@ -92,7 +92,7 @@ async def test_three_times_the_weight_is_three_times_the_runs(rig: Rig) -> None:
 async def test_an_owners_priority_and_a_lowered_one_are_kept(rig: Rig) -> None:
     [plain] = await create(rig, "tom")
     [urgent] = await create(rig, "eve")
-    [modest] = await create(rig, "eve", **{"Darkroom-Priority": "-1"})
+    [modest] = await create(rig, "eve", 1, **{"Darkroom-Priority": "-1"})
     [later] = await create(rig, "tom")
     rig.worker.join(ONE_SLOT)
 
