@@ -9,6 +9,7 @@ from darkroom.ports.predictions import PredictionStore
 from darkroom.ports.requests import RequestStore
 from darkroom.ports.serving import Clock
 from darkroom.service.dispatch import Dispatcher
+from darkroom.service.fairness import Fairness
 from darkroom.service.hub import Hub
 from darkroom.service.intake import Intake
 from darkroom.service.limits import Guesses, Queue, Rates, Room, Searches
@@ -40,6 +41,9 @@ class Limits:
         """What each owner is granted."""
         named = {Owner(name): terms for name, terms in self.owners.items()}
         return Owners(named=named, others=Terms(queued=self.queue))
+
+    def fairness(self) -> Fairness:
+        return Fairness(owners=self.terms)
 
     def rates(self, clock: Clock) -> Rates:
         return Rates(self.rate, clock.monotonic)

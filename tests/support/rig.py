@@ -39,7 +39,6 @@ from darkroom.service.capabilities import Capabilities
 from darkroom.service.catalogue import Catalogue, load_catalogue
 from darkroom.service.deliveries import Deliveries
 from darkroom.service.dispatch import Dispatcher
-from darkroom.service.fairness import Fairness
 from darkroom.service.hub import Hub
 from darkroom.service.keys import Keys
 from darkroom.service.limits import Room, Streams
@@ -273,10 +272,8 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
         blobs = LocalBlobs(folder / "files")
         capabilities = Capabilities(await secrets.secret("capabilities"))
         dispatcher = Dispatcher(store=store, attempts=store, catalogue=catalogue, hub=hub,
-                                clock=clock, silence_seconds=10,
-                                fairness=Fairness(owners=limits.terms),
+                                clock=clock, silence_seconds=10, fairness=limits.fairness(),
                                 remote=RemoteFiles(bucket) if bucket else None)  # fmt: skip
-        turns = turns_of(database, dispatcher, catalogue, hub, clock)
         uploads, removals, retention = keeping(database, blobs, clock, limits.room(clock))
         own = OwnFiles(store=store, attempts=store, capabilities=capabilities,
                        uploads=uploads)  # fmt: skip
@@ -316,5 +313,5 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
         ) as client:
             yield Rig(store, dispatcher, predictions, keys, blobs, worker, client, capabilities,
                 routes(parts, manner), clock, folder, deliveries, uploads, removals,
-                retention, turns, database)  # fmt: skip
+                retention, turns_of(database, dispatcher, catalogue, hub, clock), database)  # fmt: skip
         await blobs.close()
