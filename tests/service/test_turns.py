@@ -9,14 +9,14 @@ from typing import cast
 import httpx2
 import pytest
 from tests.service.test_hub import RUNNING
-from tests.store.acceptances import HOLDER
+from tests.store.acceptances import HOLDER, acceptance
 from tests.support import rig as rigs
 from tests.support.limits import Limits
 from tests.support.rig import Rig
 
 from darkroom.domain.ids import Owner, PredictionId, VersionId
 from darkroom.domain.model import Version
-from darkroom.domain.prediction import Prediction
+from darkroom.domain.prediction import Prediction, Status
 from darkroom.ports.predictions import Asking, Claimed, PredictionStore
 from darkroom.ports.twins import NOBODY
 from darkroom.service.catalogue import Catalogue, load_catalogue
@@ -194,6 +194,16 @@ async def test_a_limit_that_is_new_holds_for_what_waits_already(tmp_path: Path) 
         await after.turns.recover()
         after.worker.join({"echo": 9})
         await after.worker.job(3)
+
+
+async def test_a_line_of_a_version_that_is_gone_fails_to_its_end(rig: Rig) -> None:
+    for number in range(5):
+        await rig.store.accept(replace(acceptance(f"p{number}"), limited=True, fair_key=number))
+    await rig.dispatcher.recover()
+    await rig.dispatcher.settled()
+    found = [await rig.store.get(PredictionId(f"p{number}")) for number in range(5)]
+
+    assert [one.status for one in found if one] == [Status.FAILED] * 5
 
 
 # ── who is asked for what ──

@@ -4,6 +4,7 @@ A hypothesis state machine over the real transitions, and two servers on one Pos
 """
 
 import asyncio
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar
@@ -22,10 +23,14 @@ from tests.store.acceptances import acceptance
 from tests.store.places import Loop, migrated, postgres_place
 from tests.store.test_turns import waiting, wants
 
+from darkroom.compose.clock import SystemClock
 from darkroom.domain.events import Finished, Report
-from darkroom.domain.ids import Owner, PredictionId, ServerId, VersionId
+from darkroom.domain.ids import Minter, Owner, PredictionId, ServerId, VersionId
 from darkroom.domain.prediction import Outcome, Prediction
 from darkroom.ports.predictions import Claimed, Lost
+from darkroom.service.catalogue import load_catalogue
+from darkroom.service.fairness import Fairness
+from darkroom.service.turns import Turns
 from darkroom.store.predictions import PredictionTables
 from darkroom.store.rows import Row
 from darkroom.store.statements import SQLITE, load
@@ -235,3 +240,24 @@ async def test_a_line_that_another_server_decides_about_is_left_alone(
 
     assert blocked == []
     assert [each.prediction.id for each in free] == (["p0", "p9", "p1"] if which else ["p0", "p1"])
+
+
+async def test_a_server_learns_which_turns_another_has_given(
+    postgres_url: str, postgres_loop: Loop
+) -> None:
+    catalogue, ada = load_catalogue({}), Owner("ada")
+    echo = catalogue.resolve("darkroom/echo")[1]
+    fairness = Fairness()
+    with postgres_place(postgres_loop, postgres_url) as place:
+        async with place.opened() as one, place.opened(ServerId("s2")) as other:
+            turns = Turns(store=TurnTables(one), fairness=fairness, catalogue=catalogue,
+                          clock=SystemClock(), wake=lambda _: None)  # fmt: skip
+            mint = Minter(SystemClock().wall_ms, os.urandom).mint
+            theirs = replace(acceptance(mint()), version=echo.id, fair_key=40.0)
+            await PredictionTables(other).accept(theirs)
+            unknown = replace(acceptance(mint()), version=VersionId("gone"), fair_key=90.0)
+            await PredictionTables(other).accept(unknown)
+            await turns.look()
+
+    assert fairness.take_turn(ada, echo, 0, waits=True) == 41.0
+    assert fairness.take_turn(Owner("bob"), echo, 0, waits=True) == 1.0

@@ -313,5 +313,6 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
         ) as client:
             yield Rig(store, dispatcher, predictions, keys, blobs, worker, client, capabilities,
                 routes(parts, manner), clock, folder, deliveries, uploads, removals,
-                retention, turns_of(database, dispatcher, catalogue, hub, clock), database)  # fmt: skip
+                retention, turns_of(database, dispatcher, catalogue, hub, clock),
+                database)  # fmt: skip
         await blobs.close()

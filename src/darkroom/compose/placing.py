@@ -11,7 +11,7 @@ from darkroom.placers.local import LocalPlacer
 from darkroom.settings import CONFIG_VARIABLE, Settings
 
 _PREFIX = "DARKROOM_"
-_NOT_FOR_WORKERS = frozenset({"models", "bootstrap_key", "files_url", "files_endpoint"})
+_NOT_FOR_WORKERS = frozenset({"models", "owners", "bootstrap_key", "files_url", "files_endpoint"})
 _OF_THE_BUCKET = "AWS_"
 
 
@@ -33,9 +33,9 @@ def worker_command(socket: Path, name: str) -> Sequence[str]:
 def worker_environment(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
     """The server's *environment* with every setting spelled out, so that flags reach workers too.
 
-    Models and the bootstrap key are left out: a worker is told of a model when it is to run it. It
-    does read the operator's file as its server does, for it runs as the same account. With files in
-    a bucket, its credentials are left out too: a worker goes there with signed addresses.
+    Models, owners and the bootstrap key are left out: a worker is told of a model when it is to run
+    it. It does read the operator's file as its server does, for it runs as the same account. With
+    files in a bucket, its credentials are left out too: a worker goes there with signed addresses.
     """
     hidden = (_PREFIX, _OF_THE_BUCKET) if settings.files_url else (_PREFIX,)
     told = {
