@@ -5,6 +5,7 @@ import json
 from datetime import datetime
 from pathlib import Path
 
+from tests.faults.clients import PICTURE
 from tests.support.processes import Server
 
 ONE_AT_A_TIME = json.dumps({"admin": {"running": 1, "priority": 3}})
@@ -19,7 +20,7 @@ def span(shown: dict[str, object]) -> tuple[datetime, datetime]:
 
 def test_an_owner_with_a_limit_runs_one_after_the_other_also_after_a_kill(tmp_path: Path) -> None:
     with Server(tmp_path, workers="1", owners=ONE_AT_A_TIME) as server:
-        model, input_ = "darkroom/echo", {"image": "data:,x", "ms": 100}
+        model, input_ = "darkroom/echo", {"image": PICTURE, "ms": 100}
         made = [server.create(model, input_, **{"Darkroom-Priority": "3"}) for _ in range(4)]
         server.ended(made[0])
         server.kill()
