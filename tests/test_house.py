@@ -151,6 +151,13 @@ def test_nothing_heavy_is_loaded_before_a_model_is(code: str) -> None:
     assert loaded & HEAVY == set()
 
 
+@pytest.mark.parametrize("module", ["server", "worker", "placer"])
+def test_ray_is_loaded_by_the_driver_of_a_placer_alone(module: str) -> None:
+    loaded = _loaded(f"import darkroom.compose.{module}")
+    assert f"darkroom.compose.{module}" in loaded
+    assert "ray" not in loaded
+
+
 def test_help_loads_neither_the_server_nor_its_settings() -> None:
     loaded = _loaded(HELP)
     assert loaded & HEAVY == set()

@@ -35,6 +35,7 @@ from darkroom.domain.errors import InvalidIdentifier, InvalidSetting
 from darkroom.domain.ids import is_version, parse_identifier
 from darkroom.domain.model import Json
 from darkroom.owner_settings import OwnerSettings
+from darkroom.pool_settings import PoolSettings, check_names
 
 CONFIG_VARIABLE = "DARKROOM_CONFIG"
 CONFIG_NAME = "darkroom.yaml"
@@ -74,6 +75,11 @@ class Settings(BaseSettings):
     )
     bootstrap_key: SecretStr | None = Field(
         None, description="An admin key, 16 characters or more, made or kept at every start."
+    )
+    worker_token: SecretStr | None = Field(
+        None,
+        description="A token for workers of the pool `default`, 16 characters or more, made or "
+        "kept at every start.",
     )
     weights: Literal["hub", "tiny"] = Field(
         "hub", description="`hub` loads real weights; `tiny` makes random ones: pictures are noise."
@@ -136,7 +142,7 @@ class Settings(BaseSettings):
         30.0, ge=0, le=50, description="How long a stopping server lets runs finish."
     )
     worker_silence_seconds: float = Field(
-        10.0, gt=2, description="A worker not heard of this long is given up."
+        10.0, gt=2, description="A worker silent or away for this long is given up."
     )
     fsync_files: bool = Field(
         default=False, description="Flush every file to disk before a run counts as ended."
@@ -187,6 +193,10 @@ class Settings(BaseSettings):
         ge=0,
         description="With less free on the disk no prediction or upload is taken; 0 never minds.",
     )
+    pools: Mapping[str, PoolSettings] = Field(
+        default_factory=dict[str, PoolSettings],
+        description="Pools of workers on a cluster, by name; see docs/ray.md.",
+    )
     models: Mapping[str, Mapping[str, object]] = Field(
         default_factory=dict[str, Mapping[str, object]],
         description="Models of your own, by owner/name; see darkroom.example.yaml.",
@@ -199,7 +209,13 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("bootstrap_key")
+    @field_validator("pools")
+    @classmethod
+    def _named_well(cls, value: Mapping[str, PoolSettings]) -> Mapping[str, PoolSettings]:
+        check_names(value)
+        return value
+
+    @field_validator("bootstrap_key", "worker_token")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 16:

@@ -114,5 +114,5 @@ FAULTS: Mapping[int, Fault] = {
     ),
 }
 
-AWAITED: frozenset[int] = frozenset({4, 24, 25})
+AWAITED: frozenset[int] = frozenset()
 """Those that need workers over a network, or Ray, and have no test yet."""

@@ -5,14 +5,16 @@ from collections.abc import Sequence
 import pytest
 
 from darkroom.domain.ids import PredictionId, ServerId, WorkerId
-from darkroom.ports.predictions import Holder, LiveAttempt
+from darkroom.ports.predictions import Holder, Lease, LiveAttempt
 from darkroom.ports.twins import FairClocks, ServerBeat
 from darkroom.service.watch import BEAT_SECONDS, Watch
 
 ME, OTHER = ServerId("me"), ServerId("other")
 SILENCE = 10.0
 LEFT = LiveAttempt(
-    prediction=PredictionId("p1"), attempt=1, holder=Holder(worker=WorkerId("w"), incarnation=1)
+    prediction=PredictionId("p1"),
+    attempt=1,
+    lease=Lease(holder=Holder(worker=WorkerId("w"), incarnation=1)),
 )
 
 

@@ -6,6 +6,7 @@ docs/state-machine.md, and at the end, when the faults stop, everything must end
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar, cast
 
 from hypothesis import strategies as st
@@ -61,6 +62,16 @@ class Facts(NamedTuple):
     error: str | None
 
 
+@dataclass
+class Run:
+    """What a remote worker holds of one attempt: what it told, and whether that was recorded."""
+
+    number: int = 0
+    outputs: int = 0
+    over: bool = False
+    unnoted: list[tuple[Report, bool]] = field(default_factory=list[tuple[Report, bool]])
+
+
 class Life(RuleBasedStateMachine):
     """Every prediction, every attempt ever granted, and what each promise says of them."""
 
@@ -74,6 +85,7 @@ class Life(RuleBasedStateMachine):
         self.accepted: dict[PredictionId, frozenset[str]] = {}  # the webhooks asked for
         self.granted: list[Attempt] = []
         self.live: list[Attempt] = []  # as the workers believe
+        self.far: dict[Attempt, Run] = {}  # held by a worker that outlives its servers
         self.seen: dict[PredictionId, Facts] = {}
         self.told: dict[Attempt, int] = {}
         self.removed: set[PredictionId] = set()
@@ -128,6 +140,11 @@ class Life(RuleBasedStateMachine):
         if claimed:
             self.grant([(id_, 1)])
 
+    @property
+    def near(self) -> list[Attempt]:
+        """What workers hold that end with their server."""
+        return [attempt for attempt in self.live if attempt not in self.far]
+
     def grant(self, attempts: Sequence[Attempt]) -> None:
         self.granted += attempts
         self.live += attempts
@@ -147,14 +164,14 @@ class Life(RuleBasedStateMachine):
     # ── what workers that hold an attempt do ──
 
     @rule(data=st.data(), outputs=st.integers(0, 2), log=st.booleans(), started=st.booleans())
-    @precondition(lambda self: self.live)
+    @precondition(lambda self: self.near)
     def tell(self, data: st.DataObject, *, outputs: int, log: bool, started: bool) -> None:
-        self.report(data.draw(st.sampled_from(self.live)), outputs, log=log, started=started)
+        self.report(data.draw(st.sampled_from(self.near)), outputs, log=log, started=started)
 
     @rule(data=st.data(), outcome=st.sampled_from(ENDS), outputs=st.integers(0, 2))
-    @precondition(lambda self: self.live)
+    @precondition(lambda self: self.near)
     def finish(self, data: st.DataObject, outcome: Outcome, outputs: int) -> None:
-        attempt = data.draw(st.sampled_from(self.live))
+        attempt = data.draw(st.sampled_from(self.near))
         before = self.row(attempt[0])
         self.report(attempt, outputs, outcome=outcome, started=True)
         self.live.remove(attempt)
@@ -162,9 +179,9 @@ class Life(RuleBasedStateMachine):
             assert self.row(attempt[0]).status == reporting.ENDINGS[outcome]
 
     @rule(data=st.data(), outcome=st.sampled_from(LOSSES))
-    @precondition(lambda self: self.live)
+    @precondition(lambda self: self.near)
     def worker_dies(self, data: st.DataObject, outcome: Outcome) -> None:
-        self.lose(data.draw(st.sampled_from(self.live)), outcome)
+        self.lose(data.draw(st.sampled_from(self.near)), outcome)
 
     # ── what clients do ──
 
@@ -254,7 +271,7 @@ class Life(RuleBasedStateMachine):
     ) -> None:
         first = self.told.get(attempt, 0)
         events: list[LogText | Published] = [LogText(text="line\n")] if log else []
-        events += [_output(attempt, index) for index in range(first, first + outputs)]
+        events += [output(attempt, index) for index in range(first, first + outputs)]
         self.told[attempt] = first + outputs
         finished = Finished(outcome=outcome, error="it broke") if outcome else None
         self.commit(
@@ -365,7 +382,7 @@ class Life(RuleBasedStateMachine):
         """What else must come true once everything has ended."""
 
 
-def _output(attempt: Attempt, index: int) -> Published:
+def output(attempt: Attempt, index: int) -> Published:
     id_, number = attempt
     return Published(
         index=index,

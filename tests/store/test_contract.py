@@ -127,8 +127,22 @@ PLANS: list[tuple[str, Parameters, str]] = [
         "attempts",
     ),
     ("waiting", {}, "predictions_ready"),
+    ("pool_waiting", {}, "predictions_ready"),
+    ("pool_running", {}, "attempts_one_live"),
     ("items", {"id": "p"}, "sqlite_autoindex_items"),
     ("live_attempts", {}, "attempts_one_live"),
+    ("attempts_of_worker", {"worker": "w"}, "attempts_one_live"),
+    (
+        "lease_stands",
+        {"id": "p", "attempt": 1, "worker": "w", "incarnation": 1, "server": ""},
+        "sqlite_autoindex_attempts",
+    ),
+    (
+        "adopt",
+        {"id": "p", "attempt": 1, "worker": "w", "incarnation": 1},
+        "sqlite_autoindex_attempts",
+    ),
+    ("note", {"id": "p", "attempt": 1, "number": 1}, "sqlite_autoindex_attempts"),
     ("expire", {"most": 1}, "predictions_deadline"),
     (
         "delete_model",
@@ -171,6 +185,8 @@ IN_POSTGRES = {
     "runs": "predictions_runs",
     "known_file": "items_pkey",
     "mark_removed": "predictions_",
+    "lease_stands": "attempts_one_live",
+    "adopt": "attempts_one_live",
     "add_deployment": "deployments_owner",
 }
 

@@ -74,6 +74,16 @@ class LocalBlobs:
             return data
         return await self._reading.run(lambda: _told(Path(path).read_bytes))
 
+    async def size_bytes(self, key: str) -> int:
+        """How large the file at *key* is.
+
+        Raises:
+            FileMissing: there is none.
+            FilesUnavailable: the folder cannot be read.
+        """
+        path = f"{self._root}{location(key)}"
+        return _told(lambda: os.stat(path).st_size)  # some microseconds
+
     async def stream(self, key: str, *, start: int, end: int) -> AsyncIterator[bytes]:
         """Bytes *start* to *end*, exclusive, in pieces of at most 256 kB.
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from darkroom.compose.clock import SystemClock
-from darkroom.compose.files import Files, open_files
+from darkroom.compose.files import open_files
 from darkroom.compose.hardware import installed
 from darkroom.compose.keeping import Keeping, make_keeping
 from darkroom.compose.models import make_models
+from darkroom.compose.pools import make_demand
 from darkroom.compose.sending import Sending, make_sending
 from darkroom.compose.taking import make_guesses, make_predictions, make_rates, make_searches
 from darkroom.compose.turns import make_fairness, make_turns
@@ -18,6 +19,8 @@ from darkroom.compose.twins import Beside, make_beside
 from darkroom.domain.ids import Minter
 from darkroom.http.app import Manner, Parts
 from darkroom.http.wire import Wire
+from darkroom.http.worker_files import WorkerFileRoutes
+from darkroom.http.worker_sockets import WorkerSockets
 from darkroom.ports.files import Blobs
 from darkroom.service.capabilities import Capabilities
 from darkroom.service.catalogue import Catalogue, load_catalogue
@@ -29,11 +32,13 @@ from darkroom.service.keys import Keys
 from darkroom.service.limits import Guesses, Rates, Searches
 from darkroom.service.models import Models
 from darkroom.service.own_files import OwnFiles
+from darkroom.service.pools import Demand
 from darkroom.service.predictions import Predictions
 from darkroom.service.remote_files import RemoteFiles
 from darkroom.service.spool import Spool
 from darkroom.service.turns import Turns
 from darkroom.service.twins import Announcer, Twins
+from darkroom.service.worker_files import LocalSigner
 from darkroom.settings import Settings
 from darkroom.store.database import Database
 from darkroom.store.keys import KeyTables
@@ -54,6 +59,7 @@ class Core:
     dispatcher: Dispatcher
     blobs: Blobs
     capabilities: Capabilities
+    signer: LocalSigner
     predictions: Predictions
     rates: Rates
     guesses: Guesses
@@ -65,6 +71,7 @@ class Core:
     keeping: Keeping
     beside: Beside
     turns: Turns
+    demand: Demand
 
 
 async def make_core(
@@ -84,8 +91,10 @@ async def make_core(
     keys = await _keys(settings, KeyTables(database), clock, beside.announcer)
     hub, catalogue = Hub(), load_catalogue(settings.models)
     files = await open_files(stack, settings)
-    dispatcher = _dispatcher(settings, store, catalogue, hub, files, beside.announcer, fairness)
-    capabilities = Capabilities(await KeyTables(database).secret(_SECRET))
+    secret = await KeyTables(database).secret(_SECRET)
+    capabilities, signer = Capabilities(secret), LocalSigner(secret, files.size_bytes, clock)
+    remote = RemoteFiles(files.bucket or signer, for_all=files.bucket is not None)
+    dispatcher = _dispatcher(settings, store, catalogue, hub, remote, beside.announcer, fairness)
     keeping = make_keeping(settings, database, files, clock)
     own = OwnFiles(store=store, attempts=store, capabilities=capabilities, uploads=keeping.uploads)
     spool = Spool(blobs=files.blobs, own=own.find, over_bytes=settings.spool_bytes)
@@ -114,6 +123,7 @@ async def make_core(
         dispatcher=dispatcher,
         blobs=files.blobs,
         capabilities=capabilities,
+        signer=signer,
         predictions=predictions,
         rates=make_rates(settings, clock),
         guesses=make_guesses(settings, clock),
@@ -125,6 +135,7 @@ async def make_core(
         keeping=keeping,
         beside=beside,
         turns=make_turns(database, fairness, catalogue, hub, dispatcher.wake),
+        demand=make_demand(settings, database, lambda: dispatcher.seats, clock, fairness.costs),
     )
 
 
@@ -133,7 +144,7 @@ def _dispatcher(
     store: PredictionTables,
     catalogue: Catalogue,
     hub: Hub,
-    files: Files,
+    remote: RemoteFiles,
     announcer: Announcer,
     fairness: Fairness,
 ) -> Dispatcher:
@@ -147,7 +158,7 @@ def _dispatcher(
         silence_seconds=settings.worker_silence_seconds,
         others=announcer,
         fairness=fairness,
-        remote=RemoteFiles(files.bucket) if files.bucket else None,
+        remote=remote,
     )
 
 
@@ -176,6 +187,8 @@ async def _keys(
     await keys.load()
     if settings.bootstrap_key is not None:
         await keys.ensure_bootstrap(settings.bootstrap_key.get_secret_value())
+    if settings.worker_token is not None:
+        await keys.ensure_worker(settings.worker_token.get_secret_value())
     return keys
 
 
@@ -197,7 +210,7 @@ def make_twins(core: Core) -> Twins | None:
     )
 
 
-def make_parts(core: Core, ready: Callable[[], str | None]) -> Parts:
+def make_parts(core: Core, workers: WorkerSockets, ready: Callable[[], str | None]) -> Parts:
     """What the routes stand on; *ready* gives a reason for not being ready."""
     return Parts(
         predictions=core.predictions,
@@ -216,6 +229,9 @@ def make_parts(core: Core, ready: Callable[[], str | None]) -> Parts:
         rates=core.rates,
         guesses=core.guesses,
         searches=core.searches,
+        workers=workers,
+        worker_files=WorkerFileRoutes(signer=core.signer, blobs=core.blobs),
+        demand=core.demand,
         ready=ready,
     )
 

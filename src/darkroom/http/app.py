@@ -25,6 +25,7 @@ from darkroom.http.models import ModelRoutes
 from darkroom.http.openai.images import ImageRoutes
 from darkroom.http.pages import Look, PageRoutes
 from darkroom.http.paths import Paths
+from darkroom.http.pools import PoolRoutes
 from darkroom.http.predictions import PredictionRoutes
 from darkroom.http.problems import NOT_FOUND, problem
 from darkroom.http.reading import BODY_SECONDS
@@ -34,6 +35,8 @@ from darkroom.http.trainings import TrainingRoutes
 from darkroom.http.uploads import UploadRoutes
 from darkroom.http.webhooks import WebhookRoutes
 from darkroom.http.wire import Wire, as_dict
+from darkroom.http.worker_files import WorkerFileRoutes
+from darkroom.http.worker_sockets import WorkerSockets
 from darkroom.ports.files import Blobs
 from darkroom.ports.predictions import Attempts
 from darkroom.ports.serving import InputValidator
@@ -43,6 +46,7 @@ from darkroom.service.deliveries import Deliveries
 from darkroom.service.deployments import Deployments
 from darkroom.service.limits import Guesses, Rates, Searches
 from darkroom.service.models import Models
+from darkroom.service.pools import Demand
 from darkroom.service.predictions import Predictions
 from darkroom.service.search import Search
 from darkroom.service.uploads import Uploads
@@ -71,6 +75,9 @@ class Parts:
     rates: Rates
     guesses: Guesses
     searches: Searches
+    workers: WorkerSockets
+    worker_files: WorkerFileRoutes
+    demand: Demand
     ready: Callable[[], str | None]
 
 
@@ -144,7 +151,14 @@ def routes(parts: Parts, manner: Manner) -> list[BaseRoute]:
         *_models(parts, creations),
         *webhooks.routes(),
     ]
-    administration = [*webhooks.administration(), *uploads.administration()]
+    pools = PoolRoutes(demand=parts.demand)
+    administration = [
+        *webhooks.administration(),
+        *uploads.administration(),
+        *parts.workers.routes(),
+        *parts.worker_files.routes(),
+        *pools.administration(),
+    ]
     files = FileRoutes(capabilities=parts.capabilities, attempts=parts.attempts, blobs=parts.blobs)
     pages = PageRoutes(_look(parts), parts.catalogue.models, private=manner.private_pages)
     health = _Health(parts.ready)

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from darkroom.domain.events import Event, Report
-from darkroom.domain.ids import DEFAULT_POOL, Owner, PredictionId, VersionId, WorkerId
+from darkroom.domain.ids import (
+    DEFAULT_POOL,
+    Owner,
+    PredictionId,
+    ServerId,
+    VersionId,
+    WorkerId,
+)
 from darkroom.domain.prediction import (
     InputFile,
     JsonText,
@@ -15,6 +22,9 @@ from darkroom.domain.prediction import (
     Shape,
     StoredFile,
 )
+
+HERE = ServerId("")
+"""The server that asks, whatever its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +37,14 @@ class Holder:
     worker: WorkerId
     incarnation: int
     remote: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """Who may run an attempt, and the server that this worker has come to."""
+
+    holder: Holder
+    server: ServerId = HERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,12 +116,17 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
-    """An attempt that ended without a result, and the sentence its prediction's log will carry."""
+    """An attempt that ended without a result, and the sentence its prediction's log will carry.
+
+    With a `lease` it is lost only if that still stands: its worker may have come to another server
+    meanwhile, and go on.
+    """
 
     prediction: PredictionId
     attempt: int
     outcome: Outcome
     reason: str
+    lease: Lease | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,11 +160,17 @@ class PredictionStore(Protocol):
         ...
 
     def report(self, report: Report) -> Awaitable[Prediction | None]:
-        """Record what an attempt tells (T3, T4, T5). None: it was superseded or had ended."""
+        """Record what an attempt tells (T3, T4, T5). None: it was superseded or had ended.
+
+        What has a number and was recorded before changes nothing, and its prediction is returned.
+        """
         ...
 
     def lose(self, lost: Lost) -> Awaitable[Prediction | None]:
-        """End an attempt without a result (T6): run again, or fail when attempts are used up."""
+        """End an attempt without a result (T6): run again, or fail when attempts are used up.
+
+        None: it was superseded or had ended, or its lease is another one now.
+        """
         ...
 
     def cancel(self, prediction: PredictionId, owner: Owner | None) -> Awaitable[Prediction | None]:
@@ -163,22 +192,57 @@ class PredictionStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveAttempt:
-    """An attempt that has not ended, and who holds it."""
+    """An attempt that has not ended."""
 
     prediction: PredictionId
     attempt: int
-    holder: Holder
+    lease: Lease
+
+    @property
+    def holder(self) -> Holder:
+        """Who runs it."""
+        return self.lease.holder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """An attempt that its worker goes on with; not `wanted` if its prediction has ended."""
+
+    prediction: PredictionId
+    attempt: int
+    version: VersionId
+    wanted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopted:
+    """What a remote worker that has come may go on with.
+
+    `orphans` are open attempts under its name that nobody runs any more: those of an earlier life,
+    and those that it was to have and does not hold.
+    """
+
+    resumed: Sequence[Resumed] = ()
+    orphans: Sequence[LiveAttempt] = ()
 
 
 class Attempts(Protocol):
     """What the reaper and the files need to know beyond predictions."""
 
     async def live(self) -> Sequence[LiveAttempt]:
-        """All attempts that have not ended."""
+        """All attempts of this server that have not ended."""
+        ...
+
+    def adopt(self, holder: Holder, held: Sequence[tuple[PredictionId, int]]) -> Awaitable[Adopted]:
+        """Take over what a remote worker holds and may go on with, from whichever server (T10)."""
         ...
 
     async def waiting(self) -> Sequence[VersionId]:
         """Versions that unclaimed predictions wait for."""
+        ...
+
+    def repool(self, version: VersionId, pool: str) -> Awaitable[int]:
+        """Let what waits for *version* wait in *pool*; returns how many waited in another."""
         ...
 
     def expire(self, most: int) -> Awaitable[Sequence[Prediction]]:

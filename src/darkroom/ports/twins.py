@@ -46,9 +46,13 @@ class Hints(Protocol):
         ...
 
 
+NEVER = 0
+"""The beat of a server that is forgotten, or was never heard of, and has attempts."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServerBeat:
-    """A server, and a number that grows as long as it lives; 0 if it was never heard of.
+    """A server, and a number that grows as long as it lives; `NEVER` if nobody knows it.
 
     `fair_clocks` tells how far its fair queueing has come, by class of what waits.
     """

@@ -22,7 +22,10 @@ class Held:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Seat:
-    """One connected worker, and the pool whose predictions it runs."""
+    """One connected worker, and the pool whose predictions it runs.
+
+    While it is `quiet`, beats are missing: its line may lead nowhere, and it gets nothing more.
+    """
 
     holder: Holder
     pool: str = DEFAULT_POOL
@@ -36,10 +39,11 @@ class Seat:
     resident: Sequence[str] = ()
     beats: int = 0
     draining: bool = False
+    quiet: bool = False
 
     def free(self, version: Version) -> int:
         """How many more runs of *version* this worker takes now."""
-        if self.draining or version.pool != self.pool:
+        if self.draining or self.quiet or version.pool != self.pool:
             return 0
         room = self.slots.get(version.kind, 0) - self.used.get(version.kind, 0)
         if room > 0 and version.concurrency < self.slots[version.kind]:
@@ -59,8 +63,12 @@ class Seat:
 
     def take(self, key: Key, version: Version) -> None:
         """Count a run that goes to this worker."""
-        self.held[key] = Held(version.kind, version.id, self.beats)
-        self.reserve(version.kind, 1)
+        self.hold(key, version.kind, version.id)
+
+    def hold(self, key: Key, kind: str, version: VersionId) -> None:
+        """Count a run that this worker has."""
+        self.held[key] = Held(kind, version, self.beats)
+        self.reserve(kind, 1)
 
     def give_back(self, key: Key) -> None:
         """Count a run that is over; nothing happens if it was counted already."""

@@ -14,7 +14,7 @@ import structlog
 from darkroom.domain.ids import ServerId
 from darkroom.ports.predictions import LiveAttempt
 from darkroom.ports.serving import Clock
-from darkroom.ports.twins import ServerBeat, Servers
+from darkroom.ports.twins import NEVER, ServerBeat, Servers
 from darkroom.service.fairness import Fairness
 
 BEAT_SECONDS = 2.0
@@ -29,6 +29,10 @@ class _Seen:
 
 class Watch:
     """Beats for this server, and counts the silence of the others.
+
+    Attempts of local workers are left behind when their server falls silent. Those of remote
+    workers stay under its name for the same time once more, while nobody beats under it: their
+    workers are looking for another server.
 
     Args:
         me: this server.
@@ -75,8 +79,10 @@ class Watch:
         self.alone = len(gone) == len(others)
         left: list[LiveAttempt] = []
         for one in gone:
-            left += await self._servers.held_by(one.server)
-            _log.warning("server.silent", server=one.server, attempts=len(left))
+            held = await self._servers.held_by(one.server)
+            missed = [live for live in held if one.beat == NEVER or not live.holder.remote]
+            left += missed
+            _log.warning("server.silent", server=one.server, left=len(missed), held=len(held))
             await self._servers.bury(one)
         return left
 

@@ -75,11 +75,11 @@ class Dispatch:
         self._closing = False
         self._reporter = Reporter(send, self._told)
         self._outputs = Outputs(tools.blobs, options.put_retries)
-        self._remote = Remote(tools.signed, send)
+        self._remote = Remote(tools.signed, send, retry_seconds=options.put_retries)
         self._remote_outputs = Outputs(self._remote, options.put_retries)
         self._inputs = Inputs(
             blobs=tools.blobs,
-            signed=tools.signed,
+            signed=self._remote,
             fetcher=tools.fetcher,
             decoder=tools.decoder,
             limit_bytes=options.fetch_limit_bytes,
@@ -137,6 +137,14 @@ class Dispatch:
     def granted(self, granted: Granted) -> None:
         """Take an address that was asked for."""
         self._remote.granted(granted)
+
+    def disconnected(self) -> None:
+        """The line to the server is gone: what must ask it waits for another one."""
+        self._remote.disconnected()
+
+    def connected(self) -> None:
+        """There is a line again."""
+        self._remote.connected()
 
     @property
     def held(self) -> list[Key]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from darkroom.ports.buckets import SignedFiles
 from darkroom.ports.files import Blobs, Fetcher
 from darkroom.ports.running import PictureDecoder, WeightsSource
+from darkroom.worker.lines import Connector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +17,7 @@ class Options:
     Args:
         name: what the placer calls it.
         incarnation: which of its lives this is; larger than that of any before.
-        socket: where its server listens.
+        connector: the way to its server.
         slots: how many runs of each kind it takes at once.
         run_folder: a directory of its own for files of running predictions.
         host_command: program and arguments of a host, without descriptor and parent.
@@ -27,7 +28,7 @@ class Options:
 
     name: str
     incarnation: int
-    socket: Path
+    connector: Connector
     slots: Mapping[str, int]
     run_folder: Path
     host_command: Sequence[str]

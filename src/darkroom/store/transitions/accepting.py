@@ -3,7 +3,7 @@
 from typing import cast
 
 from darkroom.domain.events import NO_METRICS
-from darkroom.domain.ids import PredictionId
+from darkroom.domain.ids import PredictionId, VersionId
 from darkroom.domain.prediction import InputFile, Milliseconds, Prediction, Status
 from darkroom.ports.predictions import Acceptance, Holder
 from darkroom.store import rows
@@ -90,6 +90,11 @@ def _accepted(
         deployment=new.deployment,
         destination=new.destination,
     )
+
+
+def repool(version: VersionId, pool: str) -> Transition[int]:
+    """Let what waits for *version* wait in *pool*; returns how many waited in another."""
+    return len((yield "repool", {"version": version, "pool": pool}))
 
 
 def lease(id_: PredictionId, attempt: int, holder: Holder) -> Parameters:
