@@ -40,7 +40,7 @@ from darkroom.protocol.messages import (
     Told,
 )
 from darkroom.service.capabilities import Capabilities
-from darkroom.service.catalogue import load_catalogue
+from darkroom.service.catalogue import Catalogue, load_catalogue
 from darkroom.service.deliveries import Deliveries
 from darkroom.service.dispatch import Dispatcher
 from darkroom.service.hub import Hub
@@ -53,6 +53,7 @@ from darkroom.service.remote_files import RemoteFiles
 from darkroom.service.retention import Retention
 from darkroom.service.seats import Seat
 from darkroom.service.spool import Spool
+from darkroom.service.turns import Turns
 from darkroom.service.uploads import Uploads
 from darkroom.service.webhook_secrets import WebhookSecrets
 from darkroom.service.worker_files import LocalSigner
@@ -63,6 +64,7 @@ from darkroom.store.predictions import PredictionTables
 from darkroom.store.removals import RemovalTables
 from darkroom.store.requests import RequestTables
 from darkroom.store.sqlite import SqliteDatabase, open_sqlite
+from darkroom.store.turns import TurnTables
 from darkroom.store.uploads import UploadTables
 from darkroom.validation.compiled import CompiledValidator
 
@@ -208,6 +210,8 @@ class Rig:
     uploads: Uploads
     removals: RemovalTables
     retention: Retention  # removes when a test calls `once`
+    turns: Turns
+    database: SqliteDatabase
 
     def watch(self, seconds: int) -> list[str]:
         """Let that much time pass and look at workers every second; who was given up as silent."""
@@ -277,6 +281,15 @@ async def opened_keys(secrets: KeyTables, clock: HandClock) -> Keys:
     return keys
 
 
+def turns_of(database: SqliteDatabase, dispatcher: Dispatcher, catalogue: Catalogue, hub: Hub,
+             clock: HandClock) -> Turns:  # fmt: skip
+    """What moves lines on when something ends."""
+    turns = Turns(store=TurnTables(database), fairness=dispatcher.fairness, catalogue=catalogue,
+                  clock=clock, wake=dispatcher.wake)  # fmt: skip
+    hub.announce(turns.changed)
+    return turns
+
+
 def keeping(database: SqliteDatabase, blobs: LocalBlobs, clock: HandClock, room: Room
             ) -> tuple[Uploads, RemovalTables, Retention]:  # fmt: skip
     """Uploads and data of predictions, each kept for a day."""
@@ -317,7 +330,7 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
         remote = RemoteFiles(bucket or signer, for_all=bucket is not None)
         dispatcher = Dispatcher(store=store, attempts=store, catalogue=catalogue, hub=hub,
                                 clock=clock, silence_seconds=10,
-                                remote=remote)  # fmt: skip
+                                fairness=limits.fairness(), remote=remote)  # fmt: skip
         sockets = WorkerSockets(dispatcher, keys, silence_seconds=10)
         uploads, removals, retention = keeping(database, blobs, clock, limits.room(clock))
         own = OwnFiles(store=store, attempts=store, capabilities=capabilities,
@@ -354,7 +367,9 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
         async with httpx2.AsyncClient(
             transport=httpx2.ASGITransport(app=app), base_url=ORIGIN, headers=authorized
         ) as client:
-            yield Rig(store, dispatcher, predictions, keys, secrets, blobs, worker, client, app,
-                sockets, capabilities, routes(parts, manner), clock, folder, deliveries,
-                uploads, removals, retention)  # fmt: skip
+            yield Rig(store, dispatcher, predictions, keys, secrets, blobs,
+                worker, client, app, sockets,
+                capabilities, routes(parts, manner), clock, folder, deliveries, uploads, removals,
+                retention, turns_of(database, dispatcher, catalogue, hub, clock),
+                database)  # fmt: skip
         await blobs.close()

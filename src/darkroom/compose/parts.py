@@ -14,6 +14,7 @@ from darkroom.compose.models import make_models
 from darkroom.compose.pools import make_demand
 from darkroom.compose.sending import Sending, make_sending
 from darkroom.compose.taking import make_guesses, make_predictions, make_rates, make_searches
+from darkroom.compose.turns import make_fairness, make_turns
 from darkroom.compose.twins import Beside, make_beside
 from darkroom.domain.ids import Minter
 from darkroom.http.app import Manner, Parts
@@ -25,6 +26,7 @@ from darkroom.service.capabilities import Capabilities
 from darkroom.service.catalogue import Catalogue, load_catalogue
 from darkroom.service.deployments import Deployments
 from darkroom.service.dispatch import Dispatcher
+from darkroom.service.fairness import Fairness
 from darkroom.service.hub import Hub
 from darkroom.service.keys import Keys
 from darkroom.service.limits import Guesses, Rates, Searches
@@ -34,6 +36,7 @@ from darkroom.service.pools import Demand
 from darkroom.service.predictions import Predictions
 from darkroom.service.remote_files import RemoteFiles
 from darkroom.service.spool import Spool
+from darkroom.service.turns import Turns
 from darkroom.service.twins import Announcer, Twins
 from darkroom.service.worker_files import LocalSigner
 from darkroom.settings import Settings
@@ -67,6 +70,7 @@ class Core:
     sending: Sending
     keeping: Keeping
     beside: Beside
+    turns: Turns
     demand: Demand
 
 
@@ -82,14 +86,15 @@ async def make_core(
         url: where it answers, such as `http://127.0.0.1:8000`.
     """
     store, clock = PredictionTables(database), SystemClock()
-    beside = make_beside(stack, settings, database)
+    fairness = make_fairness(settings)
+    beside = make_beside(stack, settings, database, fairness)
     keys = await _keys(settings, KeyTables(database), clock, beside.announcer)
     hub, catalogue = Hub(), load_catalogue(settings.models)
     files = await open_files(stack, settings)
     secret = await KeyTables(database).secret(_SECRET)
     capabilities, signer = Capabilities(secret), LocalSigner(secret, files.size_bytes, clock)
     remote = RemoteFiles(files.bucket or signer, for_all=files.bucket is not None)
-    dispatcher = _dispatcher(settings, store, catalogue, hub, remote, beside.announcer)
+    dispatcher = _dispatcher(settings, store, catalogue, hub, remote, beside.announcer, fairness)
     keeping = make_keeping(settings, database, files, clock)
     own = OwnFiles(store=store, attempts=store, capabilities=capabilities, uploads=keeping.uploads)
     spool = Spool(blobs=files.blobs, own=own.find, over_bytes=settings.spool_bytes)
@@ -129,7 +134,8 @@ async def make_core(
         sending=sending,
         keeping=keeping,
         beside=beside,
-        demand=make_demand(settings, database, lambda: dispatcher.seats, clock),
+        turns=make_turns(database, fairness, catalogue, hub, dispatcher.wake),
+        demand=make_demand(settings, database, lambda: dispatcher.seats, clock, fairness.costs),
     )
 
 
@@ -140,6 +146,7 @@ def _dispatcher(
     hub: Hub,
     remote: RemoteFiles,
     announcer: Announcer,
+    fairness: Fairness,
 ) -> Dispatcher:
     hub.announce(announcer.changed)
     return Dispatcher(
@@ -150,6 +157,7 @@ def _dispatcher(
         clock=SystemClock(),
         silence_seconds=settings.worker_silence_seconds,
         others=announcer,
+        fairness=fairness,
         remote=remote,
     )
 

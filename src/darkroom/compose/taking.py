@@ -45,8 +45,9 @@ def make_predictions(
     clock: Clock,
 ) -> Predictions:
     """Make what creates and shows predictions; call `start_taking` before it does."""
-    queue = Queue(settings.queue_limit)
-    if settings.queue_limit:
+    owners = dispatcher.fairness.owners
+    queue = Queue(owners)
+    if owners.limit_queued:
         hub.listen(queue.heard)
     intake = Intake(
         store=store,
