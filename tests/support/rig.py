@@ -281,6 +281,9 @@ async def opened_keys(secrets: KeyTables, clock: HandClock) -> Keys:
     return keys
 
 
+AUTHORIZED = {"Authorization": f"Bearer {KEY}"}
+
+
 def turns_of(database: SqliteDatabase, dispatcher: Dispatcher, catalogue: Catalogue, hub: Hub,
              clock: HandClock) -> Turns:  # fmt: skip
     """What moves lines on when something ends."""
@@ -288,6 +291,12 @@ def turns_of(database: SqliteDatabase, dispatcher: Dispatcher, catalogue: Catalo
                   clock=clock, wake=dispatcher.wake)  # fmt: skip
     hub.announce(turns.changed)
     return turns
+
+
+def wire_of(capabilities: Capabilities, catalogue: Catalogue, blobs: LocalBlobs, spool: Spool
+            ) -> Wire:  # fmt: skip
+    return Wire(capabilities=capabilities, catalogue=catalogue, blobs=blobs, spool=spool,
+                echo_limit_bytes=65_536, inline_limit_bytes=10_000_000)  # fmt: skip
 
 
 def keeping(database: SqliteDatabase, blobs: LocalBlobs, clock: HandClock, room: Room
@@ -340,8 +349,7 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
                                dispatcher=dispatcher, hub=hub, clock=clock)  # fmt: skip
         predictions = Predictions(store=store, dispatcher=dispatcher, hub=hub, intake=intake,
                                   streams=Streams(limits.streams))  # fmt: skip
-        wire = Wire(capabilities=capabilities, catalogue=catalogue, blobs=blobs, spool=spool,
-                    echo_limit_bytes=65_536, inline_limit_bytes=10_000_000)  # fmt: skip
+        wire = wire_of(capabilities, catalogue, blobs, spool)
         webhook_secrets = WebhookSecrets(secrets)
         deliveries = sending(database, store, wire, webhook_secrets, clock, poster)
         hub.listen(deliveries.hear)
@@ -363,9 +371,8 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
                         openai_wait_seconds=openai_wait)  # fmt: skip
         app = create_app(parts, manner)
         worker = HandWorker(dispatcher, blobs)
-        authorized = {"Authorization": f"Bearer {KEY}"}
         async with httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(app=app), base_url=ORIGIN, headers=authorized
+            transport=httpx2.ASGITransport(app=app), base_url=ORIGIN, headers=AUTHORIZED
         ) as client:
             yield Rig(store, dispatcher, predictions, keys, secrets, blobs,
                 worker, client, app, sockets,

@@ -13,10 +13,9 @@ from darkroom.compose.keeping import Keeping, make_keeping
 from darkroom.compose.models import make_models
 from darkroom.compose.pools import make_demand
 from darkroom.compose.sending import Sending, make_sending
-from darkroom.compose.taking import make_guesses, make_predictions, make_rates, make_searches
+from darkroom.compose.taking import Calls, make_calls, make_predictions
 from darkroom.compose.turns import make_fairness, make_turns
 from darkroom.compose.twins import Beside, make_beside
-from darkroom.domain.ids import Minter
 from darkroom.http.app import Manner, Parts
 from darkroom.http.wire import Wire
 from darkroom.http.worker_files import WorkerFileRoutes
@@ -29,7 +28,6 @@ from darkroom.service.dispatch import Dispatcher
 from darkroom.service.fairness import Fairness
 from darkroom.service.hub import Hub
 from darkroom.service.keys import Keys
-from darkroom.service.limits import Guesses, Rates, Searches
 from darkroom.service.models import Models
 from darkroom.service.own_files import OwnFiles
 from darkroom.service.pools import Demand
@@ -61,9 +59,7 @@ class Core:
     capabilities: Capabilities
     signer: LocalSigner
     predictions: Predictions
-    rates: Rates
-    guesses: Guesses
-    searches: Searches
+    calls: Calls
     deployments: Deployments
     models: Models
     wire: Wire
@@ -99,7 +95,6 @@ async def make_core(
     own = OwnFiles(store=store, attempts=store, capabilities=capabilities, uploads=keeping.uploads)
     spool = Spool(blobs=files.blobs, own=own.find, over_bytes=settings.spool_bytes)
     wire = _wire(settings, capabilities, catalogue, files.blobs, spool)
-    ids = Minter(clock.wall_ms, os.urandom).mint
     predictions = make_predictions(
         settings, database, store=store, dispatcher=dispatcher, hub=hub, spool=spool, clock=clock
     )
@@ -107,7 +102,7 @@ async def make_core(
         database,
         catalogue,
         hub,
-        ids,
+        predictions.intake.ids,
         hardware=installed(),
         runs=predictions.intake.runs,
         changed=beside.announcer.models,
@@ -125,9 +120,7 @@ async def make_core(
         capabilities=capabilities,
         signer=signer,
         predictions=predictions,
-        rates=make_rates(settings, clock),
-        guesses=make_guesses(settings, clock),
-        searches=make_searches(settings, clock),
+        calls=make_calls(settings, clock),
         deployments=deployments,
         models=models,
         wire=wire,
@@ -226,9 +219,9 @@ def make_parts(core: Core, workers: WorkerSockets, ready: Callable[[], str | Non
         deliveries=core.sending.deliveries,
         webhook_secrets=core.sending.secrets,
         keys=core.keys,
-        rates=core.rates,
-        guesses=core.guesses,
-        searches=core.searches,
+        rates=core.calls.rates,
+        guesses=core.calls.guesses,
+        searches=core.calls.searches,
         workers=workers,
         worker_files=WorkerFileRoutes(signer=core.signer, blobs=core.blobs),
         demand=core.demand,
