@@ -34,6 +34,7 @@ from darkroom.domain import durations
 from darkroom.domain.errors import InvalidIdentifier, InvalidSetting
 from darkroom.domain.ids import is_version, parse_identifier
 from darkroom.domain.model import Json
+from darkroom.owner_settings import OwnerSettings
 from darkroom.pool_settings import PoolSettings, check_names
 
 CONFIG_VARIABLE = "DARKROOM_CONFIG"
@@ -169,6 +170,13 @@ class Settings(BaseSettings):
     )
     queue_limit: int = Field(
         0, ge=0, description="Predictions of one owner that have not ended; 0 for any number."
+    )
+    running_limit: int = Field(
+        0, ge=0, description="Predictions of one owner that run at once; 0 for any number."
+    )
+    owners: Mapping[str, OwnerSettings] = Field(
+        default_factory=dict[str, OwnerSettings],
+        description="Weight, priority and limits of owners, by name; see docs/fairness.md.",
     )
     stream_limit: int = Field(
         2000, ge=0, description="Open streams of one owner's predictions; 0 for any number."

@@ -11,14 +11,13 @@ import pytest
 from tests.faults.clients import PICTURE
 from tests.faults.test_fence import ID, finish, lost, new
 from tests.faults.test_server import ROOT
-from tests.store.acceptances import HOLDER
+from tests.store.acceptances import asking
 from tests.store.places import Hand, Place
 from tests.support.processes import Server
 
-from darkroom.domain.ids import VersionId
 from darkroom.domain.prediction import Status
 from darkroom.store.statements import load
-from darkroom.store.transitions import accepting, losing, reporting
+from darkroom.store.transitions import accepting, claiming, losing, reporting
 
 HOUR_MS = 3_600_000
 ECHO = "darkroom/echo"
@@ -75,10 +74,10 @@ async def test_times_stay_in_order_in_either_database(place: Place, jumps: list[
         hand = place.hand()
         hand.commit(accepting.accept(new(ID)), at(place, 0))
         hand.commit(losing.lose(lost()), at(place, jumps[0]))
-        claimed = hand.commit(accepting.claim([VersionId("v")], HOLDER, 1), at(place, jumps[0]))
+        claimed = hand.commit(claiming.claim(asking()), at(place, jumps[0]))
         ended = hand.commit(reporting.report(finish(ID, 2)), at(place, jumps[1]))
 
-    assert [one.attempt for one in claimed] == [2]
+    assert [one.prediction.attempt for one in claimed] == [2]
     assert ended is not None
     assert ended.status is Status.SUCCEEDED
     assert ended.started_at is not None

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from tests.faults.history import contradictions
 from tests.faults.rows import read_hand
-from tests.store.acceptances import ADA, HOLDER, acceptance
+from tests.store.acceptances import ADA, HOLDER, acceptance, asking
 from tests.store.places import Place
 
 from darkroom.domain.events import Finished, Published, Report
@@ -88,7 +88,7 @@ async def test_a_superseded_attempt_changes_nothing(place: Place) -> None:
     async with two_servers(place) as (one, other):
         await one.accept(new(ID))
         await one.lose(lost())
-        (again,) = await other.claim([VERSION], HOLDER, 1)
+        (again,) = await other.claim(asking(version=VERSION))
         before = state(place)
         stale = [
             await one.report(finish(ID, 1)),
@@ -96,7 +96,7 @@ async def test_a_superseded_attempt_changes_nothing(place: Place) -> None:
             await one.lose(lost(1)),
         ]
 
-        assert again.attempt == 2
+        assert again.prediction.attempt == 2
         assert stale == [None, None, None]
         assert state(place) == before
         ended = await other.report(finish(ID, 2))
@@ -122,7 +122,7 @@ async def test_what_is_canceled_while_it_waits_never_runs(place: Place) -> None:
     async with two_servers(place) as (one, other):
         await one.accept(new(ID, claimed=False))
         canceled = await one.cancel(ID, ADA)
-        claimed = await other.claim([VERSION], HOLDER, 9)
+        claimed = await other.claim(asking(9, version=VERSION))
 
         assert canceled is not None
         assert (canceled.status, canceled.started_at) == (Status.CANCELED, None)
@@ -136,12 +136,13 @@ async def test_a_claim_that_races_a_cancel_leaves_nothing_open(place: Place) -> 
         ids = [PredictionId(f"p{number:03}") for number in range(100)]
         await asyncio.gather(*(one.accept(new(id_, claimed=False)) for id_ in ids))
         canceling = [one.cancel(id_, ADA) for id_ in ids]
-        claimed = await other.claim([VERSION], HOLDER, len(ids))
+        found = await other.claim(asking(len(ids), version=VERSION))
+        claimed = [each.prediction for each in found]
         await asyncio.gather(*canceling)
         told = await asyncio.gather(*(other.report(finish(run.id, run.attempt)) for run in claimed))
-        found = [await one.get(id_) for id_ in ids]
+        ended = [await one.get(id_) for id_ in ids]
 
-        assert {run.status for run in found if run} == {Status.CANCELED}
+        assert {run.status for run in ended if run} == {Status.CANCELED}
         assert told == [None] * len(claimed)
         consistent(place)
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 import pytest
 from tests.faults.history import Call, History, Verb, Verdict, contradictions, unended
 from tests.faults.rows import Item, Line, Rows, Told, Tried, read_hand
+from tests.store.acceptances import asking
 from tests.store.places import SqliteHand, migrated
 
 from darkroom.domain.events import Finished, LogText, Published, Report
@@ -15,7 +16,7 @@ from darkroom.domain.ids import Owner, PredictionId, VersionId, WorkerId
 from darkroom.domain.prediction import JsonText, Outcome, Shape
 from darkroom.ports.predictions import Acceptance, Holder, Lost
 from darkroom.store.statements import SQLITE, load
-from darkroom.store.transitions import accepting, ending, losing, reporting
+from darkroom.store.transitions import accepting, claiming, ending, losing, reporting
 from darkroom.store.transitions.recipe import Transition
 
 T = TypeVar("T")
@@ -35,7 +36,7 @@ class World:
         self.commit(losing.lose(_lost("won")))
         self.report("stopped", 1, started=True)
         self.commit(ending.cancel(PredictionId("stopped"), Owner("ada")))
-        self.commit(accepting.claim([VERSION], HOLDER, 9))
+        self.commit(claiming.claim(asking(9, version=VERSION)))
         self.report("won", 2, _text(0), started=True, outcome=Outcome.SUCCEEDED)
         self.accept("waits", claimed=False)
         self.rows = read_hand(hand)

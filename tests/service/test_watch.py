@@ -6,7 +6,7 @@ import pytest
 
 from darkroom.domain.ids import PredictionId, ServerId, WorkerId
 from darkroom.ports.predictions import Holder, Lease, LiveAttempt
-from darkroom.ports.twins import ServerBeat
+from darkroom.ports.twins import FairClocks, ServerBeat
 from darkroom.service.watch import BEAT_SECONDS, Watch
 
 ME, OTHER = ServerId("me"), ServerId("other")
@@ -24,12 +24,16 @@ class Table:
     def __init__(self) -> None:
         self.beats = {OTHER: 7}
         self.buried: list[ServerBeat] = []
+        self.clocks: dict[ServerId, FairClocks] = {OTHER: {"default/echo/0": 7.5}}
 
-    async def beat(self) -> None:
+    async def beat(self, fair_clocks: FairClocks) -> None:
+        self.clocks[ME] = fair_clocks
         self.beats[ME] = self.beats.get(ME, 0) + 1
 
     async def known(self) -> Sequence[ServerBeat]:
-        return [ServerBeat(server, beat) for server, beat in self.beats.items()]
+        return [
+            ServerBeat(server, beat, self.clocks[server]) for server, beat in self.beats.items()
+        ]
 
     async def held_by(self, server: ServerId) -> Sequence[LiveAttempt]:
         return [LEFT] if server == OTHER else []
@@ -101,3 +105,10 @@ async def test_whoever_is_left_knows_that_it_is_alone() -> None:
     await scene.rounds(SILENCE + 2 * BEAT_SECONDS, alive=False)
 
     assert (before, in_company, scene.watch.alone) == (False, False, True)
+
+
+async def test_servers_agree_on_how_far_fair_queueing_has_come() -> None:
+    scene = Scene()
+    await scene.rounds(4, alive=True)
+
+    assert scene.table.clocks[ME] == {"default/echo/0": 7.5}

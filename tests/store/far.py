@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
+from tests.store.acceptances import asking
 from tests.store.life import ENDS, VERSION, Attempt, Life, Run, output
 
 from darkroom.domain.events import Finished, LogText, Report
@@ -11,7 +12,7 @@ from darkroom.domain.ids import PredictionId, ServerId, WorkerId
 from darkroom.domain.prediction import Outcome
 from darkroom.ports.predictions import HERE, Holder, Lease, Lost
 from darkroom.store.statements import load
-from darkroom.store.transitions import accepting, adopting, losing, reporting
+from darkroom.store.transitions import adopting, claiming, losing, reporting
 from darkroom.store.transitions.recipe import Transition
 
 FAR = Holder(worker=WorkerId("far"), incarnation=1, remote=True)
@@ -48,9 +49,9 @@ class FarLife(Life):
     @precondition(lambda self: self.at and self.waits())
     def far_worker_claims(self, *, most: int, arrives: bool) -> None:
         assert self.at is not None
-        claim = accepting.claim([VERSION], FAR, most)
+        claim = claiming.claim(asking(most, version=VERSION, holder=FAR))
         claimed = self.hand.commit(claim, self.texts[self.at])
-        attempts = [(one.id, one.attempt) for one in claimed]
+        attempts = [(one.prediction.id, one.prediction.attempt) for one in claimed]
         self.grant(attempts)
         self.awaited[self.at].update(attempts)
         if arrives:

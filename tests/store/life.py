@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar, cast
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.store.acceptances import asking
 from tests.store.places import Hand, migrated
 
 from darkroom.domain.events import EventKind, Finished, LogText, Published, Report
@@ -27,7 +28,15 @@ from darkroom.domain.prediction import (
 from darkroom.ports.predictions import Acceptance, Holder, Lost
 from darkroom.ports.webhooks import WebhookEvent
 from darkroom.store.statements import SQLITE, Dialect, load
-from darkroom.store.transitions import accepting, ending, losing, reading, removing, reporting
+from darkroom.store.transitions import (
+    accepting,
+    claiming,
+    ending,
+    losing,
+    reading,
+    removing,
+    reporting,
+)
 from darkroom.store.transitions.recipe import Transition
 
 T = TypeVar("T")
@@ -144,8 +153,8 @@ class Life(RuleBasedStateMachine):
     @rule(most=st.integers(1, 3), answer_lost=st.booleans())
     def claim(self, *, most: int, answer_lost: bool) -> None:
         holder = Holder(worker=WorkerId("w"), incarnation=2)
-        claimed = self.commit(accepting.claim([VERSION], holder, most))
-        attempts = [(one.id, one.attempt) for one in claimed]
+        claimed = self.commit(claiming.claim(asking(most, version=VERSION, holder=holder)))
+        attempts = [(one.prediction.id, one.prediction.attempt) for one in claimed]
         assert len(set(attempts) & set(self.granted)) == 0, "an attempt was granted twice"
         self.grant(attempts)
         if answer_lost:
@@ -358,8 +367,13 @@ class Life(RuleBasedStateMachine):
         for attempt in list(self.live):
             self.lose(attempt, Outcome.LOST)
         holder = Holder(worker=WorkerId("w"), incarnation=9)
-        for one in self.commit(accepting.claim([VERSION], holder, 100)):
-            self.report((one.id, one.attempt), 1, outcome=Outcome.SUCCEEDED, started=True)
+        for one in self.commit(claiming.claim(asking(100, version=VERSION, holder=holder))):
+            self.report(
+                (one.prediction.id, one.prediction.attempt),
+                1,
+                outcome=Outcome.SUCCEEDED,
+                started=True,
+            )
         assert all(self.ended(id_) for id_ in self.accepted), "something never ends"
         self.last_things()
         self.hand.close()

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
-from tests.store.acceptances import ADA, HOLDER, acceptance
+from tests.store.acceptances import ADA, HOLDER, acceptance, asking
 from tests.store.box import ENDPOINT, Box
 from tests.store.places import Loop, PostgresPlace, postgres_place
 from tests.support.postgres import cluster
@@ -44,9 +44,11 @@ async def test_two_servers_never_claim_the_same_prediction(place: PostgresPlace)
     async with two(place) as servers:
         for number in range(60):
             await servers[0].accept(acceptance(f"p{number:02}"))
-        claims = [servers[turn % 2].claim([V], HOLDER, 3) for turn in range(40)]
-        claimed = [one.id for several in await asyncio.gather(*claims) for one in several]
-        rest = await servers[1].claim([V], HOLDER, 60)
+        claims = [servers[turn % 2].claim(asking(3)) for turn in range(40)]
+        claimed = [
+            one.prediction.id for several in await asyncio.gather(*claims) for one in several
+        ]
+        rest = await servers[1].claim(asking(60))
 
     assert len(set(claimed)) == len(claimed)
     assert len(claimed) + len(rest) == 60
@@ -59,10 +61,10 @@ async def test_what_another_server_locks_is_passed_by(place: PostgresPlace) -> N
         hand = place.hand()
         hand.execute("begin")
         hand.execute("select id from predictions where id = 'p1' for update")
-        [claimed] = await store.claim([V], HOLDER, 2)
+        [claimed] = await store.claim(asking(2))
         hand.execute("rollback")
 
-    assert claimed.id == "p2"
+    assert claimed.prediction.id == "p2"
 
 
 async def test_one_idempotency_key_makes_one_prediction_on_two_servers(

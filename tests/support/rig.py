@@ -40,7 +40,7 @@ from darkroom.protocol.messages import (
     Told,
 )
 from darkroom.service.capabilities import Capabilities
-from darkroom.service.catalogue import load_catalogue
+from darkroom.service.catalogue import Catalogue, load_catalogue
 from darkroom.service.deliveries import Deliveries
 from darkroom.service.dispatch import Dispatcher
 from darkroom.service.hub import Hub
@@ -53,6 +53,7 @@ from darkroom.service.remote_files import RemoteFiles
 from darkroom.service.retention import Retention
 from darkroom.service.seats import Seat
 from darkroom.service.spool import Spool
+from darkroom.service.turns import Turns
 from darkroom.service.uploads import Uploads
 from darkroom.service.webhook_secrets import WebhookSecrets
 from darkroom.service.worker_files import LocalSigner
@@ -63,6 +64,7 @@ from darkroom.store.predictions import PredictionTables
 from darkroom.store.removals import RemovalTables
 from darkroom.store.requests import RequestTables
 from darkroom.store.sqlite import SqliteDatabase, open_sqlite
+from darkroom.store.turns import TurnTables
 from darkroom.store.uploads import UploadTables
 from darkroom.validation.compiled import CompiledValidator
 
@@ -208,6 +210,8 @@ class Rig:
     uploads: Uploads
     removals: RemovalTables
     retention: Retention  # removes when a test calls `once`
+    turns: Turns
+    database: SqliteDatabase
 
     def watch(self, seconds: int) -> list[str]:
         """Let that much time pass and look at workers every second; who was given up as silent."""
@@ -269,6 +273,32 @@ class Rig:
         return secret
 
 
+async def opened_keys(secrets: KeyTables, clock: HandClock) -> Keys:
+    """All keys, and one of an admin."""
+    keys = Keys(secrets, clock, os.urandom)
+    await keys.load()
+    await keys.ensure_bootstrap(KEY)
+    return keys
+
+
+AUTHORIZED = {"Authorization": f"Bearer {KEY}"}
+
+
+def turns_of(database: SqliteDatabase, dispatcher: Dispatcher, catalogue: Catalogue, hub: Hub,
+             clock: HandClock) -> Turns:  # fmt: skip
+    """What moves lines on when something ends."""
+    turns = Turns(store=TurnTables(database), fairness=dispatcher.fairness, catalogue=catalogue,
+                  clock=clock, wake=dispatcher.wake)  # fmt: skip
+    hub.announce(turns.changed)
+    return turns
+
+
+def wire_of(capabilities: Capabilities, catalogue: Catalogue, blobs: LocalBlobs, spool: Spool
+            ) -> Wire:  # fmt: skip
+    return Wire(capabilities=capabilities, catalogue=catalogue, blobs=blobs, spool=spool,
+                echo_limit_bytes=65_536, inline_limit_bytes=10_000_000)  # fmt: skip
+
+
 def keeping(database: SqliteDatabase, blobs: LocalBlobs, clock: HandClock, room: Room
             ) -> tuple[Uploads, RemovalTables, Retention]:  # fmt: skip
     """Uploads and data of predictions, each kept for a day."""
@@ -302,16 +332,14 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
     async with open_sqlite(folder / "darkroom.db") as database:
         store, secrets = store_class(database), KeyTables(database)
         hub, clock, catalogue = Hub(), HandClock(), load_catalogue({})
-        keys = Keys(secrets, clock, os.urandom)
-        await keys.load()
-        await keys.ensure_bootstrap(KEY)
+        keys = await opened_keys(secrets, clock)
         blobs = LocalBlobs(folder / "files")
         secret = await secrets.secret("capabilities")
         capabilities, signer = Capabilities(secret), LocalSigner(secret, blobs.size_bytes, clock)
         remote = RemoteFiles(bucket or signer, for_all=bucket is not None)
         dispatcher = Dispatcher(store=store, attempts=store, catalogue=catalogue, hub=hub,
                                 clock=clock, silence_seconds=10,
-                                remote=remote)  # fmt: skip
+                                fairness=limits.fairness(), remote=remote)  # fmt: skip
         sockets = WorkerSockets(dispatcher, keys, silence_seconds=10)
         uploads, removals, retention = keeping(database, blobs, clock, limits.room(clock))
         own = OwnFiles(store=store, attempts=store, capabilities=capabilities,
@@ -321,8 +349,7 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
                                dispatcher=dispatcher, hub=hub, clock=clock)  # fmt: skip
         predictions = Predictions(store=store, dispatcher=dispatcher, hub=hub, intake=intake,
                                   streams=Streams(limits.streams))  # fmt: skip
-        wire = Wire(capabilities=capabilities, catalogue=catalogue, blobs=blobs, spool=spool,
-                    echo_limit_bytes=65_536, inline_limit_bytes=10_000_000)  # fmt: skip
+        wire = wire_of(capabilities, catalogue, blobs, spool)
         webhook_secrets = WebhookSecrets(secrets)
         deliveries = sending(database, store, wire, webhook_secrets, clock, poster)
         hub.listen(deliveries.hear)
@@ -333,8 +360,7 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
                       deployments=deployments, validator=CompiledValidator(),
                       capabilities=capabilities, attempts=store, blobs=blobs, uploads=uploads,
                       wire=wire, deliveries=deliveries, webhook_secrets=webhook_secrets,
-                      workers=sockets,
-                      worker_files=WorkerFileRoutes(signer=signer, blobs=blobs),
+                      workers=sockets, worker_files=WorkerFileRoutes(signer=signer, blobs=blobs),
                       keys=keys, rates=limits.rates(clock), guesses=limits.guesses(clock),
                       searches=limits.seekers(clock),
                       demand=Demand(POOLS, PoolTables(database), lambda: dispatcher.seats, clock),
@@ -345,12 +371,12 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
                         openai_wait_seconds=openai_wait)  # fmt: skip
         app = create_app(parts, manner)
         worker = HandWorker(dispatcher, blobs)
-        authorized = {"Authorization": f"Bearer {KEY}"}
         async with httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(app=app), base_url=ORIGIN, headers=authorized
+            transport=httpx2.ASGITransport(app=app), base_url=ORIGIN, headers=AUTHORIZED
         ) as client:
             yield Rig(store, dispatcher, predictions, keys, secrets, blobs,
                 worker, client, app, sockets,
                 capabilities, routes(parts, manner), clock, folder, deliveries, uploads, removals,
-                retention)  # fmt: skip
+                retention, turns_of(database, dispatcher, catalogue, hub, clock),
+                database)  # fmt: skip
         await blobs.close()

@@ -12,7 +12,7 @@ from darkroom.settings import CONFIG_VARIABLE, Settings
 
 _PREFIX = "DARKROOM_"
 _NOT_FOR_WORKERS = frozenset(
-    {"models", "pools", "bootstrap_key", "worker_token", "files_url", "files_endpoint"}
+    {"models", "owners", "pools", "bootstrap_key", "worker_token", "files_url", "files_endpoint"}
 )
 _OF_THE_BUCKET = "AWS_"
 
@@ -36,9 +36,9 @@ def worker_command(socket: Path, name: str) -> Sequence[str]:
 def worker_environment(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
     """The server's *environment* with every setting spelled out, so that flags reach workers too.
 
-    Models and keys are left out: a worker is told of a model when it is to run it. It
-    does read the operator's file as its server does, for it runs as the same account. With files in
-    a bucket, its credentials are left out too: a worker goes there with signed addresses.
+    Models, terms of owners and keys are left out: a worker is told of a model when it is to run it.
+    It does read the operator's file as its server does, for it runs as the same account. With files
+    in a bucket, its credentials are left out too: a worker goes there with signed addresses.
     """
     hidden = (_PREFIX, _OF_THE_BUCKET) if settings.files_url else (_PREFIX,)
     told = {

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from darkroom.pool_settings import PoolSettings
 from darkroom.ports.serving import Clock
+from darkroom.service.costs import Costs
 from darkroom.service.pools import Bounds, Demand
 from darkroom.service.seats import Seat
 from darkroom.settings import Settings
@@ -12,11 +13,15 @@ from darkroom.store.pools import PoolTables
 
 
 def make_demand(
-    settings: Settings, database: Database, seats: Callable[[], Sequence[Seat]], clock: Clock
+    settings: Settings,
+    database: Database,
+    seats: Callable[[], Sequence[Seat]],
+    clock: Clock,
+    costs: Costs,
 ) -> Demand:
     """Make what says how many workers each pool should have."""
     bounds = {name: _bounds(one) for name, one in settings.pools.items()}
-    return Demand(bounds, PoolTables(database), seats, clock)
+    return Demand(bounds, PoolTables(database), seats, clock, costs.run_seconds)
 
 
 def _bounds(pool: PoolSettings) -> Bounds:

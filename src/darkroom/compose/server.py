@@ -153,12 +153,13 @@ async def _joined(
     core = await make_core(stack, settings, database, url)
     _check_openai_model(settings, core.catalogue)
     await core.dispatcher.recover()
+    await core.turns.recover()
     await start_taking(stack, core.predictions.intake, SystemClock())
     await core.sending.deliveries.start()
     stack.push_async_callback(core.sending.deliveries.close, 0)
     start_removing(stack, core.keeping)
     if (twins := make_twins(core)) is not None:
-        start_twins(stack, core.beside, twins)
+        start_twins(stack, core.beside, twins, core.turns)
     door = WorkerDoor(
         core.dispatcher,
         lambda question: reply(core.keys, question, url=url),

@@ -110,6 +110,38 @@ def create_app(parts: Parts, manner: Manner) -> Application:
 
 def routes(parts: Parts, manner: Manner) -> list[BaseRoute]:
     """Every route: the API under `/v1`, administration under `/api`."""
+    webhooks = WebhookRoutes(
+        predictions=parts.predictions, deliveries=parts.deliveries, secrets=parts.webhook_secrets
+    )
+    streams = StreamRoutes(predictions=parts.predictions, capabilities=parts.capabilities)
+    uploads = UploadRoutes(uploads=parts.uploads, blobs=parts.blobs, follow=streams.follow)
+    api: list[BaseRoute] = [
+        *_creating(parts, manner),
+        *streams.routes(),
+        *uploads.routes(),
+        *webhooks.routes(),
+    ]
+    administration = [
+        *webhooks.administration(),
+        *uploads.administration(),
+        *parts.workers.routes(),
+        *parts.worker_files.routes(),
+        *PoolRoutes(demand=parts.demand).administration(),
+    ]
+    files = FileRoutes(capabilities=parts.capabilities, attempts=parts.attempts, blobs=parts.blobs)
+    pages = PageRoutes(_look(parts), parts.catalogue.models, private=manner.private_pages)
+    health = _Health(parts.ready)
+    return [
+        Mount("/v1", Paths(api, redirect_slashes=False, default=_nothing)),
+        Mount("/api", Paths(administration, redirect_slashes=False, default=_nothing)),
+        *files.routes(),
+        *health.routes(),
+        *pages.routes(),
+    ]
+
+
+def _creating(parts: Parts, manner: Manner) -> list[Route]:
+    """Whatever makes predictions, and the models that they run."""
     creations = Creations(
         predictions=parts.predictions,
         validator=parts.validator,
@@ -128,9 +160,6 @@ def routes(parts: Parts, manner: Manner) -> list[BaseRoute]:
     deployments = DeploymentRoutes(
         deployments=parts.deployments, validator=parts.validator, creations=creations
     )
-    webhooks = WebhookRoutes(
-        predictions=parts.predictions, deliveries=parts.deliveries, secrets=parts.webhook_secrets
-    )
     images = ImageRoutes(
         creations=creations,
         catalogue=parts.catalogue,
@@ -140,34 +169,11 @@ def routes(parts: Parts, manner: Manner) -> list[BaseRoute]:
         model=manner.openai_model,
         wait_seconds=manner.openai_wait_seconds,
     )
-    streams = StreamRoutes(predictions=parts.predictions, capabilities=parts.capabilities)
-    uploads = UploadRoutes(uploads=parts.uploads, blobs=parts.blobs, follow=streams.follow)
-    api: list[BaseRoute] = [
+    return [
         *predictions.routes(),
         *deployments.routes(),
         *images.routes(),
-        *streams.routes(),
-        *uploads.routes(),
         *_models(parts, creations),
-        *webhooks.routes(),
-    ]
-    pools = PoolRoutes(demand=parts.demand)
-    administration = [
-        *webhooks.administration(),
-        *uploads.administration(),
-        *parts.workers.routes(),
-        *parts.worker_files.routes(),
-        *pools.administration(),
-    ]
-    files = FileRoutes(capabilities=parts.capabilities, attempts=parts.attempts, blobs=parts.blobs)
-    pages = PageRoutes(_look(parts), parts.catalogue.models, private=manner.private_pages)
-    health = _Health(parts.ready)
-    return [
-        Mount("/v1", Paths(api, redirect_slashes=False, default=_nothing)),
-        Mount("/api", Paths(administration, redirect_slashes=False, default=_nothing)),
-        *files.routes(),
-        *health.routes(),
-        *pages.routes(),
     ]
 
 

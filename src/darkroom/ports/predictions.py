@@ -1,6 +1,6 @@
 """What the service asks of the durable store of predictions, their attempts and their files."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -52,8 +52,9 @@ class Acceptance:
     """A new prediction, its input already checked.
 
     `pool` is where it may run. What waits is taken by `priority`, the highest first, then by the
-    lowest `fair_key`. `holder` claims attempt 1 in the same breath. `patient` lets the commit wait
-    a millisecond, for a caller who waits for a later change of the same prediction anyway.
+    lowest `fair_key`; one that is `limited` counts against its owner's running limit. `holder`
+    claims attempt 1 in the same breath. `patient` lets the commit wait a millisecond, for a caller
+    who waits for a later change of the same prediction anyway.
     """
 
     id: PredictionId
@@ -72,9 +73,45 @@ class Acceptance:
     pool: str = DEFAULT_POOL
     priority: int = 0
     fair_key: float = 0.0
+    limited: bool = False
     cancel_after_ms: int | None = None
     holder: Holder | None = None
     patient: bool = False
+
+
+def _no_limit(_owner: Owner) -> int:
+    return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """A worker with room, and what it would take.
+
+    Args:
+        holder: the worker.
+        bonuses: the versions it takes, and for each how much later than its turn, in seconds of the
+            fair key, something else may be taken for its sake: its load time where it is resident.
+        most: how many predictions, in all.
+        running_limit: how many of an owner may be claimed at once; 0 for any number.
+    """
+
+    holder: Holder
+    bonuses: Mapping[VersionId, float]
+    most: int
+    running_limit: Callable[[Owner], int] = _no_limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A prediction that has been claimed, and where in the order it stood.
+
+    `own` tells whether this server has accepted it.
+    """
+
+    prediction: Prediction
+    priority: int
+    fair_key: float
+    own: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,10 +155,8 @@ class PredictionStore(Protocol):
         """Add a prediction (T1), claimed (T2) if it names a holder."""
         ...
 
-    def claim(
-        self, versions: Sequence[VersionId], holder: Holder, most: int
-    ) -> Awaitable[Sequence[Prediction]]:
-        """Give *holder* up to *most* predictions that wait for these versions, in turn (T2)."""
+    def claim(self, asking: Asking) -> Awaitable[Sequence[Claimed]]:
+        """Give a worker what is first in turn (T2); all it asks for, unless less may be claimed."""
         ...
 
     def report(self, report: Report) -> Awaitable[Prediction | None]:

@@ -16,7 +16,7 @@ from darkroom.domain.events import Finished, Report
 from darkroom.domain.ids import PredictionId, VersionId, WorkerId
 from darkroom.domain.model import Version
 from darkroom.domain.prediction import InputFile, JsonText, Outcome, Prediction
-from darkroom.ports.predictions import Attempts, Holder, LiveAttempt, Lost, PredictionStore
+from darkroom.ports.predictions import Asking, Attempts, Holder, LiveAttempt, Lost, PredictionStore
 from darkroom.ports.serving import Clock
 from darkroom.ports.twins import NOBODY, Others
 from darkroom.protocol.messages import (
@@ -36,11 +36,12 @@ from darkroom.protocol.messages import (
 from darkroom.service.attendance import NOT_THERE, Attendance
 from darkroom.service.catalogue import Catalogue, to_spec
 from darkroom.service.claiming import Claims
+from darkroom.service.fairness import Fairness
 from darkroom.service.hub import Hub
 from darkroom.service.recording import Recorder
 from darkroom.service.remote_files import RemoteFiles
 from darkroom.service.reports import understood
-from darkroom.service.seats import Seat
+from darkroom.service.seats import Seat, best
 
 _log = structlog.get_logger()
 _AT_ONCE = 100
@@ -66,7 +67,9 @@ class Dispatcher:
         silence_seconds: float,
         remote: RemoteFiles | None = None,
         others: Others = NOBODY,
+        fairness: Fairness | None = None,
     ) -> None:
+        self.fairness = fairness or Fairness()
         self._remote = remote
         self._store = store
         self._attempts = attempts
@@ -82,7 +85,12 @@ class Dispatcher:
         )
         self._seats: Sequence[Seat] = self._attendance.seats
         self._claims = Claims(
-            store=store, catalogue=catalogue, seats=self._seats, give=self._send_claimed
+            store=store,
+            catalogue=catalogue,
+            fairness=self.fairness,
+            seats=self._seats,
+            others=others,
+            give=self._send_claimed,
         )
         self._recorder = Recorder(
             store=store,
@@ -145,6 +153,7 @@ class Dispatcher:
         """Take note that a worker lives; what it was sent and does not hold runs again."""
         self._heard(seat)
         seat.resident = beat.resident
+        self.fairness.costs.loaded(seat.known, beat.loads)
         for key in seat.missed(beat.held):
             seat.give_back(key)
             self._give_up(key, Outcome.RELEASED, NOT_THERE)
@@ -196,15 +205,10 @@ class Dispatcher:
 
         The caller queues the insert that names this worker before anything else can happen.
         """
-        if self._claims.waits_for(version.kind):
-            return None
-        best: Seat | None = None
-        for seat in self._seats:
-            if seat.free(version) and (best is None or version.id in seat.resident):
-                best = seat
-        if best is not None:
-            best.take(key, version)
-        return best
+        seat = None if self._claims.waits_for(version) else best(self._seats, version)
+        if seat is not None:
+            seat.take(key, version)
+        return seat
 
     def send(
         self, seat: Seat, version: Version, key: Key, text: JsonText, files: Sequence[InputFile]
@@ -274,6 +278,7 @@ class Dispatcher:
                 self._give_up(key, Outcome.LOST, "what its worker told makes no sense.")
             raise
         if told.ended is not None:
+            self.fairness.costs.ended(seat.held[key].version, told.ended)
             seat.give_back(key)
             self._claims.room()
         *before, last = items
@@ -362,8 +367,9 @@ class Dispatcher:
         """
         nobody = Holder(worker=WorkerId("server"), incarnation=0)
         finished = Finished(outcome=Outcome.FAILED, error=_NO_VERSION)
-        while claimed := await self._store.claim([version], nobody, _AT_ONCE):
-            for one in claimed:
+        asking = Asking(holder=nobody, bonuses={version: 0.0}, most=_AT_ONCE)
+        while claimed := await self._store.claim(asking):
+            for one in (each.prediction for each in claimed):
                 self._recorder.record(
                     Report(prediction=one.id, attempt=one.attempt, finished=finished)
                 )

@@ -51,6 +51,12 @@ class Seat:
             room = min(room, version.concurrency - running)
         return max(room, 0)
 
+    def warm(self, version: VersionId) -> bool:
+        """Whether *version* is loaded there, or is being loaded for a run it holds."""
+        return version in self.resident or any(
+            held.version == version for held in self.held.values()
+        )
+
     def reserve(self, kind: str, count: int) -> None:
         """Count slots that are promised to runs not known yet; undone by a negative *count*."""
         self.used[kind] = self.used.get(kind, 0) + count
@@ -79,3 +85,11 @@ class Seat:
             for key, held in self.held.items()
             if key not in known and self.beats - held.beats > _BEATS_TO_BE_MISSED
         ]
+
+
+def best(seats: Sequence[Seat], version: Version) -> Seat | None:
+    """Who is to run *version* now: one that has it loaded, and of those the one with most room."""
+    free = [seat for seat in seats if seat.free(version)]
+    if len(free) < 2:  # there is nothing to choose
+        return free[0] if free else None
+    return max(free, key=lambda seat: (seat.warm(version.id), seat.free(version)))

@@ -15,6 +15,7 @@ from darkroom.domain.ids import ServerId
 from darkroom.ports.predictions import LiveAttempt
 from darkroom.ports.serving import Clock
 from darkroom.ports.twins import NEVER, ServerBeat, Servers
+from darkroom.service.fairness import Fairness
 
 BEAT_SECONDS = 2.0
 _log = structlog.get_logger()
@@ -38,11 +39,19 @@ class Watch:
         servers: where all of them beat.
         clock: its monotonic time counts.
         silence_seconds: how long a beat may stand still.
+        fairness: its clocks travel with the beats.
     """
 
     def __init__(
-        self, *, me: ServerId, servers: Servers, clock: Clock, silence_seconds: float
+        self,
+        *,
+        me: ServerId,
+        servers: Servers,
+        clock: Clock,
+        silence_seconds: float,
+        fairness: Fairness | None = None,
     ) -> None:
+        self._fairness = fairness or Fairness()
         self._me = me
         self._servers = servers
         self._clock = clock
@@ -57,8 +66,10 @@ class Watch:
         Raises:
             StoreBusy: the database does not answer now.
         """
-        await self._servers.beat()
+        await self._servers.beat(self._fairness.clocks())
         others = [one for one in await self._servers.known() if one.server != self._me]
+        for one in others:
+            self._fairness.hear(one.fair_clocks)
         now = self._clock.monotonic()
         if now - self._looked_at > 2 * BEAT_SECONDS + 1:
             self._seen.clear()  # nobody knows what was in between

@@ -5,10 +5,27 @@ from collections.abc import Awaitable, Sequence
 from darkroom.domain.events import Event, Report
 from darkroom.domain.ids import Owner, PredictionId, VersionId, first_id
 from darkroom.domain.prediction import Prediction, StoredFile
-from darkroom.ports.predictions import Acceptance, Adopted, Holder, LiveAttempt, Lost, Page
+from darkroom.ports.predictions import (
+    Acceptance,
+    Adopted,
+    Asking,
+    Claimed,
+    Holder,
+    LiveAttempt,
+    Lost,
+    Page,
+)
 from darkroom.store import rows
 from darkroom.store.database import Database, rows_of
-from darkroom.store.transitions import accepting, adopting, ending, losing, reading, reporting
+from darkroom.store.transitions import (
+    accepting,
+    adopting,
+    claiming,
+    ending,
+    losing,
+    reading,
+    reporting,
+)
 
 _END_OF_TIME_MS = 2**62
 _ASIDE_MS = 600_000
@@ -28,11 +45,9 @@ class PredictionTables:
         """T1, and T2 if a holder is named."""
         return self._database.write(lambda: accepting.accept(new), patient=new.patient)
 
-    def claim(
-        self, versions: Sequence[VersionId], holder: Holder, most: int
-    ) -> Awaitable[Sequence[Prediction]]:
+    def claim(self, asking: Asking) -> Awaitable[Sequence[Claimed]]:
         """T2."""
-        return self._database.write(lambda: accepting.claim(versions, holder, most))
+        return self._database.write(lambda: claiming.claim(asking))
 
     def report(self, report: Report) -> Awaitable[Prediction | None]:
         """T3, T4, T5."""

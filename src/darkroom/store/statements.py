@@ -2,7 +2,8 @@
 
 A text may carry marks: `/*NOW*/` the clock in milliseconds, `/*PREDICTION*/` the columns of a
 prediction, `/*SERVER*/` the id of this server, `/*LOCK*/` and `/*LOCK_ROW*/` the clauses by which
-writers pass one another, `/*ALONE*/` 1 unless another server takes from this :endpoint just now.
+writers pass one another, `/*ALONE*/` 1 unless another server takes from this :endpoint just now,
+`/*OWNER_ALONE*/` the same for the line of an :owner, `/*LISTED*/` the texts of a JSON list, :full.
 """
 
 import re
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from darkroom.store.rows import PREDICTION_COLUMNS, Parameters, Value
-from darkroom.store.transitions.recipe import Calls
+from darkroom.store.transitions.recipe import Calls, Gathered
 
 _COMMENT = re.compile(r"--[^\n]*")
 _PLACE = re.compile(r"\$(\d+)")
@@ -26,6 +27,8 @@ class Dialect:
     lock: str
     lock_row: str
     alone: str
+    owner_alone: str
+    listed: str
     server: str
 
 
@@ -34,6 +37,8 @@ SQLITE = Dialect(
     lock="",
     lock_row="",
     alone="1",
+    owner_alone="1",
+    listed="select value from json_each(:full)",
     server="''",
 )
 
@@ -50,6 +55,9 @@ def postgres(server: str) -> Dialect:
         lock_row="for update",
         alone="case when pg_try_advisory_xact_lock(hashtextextended(cast(:endpoint as text), 0)) "
         "then 1 else 0 end",
+        owner_alone="case when pg_try_advisory_xact_lock("
+        "hashtextextended(cast(:owner as text), 1)) then 1 else 0 end",
+        listed="select jsonb_array_elements_text(cast(:full as jsonb))",
         server=f"'{server}'",
     )
 
@@ -63,6 +71,8 @@ def load(dialect: Dialect) -> Mapping[str, str]:
         "/*LOCK*/": dialect.lock,
         "/*LOCK_ROW*/": dialect.lock_row,
         "/*ALONE*/": dialect.alone,
+        "/*OWNER_ALONE*/": dialect.owner_alone,
+        "/*LISTED*/": dialect.listed,
     }
     found: dict[str, str] = {}
     for path in (files("darkroom.store") / "sql").iterdir():
@@ -108,22 +118,24 @@ class Statements:
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._alone = {name: numbered(text) for name, text in texts.items()}
-        self._together: dict[tuple[str, ...], str] = {}
+        self._together: dict[tuple[int, tuple[str, ...]], str] = {}
 
     def filled(self, asked: Calls) -> tuple[str, list[Value]]:
         """The text for what a transition asks, and the values of its parameters."""
         if isinstance(asked, tuple):
             one = self._alone[asked[0]]
             return one.text, one.values(asked[1])
-        names = tuple(name for name, _ in asked)
-        text = self._together.get(names)
+        calls = asked.calls if isinstance(asked, Gathered) else asked
+        names = tuple(name for name, _ in calls)
+        shown = len(calls) if isinstance(asked, Gathered) else 1
+        text = self._together.get((shown, names))
         if text is None:
-            text = self._together[names] = self._joined(names)
-        values = [self._alone[name].values(parameters) for name, parameters in asked]
+            text = self._together[shown, names] = self._joined(names, shown)
+        values = [self._alone[name].values(parameters) for name, parameters in calls]
         return text, [value for several in values for value in several]
 
-    def _joined(self, names: Sequence[str]) -> str:
-        """One statement that does what several do; its rows are those of the first."""
+    def _joined(self, names: Sequence[str], shown: int) -> str:
+        """One statement that does what several do; its rows are those of the first *shown*."""
         parts: list[str] = []
         before = 0
         for number, name in enumerate(names):
@@ -131,7 +143,8 @@ class Statements:
             moved = _PLACE.sub(lambda match, by=before: f"${int(match.group(1)) + by}", one.text)
             parts.append(f"s{number} as ({moved})")
             before += len(one.names)
-        return f"with {', '.join(parts)} select * from s0"  # noqa: S608  # our own texts
+        rows = " union all ".join(f"select * from s{number}" for number in range(shown))  # noqa: S608  # our own texts
+        return f"with {', '.join(parts)} {rows}"
 
 
 def _without_nul(value: Value) -> Value:

@@ -170,7 +170,8 @@ class Worker:
             self._line.send(message)
 
     def _beat(self, seconds: float) -> None:
-        self._send(Beat(self._held, self._dispatch.resident))
+        dispatch = self._dispatch
+        self._send(Beat(self._held, dispatch.resident, dispatch.load_seconds))
         self._beat_timer = self._loop.call_later(seconds, self._beat, seconds)
 
     # ── in ──

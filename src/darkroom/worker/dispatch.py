@@ -156,6 +156,11 @@ class Dispatch:
         """Ids of all loaded versions."""
         return self._residency.resident
 
+    @property
+    def load_seconds(self) -> dict[str, float]:
+        """How long each loaded version took to load."""
+        return self._residency.load_seconds
+
     def drain(self) -> None:
         """Take no more."""
         self._closing = True
