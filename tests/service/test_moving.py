@@ -132,6 +132,26 @@ async def test_a_server_that_takes_its_worker_for_connected_ends_nothing_either(
     assert (found.status, found.attempt) == (Status.SUCCEEDED, 1)
 
 
+@pytest.mark.fault(11)
+async def test_what_went_into_a_line_that_its_worker_has_left_counts_against_nobody(
+    place: PostgresPlace, tmp_path: Path
+) -> None:
+    async with server(place, "one", tmp_path) as one, server(place, "two", tmp_path) as two:
+        await one.worker.rejoin()
+        await two.worker.rejoin()
+        await one.accept()
+        await one.worker.job()
+        one.pass_seconds(2 * SILENCE)
+        await one.dispatcher.settled()
+        two.dispatcher.wake(ECHO)
+        job = await two.worker.job()
+        found = await two.found()
+        ((losses,),) = place.hand().execute("select losses from predictions").fetchall()
+
+    assert (job.attempt, losses) == (2, 0)
+    assert "Attempt 1 was lost: it never reached its worker." in found.logs
+
+
 @pytest.mark.fault(4)
 async def test_what_a_dead_server_left_waits_for_its_worker(
     place: PostgresPlace, tmp_path: Path

@@ -131,7 +131,12 @@ PLANS: list[tuple[str, Parameters, str]] = [
     ("pool_running", {}, "attempts_one_live"),
     ("items", {"id": "p"}, "sqlite_autoindex_items"),
     ("live_attempts", {}, "attempts_one_live"),
-    ("attempts_of_worker", {"worker": "w"}, "attempts_one_live"),
+    ("attempts_of_worker", {"worker": "w", "pool": "p"}, "attempts_one_live"),
+    (
+        "came_elsewhere",
+        {"id": "p", "worker": "w", "incarnation": 1, "server": ""},
+        "sqlite_autoindex_remote_workers",
+    ),
     (
         "lease_stands",
         {"id": "p", "attempt": 1, "worker": "w", "incarnation": 1, "server": ""},

@@ -16,7 +16,7 @@ from darkroom.domain.errors import NotFound, PeerMisbehaved
 from darkroom.domain.ids import PredictionId, VersionId, WorkerId
 from darkroom.domain.model import Version
 from darkroom.domain.prediction import Outcome
-from darkroom.ports.predictions import Adopted, Holder, Lease, LiveAttempt, Lost
+from darkroom.ports.predictions import NOT_THERE, Adopted, Holder, Lease, LiveAttempt, Lost
 from darkroom.ports.serving import Clock
 from darkroom.protocol.messages import Drain, Hello, Key, Stop
 from darkroom.service.seats import Seat
@@ -29,7 +29,6 @@ _GONE = "its worker went away."
 _STOPPED = "its worker was stopped."
 _NOT_BACK = "its worker did not come back."
 _ANEW = "its worker was started anew."
-NOT_THERE = "it never reached its worker."
 
 _Life: TypeAlias = tuple[WorkerId, int]
 
@@ -37,7 +36,9 @@ _Life: TypeAlias = tuple[WorkerId, int]
 class Returns(Protocol):
     """Takes over, in the database, what a remote worker holds."""
 
-    def adopt(self, holder: Holder, held: Sequence[tuple[PredictionId, int]]) -> Awaitable[Adopted]:
+    def adopt(
+        self, holder: Holder, held: Sequence[tuple[PredictionId, int]], pool: str
+    ) -> Awaitable[Adopted]:
         """See `ports.predictions.Attempts`."""
         ...
 
@@ -122,7 +123,7 @@ class Attendance:
         absence.coming = True
         try:
             found = await self._attempts.adopt(
-                holder, [(PredictionId(id_), attempt) for id_, attempt in hello.held]
+                holder, [(PredictionId(id_), attempt) for id_, attempt in hello.held], pool
             )
         finally:
             absence.coming = False

@@ -16,7 +16,15 @@ from darkroom.domain.events import Finished, Report
 from darkroom.domain.ids import PredictionId, VersionId, WorkerId
 from darkroom.domain.model import Version
 from darkroom.domain.prediction import InputFile, JsonText, Outcome, Prediction
-from darkroom.ports.predictions import Asking, Attempts, Holder, LiveAttempt, Lost, PredictionStore
+from darkroom.ports.predictions import (
+    NOT_THERE,
+    Asking,
+    Attempts,
+    Holder,
+    LiveAttempt,
+    Lost,
+    PredictionStore,
+)
 from darkroom.ports.serving import Clock
 from darkroom.ports.twins import NOBODY, Others
 from darkroom.protocol.messages import (
@@ -33,7 +41,7 @@ from darkroom.protocol.messages import (
     Told,
     Wants,
 )
-from darkroom.service.attendance import NOT_THERE, Attendance
+from darkroom.service.attendance import Attendance
 from darkroom.service.catalogue import Catalogue, to_spec
 from darkroom.service.claiming import Claims
 from darkroom.service.fairness import Fairness
