@@ -229,6 +229,14 @@ class Adopted:
     orphans: Sequence[LiveAttempt] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Departed:
+    """A remote worker of a pool that has come to another server."""
+
+    pool: str
+    holder: Holder
+
+
 class Attempts(Protocol):
     """What the reaper and the files need to know beyond predictions."""
 
@@ -243,6 +251,10 @@ class Attempts(Protocol):
 
         Nothing of another *pool* is looked at: whoever has its own token may take any name.
         """
+        ...
+
+    async def departed(self, within_ms: int) -> Sequence[Departed]:
+        """Remote workers that have come to another server last, and lately."""
         ...
 
     async def waiting(self) -> Sequence[VersionId]:

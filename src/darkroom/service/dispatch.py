@@ -186,6 +186,10 @@ class Dispatcher:
         """Give up workers not heard of for too long; returns the names of those connected."""
         return self._attendance.reap()
 
+    async def look_elsewhere(self) -> None:
+        """Give up lines whose workers have come to another server; see `Attendance`."""
+        await self._attendance.look_elsewhere()
+
     @property
     def seats(self) -> Sequence[Seat]:
         """The workers connected now."""

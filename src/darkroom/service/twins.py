@@ -141,6 +141,7 @@ class Twins:
             StoreBusy: the database does not answer now.
         """
         self.hurried.clear()
+        await self._dispatcher.look_elsewhere()
         if self._dispatcher.has_room or self._watch.alone:
             for version in await self._attempts.waiting():
                 if not self._wake(version) and self._watch.alone:

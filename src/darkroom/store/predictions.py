@@ -10,6 +10,7 @@ from darkroom.ports.predictions import (
     Adopted,
     Asking,
     Claimed,
+    Departed,
     Holder,
     LiveAttempt,
     Lost,
@@ -102,6 +103,11 @@ class PredictionTables:
     ) -> Awaitable[Adopted]:
         """T10."""
         return self._database.write(lambda: adopting.adopt(holder, frozenset(held), pool))
+
+    async def departed(self, within_ms: int) -> Sequence[Departed]:
+        """Workers that others have seen last."""
+        found = await self._database.read(rows_of("departed", {"within_ms": within_ms}))
+        return [rows.departed(row) for row in found]
 
     async def waiting(self) -> Sequence[VersionId]:
         """Versions that unclaimed predictions wait for."""
