@@ -5,26 +5,15 @@ is free and nothing waits for one; what finds no slot waits in the database and 
 (`service/claiming`) when a slot comes back. A connection that closes takes its slots with it.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence, Set
 from functools import partial
 
-import structlog
-
 from darkroom.domain.errors import NotFound, PeerMisbehaved
-from darkroom.domain.events import Finished, Report
-from darkroom.domain.ids import PredictionId, VersionId, WorkerId
+from darkroom.domain.events import Report
+from darkroom.domain.ids import PredictionId, WorkerId
 from darkroom.domain.model import Version
 from darkroom.domain.prediction import InputFile, JsonText, Outcome, Prediction
-from darkroom.ports.predictions import (
-    NOT_THERE,
-    Asking,
-    Attempts,
-    Holder,
-    LiveAttempt,
-    Lost,
-    PredictionStore,
-)
+from darkroom.ports.predictions import NOT_THERE, Attempts, Holder, Lost, PredictionStore
 from darkroom.ports.serving import Clock
 from darkroom.ports.twins import NOBODY, Others
 from darkroom.protocol.messages import (
@@ -47,14 +36,13 @@ from darkroom.service.claiming import Claims
 from darkroom.service.fairness import Fairness
 from darkroom.service.hub import Hub
 from darkroom.service.recording import Recorder
+from darkroom.service.recovery import Recovery
 from darkroom.service.remote_files import RemoteFiles
 from darkroom.service.reports import understood
 from darkroom.service.seats import Seat, best
 
-_log = structlog.get_logger()
 _AT_ONCE = 100
 _GONE = "its worker went away."
-_NO_VERSION = "The version is no longer served here. Run a version that the model lists now."
 
 
 class Dispatcher:
@@ -106,6 +94,15 @@ class Dispatcher:
             superseded=self._stop_superseded,
             again=self._wait_again,
             check=remote.check if remote else None,
+        )
+        self.recovery = Recovery(
+            store=store,
+            attempts=attempts,
+            catalogue=catalogue,
+            recorder=self._recorder,
+            others=others,
+            expect=self._attendance.expect,
+            wake=self.wake_quietly,
         )
 
     # ── workers come and go ──
@@ -325,67 +322,13 @@ class Dispatcher:
             self.wake(self._catalogue.version(prediction.version)[1])
         except NotFound:
             if self._others.alone:
-                asyncio.ensure_future(self.fail_unknown(prediction.version))  # noqa: RUF006  # ends by itself
+                self.recovery.fail_soon(prediction.version)
 
     # ── beginning, minding, ending ──
 
     async def recover(self) -> None:
-        """Take up what this server left at its last end, and wake what waits.
-
-        Attempts of remote workers wait for these to come back.
-        """
-        for live in await self._attempts.live():
-            if live.holder.remote:
-                self._attendance.expect(live)
-            else:
-                self.release(live, "the server was restarted.")
-        await self._recorder.quiet()
-        for version in await self._attempts.waiting():
-            try:
-                known = self._catalogue.version(version)[1]
-            except NotFound:
-                if self._others.alone:
-                    await self.fail_unknown(version)
-            else:
-                await self._repool(known)
-                self.wake_quietly(known)
-
-    async def _repool(self, version: Version) -> None:
-        """The operator may have moved a model to another pool."""
-        moved = await self._attempts.repool(version.id, version.pool)
-        if moved:
-            _log.info("version.repooled", version=version.id, pool=version.pool, predictions=moved)
-
-    def release(self, live: LiveAttempt, reason: str) -> None:
-        """Have an attempt that nobody runs any more run again.
-
-        That is counted against nobody, unless its worker was remote: that one could have come back.
-        """
-        remote = live.holder.remote
-        self._recorder.record(
-            Lost(
-                prediction=live.prediction,
-                attempt=live.attempt,
-                outcome=Outcome.LOST if remote else Outcome.RELEASED,
-                reason=f"{reason[:-1]}, and its worker did not come back." if remote else reason,
-                lease=live.lease if remote else None,
-            )
-        )
-
-    async def fail_unknown(self, version: VersionId) -> None:
-        """End predictions of a version that the operator has taken out of the catalogue.
-
-        Only for a server that is alone: another one may serve that version.
-        """
-        nobody = Holder(worker=WorkerId("server"), incarnation=0)
-        finished = Finished(outcome=Outcome.FAILED, error=_NO_VERSION)
-        asking = Asking(holder=nobody, bonuses={version: 0.0}, most=_AT_ONCE)
-        while claimed := await self._store.claim(asking):
-            for one in (each.prediction for each in claimed):
-                self._recorder.record(
-                    Report(prediction=one.id, attempt=one.attempt, finished=finished)
-                )
-            await self._recorder.quiet()
+        """Take up what this server left at its last end; see `Recovery`."""
+        await self.recovery.recover()
 
     async def expire(self) -> None:
         """End what is past its deadline, and stop those who run it."""

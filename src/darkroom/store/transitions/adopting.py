@@ -7,7 +7,6 @@ from darkroom.ports.predictions import Adopted, Holder, LiveAttempt, Resumed
 from darkroom.store import rows
 from darkroom.store.transitions.recipe import Transition
 
-
 _KEEP_MS = 24 * 3600 * 1000
 """Far longer than any server takes a line for standing that is not."""
 
