@@ -5,8 +5,11 @@ is free and nothing waits for one; what finds no slot waits in the database and 
 (`service/claiming`) when a slot comes back. A connection that closes takes its slots with it.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence, Set
 from functools import partial
+
+import structlog
 
 from darkroom.domain.errors import NotFound, PeerMisbehaved
 from darkroom.domain.events import Report
@@ -42,6 +45,8 @@ from darkroom.service.reports import understood
 from darkroom.service.seats import Seat, best
 
 _AT_ONCE = 100
+_WRITE_SECONDS = 10.0
+_log = structlog.get_logger()
 _GONE = "its worker went away."
 
 
@@ -161,6 +166,7 @@ class Dispatcher:
         self.fairness.costs.loaded(seat.known, beat.loads)
         for key in seat.missed(beat.held):
             seat.give_back(key)
+            seat.send(Stop(*key))  # should it arrive after all
             self._give_up(key, Outcome.RELEASED, NOT_THERE)
 
     def _heard(self, seat: Seat) -> None:
@@ -336,13 +342,22 @@ class Dispatcher:
             self._hub.publish(prediction)
             self.stop(prediction.id)
 
-    async def drain(self, seconds: float) -> None:
+    async def drain(self, seconds: float, *, write_seconds: float = _WRITE_SECONDS) -> None:
         """Let workers finish what they hold, for that long, then wait until they are gone.
 
         Remote ones do not end: they go on, and come to another server or back to this one.
+
+        Args:
+            seconds: for runs.
+            write_seconds: for a database that takes no writes; what it does not take by then runs
+                again, or is told again by its worker.
         """
         await self._attendance.part(seconds)
-        await self.settled()
+        try:
+            async with asyncio.timeout(write_seconds):
+                await self.settled()
+        except TimeoutError:
+            _log.warning("reports.not_written")
 
     async def settled(self) -> None:
         """Wait until everything that was told is written."""
