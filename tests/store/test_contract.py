@@ -128,6 +128,9 @@ PLANS: list[tuple[str, Parameters, str]] = [
     ),
     ("waiting", {}, "predictions_ready"),
     ("items", {"id": "p"}, "sqlite_autoindex_items"),
+    ("inputs_of", {"ids": "[]"}, "sqlite_autoindex_inputs"),
+    ("items_of", {"ids": "[]"}, "sqlite_autoindex_items"),
+    ("logs_of", {"ids": "[]"}, "sqlite_autoindex_log_lines"),
     ("live_attempts", {}, "attempts_one_live"),
     ("expire", {"most": 1}, "predictions_deadline"),
     (
@@ -185,4 +188,4 @@ async def test_hot_statements_use_their_index(
 
     known = index if place.name == "sqlite" else IN_POSTGRES.get(name, index)
     assert known in plan or f"{known.removeprefix('sqlite_autoindex_')}_pkey" in plan
-    assert not re.search(r"SCAN (?!CONSTANT)\w+(?! USING)\b|Seq Scan", plan)
+    assert not re.search(r"SCAN (?!CONSTANT)\w+(?! USING| VIRTUAL)\b|Seq Scan", plan)

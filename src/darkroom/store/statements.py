@@ -2,7 +2,8 @@
 
 A text may carry marks: `/*NOW*/` the clock in milliseconds, `/*PREDICTION*/` the columns of a
 prediction, `/*SERVER*/` the id of this server, `/*LOCK*/` and `/*LOCK_ROW*/` the clauses by which
-writers pass one another, `/*ALONE*/` 1 unless another server takes from this :endpoint just now.
+writers pass one another, `/*ALONE*/` 1 unless another server takes from this :endpoint just now,
+`/*IDS*/` the texts of the JSON list :ids.
 """
 
 import re
@@ -26,6 +27,7 @@ class Dialect:
     lock: str
     lock_row: str
     alone: str
+    ids: str
     server: str
 
 
@@ -34,6 +36,7 @@ SQLITE = Dialect(
     lock="",
     lock_row="",
     alone="1",
+    ids="select value from json_each(:ids)",
     server="''",
 )
 
@@ -50,6 +53,7 @@ def postgres(server: str) -> Dialect:
         lock_row="for update",
         alone="case when pg_try_advisory_xact_lock(hashtextextended(cast(:endpoint as text), 0)) "
         "then 1 else 0 end",
+        ids="select jsonb_array_elements_text(cast(:ids as jsonb))",
         server=f"'{server}'",
     )
 
@@ -63,6 +67,7 @@ def load(dialect: Dialect) -> Mapping[str, str]:
         "/*LOCK*/": dialect.lock,
         "/*LOCK_ROW*/": dialect.lock_row,
         "/*ALONE*/": dialect.alone,
+        "/*IDS*/": dialect.ids,
     }
     found: dict[str, str] = {}
     for path in (files("darkroom.store") / "sql").iterdir():
