@@ -189,3 +189,15 @@ async def test_hot_statements_use_their_index(
     known = index if place.name == "sqlite" else IN_POSTGRES.get(name, index)
     assert known in plan or f"{known.removeprefix('sqlite_autoindex_')}_pkey" in plan
     assert not re.search(r"SCAN (?!CONSTANT)\w+(?! USING| VIRTUAL)\b|Seq Scan", plan)
+
+
+async def test_a_report_of_many_events_is_kept_whole(place: Place) -> None:
+    async with tables(place) as store:
+        await store.accept(acceptance("p1", holder=HOLDER))
+        told = [LogText(text=f"{number}\n") for number in range(30)]
+        shown = await store.report(Report(prediction=PredictionId("p1"), attempt=1, events=told))
+        found = await store.get(PredictionId("p1"))
+
+    assert found == shown
+    assert found is not None
+    assert found.logs.split() == [str(number) for number in range(30)]

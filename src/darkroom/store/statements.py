@@ -17,6 +17,7 @@ from darkroom.store.transitions.recipe import Calls
 _COMMENT = re.compile(r"--[^\n]*")
 _PLACE = re.compile(r"\$(\d+)")
 _PARAMETER = re.compile(r":([a-z_][a-z0-9_]*)")
+_SHOWS = re.compile(r"(?is)select\b|with\b|.*\breturning\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,11 @@ class Numbered:
     text: str
     names: Sequence[str]
 
+    @property
+    def shows(self) -> bool:
+        """Whether rows come back."""
+        return _SHOWS.match(self.text) is not None
+
     def values(self, parameters: Parameters) -> list[Value]:
         """What stands in each place. PostgreSQL keeps no NUL in text: it becomes U+FFFD."""
         return [_without_nul(parameters[name]) for name in self.names]
@@ -128,7 +134,7 @@ class Statements:
         return text, [value for several in values for value in several]
 
     def _joined(self, names: Sequence[str]) -> str:
-        """One statement that does what several do; its rows are those of the first."""
+        """One statement that does what several do; its rows are those of the first, if any."""
         parts: list[str] = []
         before = 0
         for number, name in enumerate(names):
@@ -136,7 +142,8 @@ class Statements:
             moved = _PLACE.sub(lambda match, by=before: f"${int(match.group(1)) + by}", one.text)
             parts.append(f"s{number} as ({moved})")
             before += len(one.names)
-        return f"with {', '.join(parts)} select * from s0"  # noqa: S608  # our own texts
+        rows = "select * from s0" if self._alone[names[0]].shows else "select 1 where false"
+        return f"with {', '.join(parts)} {rows}"
 
 
 def _without_nul(value: Value) -> Value:
