@@ -91,9 +91,15 @@ class PostgresDatabase:
         self._pool = pool
         self._statements = statements
 
-    def write(self, recipe: Callable[[], Transition[T]], *, patient: bool = False) -> Awaitable[T]:
+    def write(
+        self,
+        recipe: Callable[[], Transition[T]],
+        *,
+        patient: bool = False,
+        about: str | None = None,
+    ) -> Awaitable[T]:
         """Follow a transition in a transaction; done once it is on disk."""
-        return self._writer.write(recipe, patient=patient)
+        return self._writer.write(recipe, patient=patient, about=about)
 
     def hints(self) -> PostgresHints:
         """What carries hints to other servers on this database, once it is started."""

@@ -1,15 +1,16 @@
 """The one writer of this process to PostgreSQL: whatever waits goes into one transaction.
 
-While one transaction is flushed the next callers queue, so many writers cost few flushes. A change
-that fails undoes the whole transaction; its companions are then run again, each in a transaction
-of its own. Other servers have writers of their own: rows are guarded by the statements.
+While one transaction is flushed the next callers queue, so many writers cost few flushes. Changes
+about different predictions take their steps together, so they cost few ways to the database. A
+change that fails undoes the whole transaction; its companions are then run again, each in a
+transaction of its own. Other servers have writers of their own: rows are guarded by the statements.
 
 A connection that breaks in the very moment of a commit leaves open what became of it. Then the
 database is asked, as soon as it answers again, so that nobody is told a wrong outcome.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar, cast
 
@@ -17,7 +18,7 @@ import asyncpg
 import structlog
 
 from darkroom.domain.errors import StoreBusy
-from darkroom.store.rows import Row
+from darkroom.store.rows import Row, Value
 from darkroom.store.statements import Statements
 from darkroom.store.transitions.recipe import Transition
 
@@ -59,6 +60,33 @@ async def follow(connection: Connection, statements: Statements, transition: Tra
         return cast("T", stop.value)
 
 
+async def follow_together(
+    connection: Connection, statements: Statements, transitions: Sequence[Transition[None]]
+) -> None:
+    """Follow transitions that have nothing to do with each other, a step of all of them at a time.
+
+    What several ask for with the same words goes to the database at once.
+    """
+    answers: dict[int, list[Row] | None] = dict.fromkeys(range(len(transitions)))
+    while answers:
+        asked: dict[str, list[list[Value]]] = {}
+        for place, rows in answers.items():
+            one = transitions[place]
+            try:
+                call = next(one) if rows is None else one.send(rows)
+            except StopIteration:
+                continue
+            text, values = statements.marked(call, place)
+            asked.setdefault(text, []).append(values)
+        answers = {}
+        for text, several in asked.items():
+            found = {cast("int", values[0]): list[Row]() for values in several}
+            for record in await connection.fetchmany(text, several):
+                place, *row = record
+                found[place].append(tuple(row))
+            answers.update(found)
+
+
 async def end(connection: Connection) -> None:
     """Take leave of the database, or of a connection that does not answer."""
     try:
@@ -81,6 +109,7 @@ class _Change:
     recipe: Recipe[object]
     done: "asyncio.Future[object]"
     patient: bool
+    about: str | None
     result: object = None
 
 
@@ -104,7 +133,9 @@ class PostgresWriter:
         self._closing = False
         self._task = self._loop.create_task(self._run())
 
-    def write(self, recipe: Recipe[T], *, patient: bool = False) -> "asyncio.Future[T]":
+    def write(
+        self, recipe: Recipe[T], *, patient: bool = False, about: str | None = None
+    ) -> "asyncio.Future[T]":
         """Run *recipe*'s transition; the future is done once the commit is on disk.
 
         The future raises StoreBusy when the database takes no writes.
@@ -112,9 +143,10 @@ class PostgresWriter:
         Args:
             recipe: makes the transition; it may be called more than once.
             patient: the commit may wait a millisecond for a change that is in more of a hurry.
+            about: the one prediction whose rows it reads and changes; None if there may be others.
         """
         done: asyncio.Future[object] = self._loop.create_future()
-        self._queue.append(_Change(recipe, done, patient))
+        self._queue.append(_Change(recipe, done, patient, about))
         self._woken.set()
         return cast("asyncio.Future[T]", done)
 
@@ -158,8 +190,8 @@ class PostgresWriter:
             room = MOST_AT_ONCE - len(batch)
             fresh, self._queue = self._queue[:room], self._queue[room:]
             batch += fresh
-            for change in fresh:
-                change.result = await follow(connection, self._statements, change.recipe())
+            for chains in _beside(fresh):
+                await follow_together(connection, self._statements, chains)
             hurried = self._closing or any(not change.patient for change in batch)
             if hurried or len(batch) == MOST_AT_ONCE or not await self._more():
                 return
@@ -266,6 +298,26 @@ class PostgresWriter:
 
 _NUMBER = "select cast(cast(pg_current_xact_id() as text) as bigint)"
 _STATUS = "select pg_xact_status(cast(cast($1 as text) as xid8))"
+
+
+def _beside(changes: Sequence[_Change]) -> Iterator[Sequence[Transition[None]]]:
+    """What may go together, in order: chains of changes about one prediction each, or one other."""
+    together: dict[str, list[_Change]] = {}
+    for change in changes:
+        if change.about is not None:
+            together.setdefault(change.about, []).append(change)
+            continue
+        if together:
+            yield [_chain(chain) for chain in together.values()]
+            together = {}
+        yield [_chain([change])]
+    if together:
+        yield [_chain(chain) for chain in together.values()]
+
+
+def _chain(changes: Sequence[_Change]) -> Transition[None]:
+    for change in changes:
+        change.result = yield from change.recipe()
 
 
 def _settle(change: _Change, fault: Exception | None) -> None:

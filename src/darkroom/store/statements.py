@@ -17,6 +17,7 @@ from darkroom.store.transitions.recipe import Calls
 _COMMENT = re.compile(r"--[^\n]*")
 _PLACE = re.compile(r"\$(\d+)")
 _PARAMETER = re.compile(r":([a-z_][a-z0-9_]*)")
+_MARK = "cast($1 as bigint) as mark, "
 _SHOWS = re.compile(r"(?is)select\b|with\b|.*\breturning\b")
 
 
@@ -120,6 +121,7 @@ class Statements:
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._alone = {name: numbered(text) for name, text in texts.items()}
         self._together: dict[tuple[str, ...], str] = {}
+        self._marked: dict[tuple[str, ...], str] = {}
 
     def filled(self, asked: Calls) -> tuple[str, list[Value]]:
         """The text for what a transition asks, and the values of its parameters."""
@@ -133,17 +135,29 @@ class Statements:
         values = [self._alone[name].values(parameters) for name, parameters in asked]
         return text, [value for several in values for value in several]
 
-    def _joined(self, names: Sequence[str]) -> str:
+    def marked(self, asked: Calls, mark: int) -> tuple[str, list[Value]]:
+        """As `filled`, with *mark* as the first column of every row that comes back."""
+        calls = [asked] if isinstance(asked, tuple) else asked
+        names = tuple(name for name, _ in calls)
+        text = self._marked.get(names)
+        if text is None:
+            text = self._marked[names] = self._joined(names, _MARK)
+        values: list[Value] = [mark]
+        for name, parameters in calls:
+            values += self._alone[name].values(parameters)
+        return text, values
+
+    def _joined(self, names: Sequence[str], mark: str = "") -> str:
         """One statement that does what several do; its rows are those of the first, if any."""
         parts: list[str] = []
-        before = 0
+        before = 1 if mark else 0
         for number, name in enumerate(names):
             one = self._alone[name]
             moved = _PLACE.sub(lambda match, by=before: f"${int(match.group(1)) + by}", one.text)
             parts.append(f"s{number} as ({moved})")
             before += len(one.names)
-        rows = "select * from s0" if self._alone[names[0]].shows else "select 1 where false"
-        return f"with {', '.join(parts)} {rows}"
+        rows = "* from s0" if self._alone[names[0]].shows else "null where false"
+        return f"with {', '.join(parts)} select {mark}{rows}"
 
 
 def _without_nul(value: Value) -> Value:
