@@ -69,6 +69,11 @@ _DURABLE = (
     "select set_config('synchronous_commit', 'on', false)"
     " where current_setting('synchronous_commit') = 'off'"
 )
+_QUICK_TO_COMPRESS = (
+    "select set_config(name, 'lz4', false) from pg_settings"
+    " where name = 'default_toast_compression' and 'lz4' = any(enumvals)"
+)
+"""Inputs of some kB are mostly pictures, which the default tries long to make smaller, in vain."""
 
 
 class PostgresDatabase:
@@ -147,9 +152,9 @@ async def open_postgres(url: str, server: ServerId) -> AsyncGenerator[PostgresDa
 
 
 async def connect(url: str) -> Connection:
-    """A connection whose commits are on disk."""
+    """A connection whose commits are on disk, for rows of some kB."""
     connection = await asyncpg.connect(url, **_OPTIONS)
-    await connection.execute(_DURABLE)
+    await connection.execute(f"{_DURABLE}; {_QUICK_TO_COMPRESS}")
     return connection
 
 
