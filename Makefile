@@ -16,7 +16,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "darkroom needs Python 3.11 or later; try: make PYTHON=python3.11")'
 	@echo "Installing into .venv; this takes some minutes."
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[diffusers,postgres,s3,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[diffusers,postgres,ray,s3,dev]'
 	@touch $@
 
 clients: install      ## The clients that the compat tests run, into build/clients; quick when nothing changed.
@@ -53,8 +53,9 @@ check: lint types imports test  ## Everything CI runs, in CI's order.
 bench: install        ## Measure; writes build/bench.json. ONLY=api or ONLY=durability runs one group.
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
 
-conformance: install  ## Write docs/conformance.md from the marks of the tests.
+conformance: install  ## Write docs/conformance.md and docs/faults.md from the marks of the tests.
 	$(BIN)/python -m tests.conformance
+	$(BIN)/python -m tests.faults
 
 fix: install          ## Rewrite whatever a tool can rewrite.
 	$(BIN)/ruff check --fix .

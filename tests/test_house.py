@@ -30,6 +30,7 @@ HELP = """import contextlib, io
 from darkroom.cli.app import app
 with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
     app(["--help"])"""
+TEST = re.compile(r"`(tests/[a-z0-9_/]+\.py)::(test_[a-z0-9_]+)`")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -114,6 +115,17 @@ def test_every_link_between_documents_leads_somewhere() -> None:
     assert broken == []
 
 
+def test_every_promise_names_tests_and_every_one_of_them_exists() -> None:
+    promises = [line for line in (DOCS / "guarantees.md").read_text("utf-8").splitlines()
+                if line.startswith("| **")]  # fmt: skip
+    named = [TEST.findall(line) for line in promises]
+    assert promises
+    assert [line[:60] for line, tests in zip(promises, named, strict=True) if not tests] == []
+    missing = [f"{path}::{name}" for tests in named for path, name in tests
+               if f"def {name}(" not in (ROOT / path).read_text("utf-8")]  # fmt: skip
+    assert missing == []
+
+
 def test_the_host_loads_nothing_of_the_server() -> None:
     rooms = {"http", "store", "service", "worker", "egress", "compose", "cli", "settings"}
     loaded = _loaded("import darkroom.runners.host")
@@ -137,6 +149,13 @@ def test_nothing_heavy_is_loaded_before_a_model_is(code: str) -> None:
     loaded = _loaded(code)
     assert code.removeprefix("import ") in loaded
     assert loaded & HEAVY == set()
+
+
+@pytest.mark.parametrize("module", ["server", "worker", "placer"])
+def test_ray_is_loaded_by_the_driver_of_a_placer_alone(module: str) -> None:
+    loaded = _loaded(f"import darkroom.compose.{module}")
+    assert f"darkroom.compose.{module}" in loaded
+    assert "ray" not in loaded
 
 
 def test_help_loads_neither_the_server_nor_its_settings() -> None:

@@ -122,6 +122,7 @@ def test_an_empty_file_sets_nothing(write: Write) -> None:
         ("port", "web"),
         ("weights", "heavy"),
         ("bootstrap_key", "too short"),
+        ("worker_token", "too short"),
         ("workers", "-1"),
         ("run_limit_seconds", "0"),
         ("fsync_files", "perhaps"),

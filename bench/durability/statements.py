@@ -13,7 +13,7 @@ import asyncpg
 from bench.durability.filling import MODEL, OWNER, WAITING, Filled, some, version
 from darkroom.domain.ids import Minter, Owner, PredictionId, ServerId, WorkerId
 from darkroom.domain.prediction import JsonText
-from darkroom.ports.predictions import Acceptance, Holder, Page
+from darkroom.ports.predictions import Acceptance, Asking, Holder, Page
 from darkroom.store.database import Database
 from darkroom.store.postgres_writer import follow
 from darkroom.store.predictions import PredictionTables
@@ -137,7 +137,7 @@ def calls(database: Timed, filled: Filled) -> Mapping[str, Call]:
         )
 
     async def claim() -> None:
-        found = await tables.claim([ran.id], holder, 1)
+        found = await tables.claim(Asking(holder=holder, bonuses={ran.id: 0.0}, most=1))
         assert len(found) == 1, f"none of {WAITING} waits"
 
     def timed(call: Callable[[int], Awaitable[object]]) -> Call:

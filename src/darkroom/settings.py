@@ -34,6 +34,8 @@ from darkroom.domain import durations
 from darkroom.domain.errors import InvalidIdentifier, InvalidSetting
 from darkroom.domain.ids import is_version, parse_identifier
 from darkroom.domain.model import Json
+from darkroom.owner_settings import OwnerSettings
+from darkroom.pool_settings import PoolSettings, check_names
 
 CONFIG_VARIABLE = "DARKROOM_CONFIG"
 CONFIG_NAME = "darkroom.yaml"
@@ -73,6 +75,11 @@ class Settings(BaseSettings):
     )
     bootstrap_key: SecretStr | None = Field(
         None, description="An admin key, 16 characters or more, made or kept at every start."
+    )
+    worker_token: SecretStr | None = Field(
+        None,
+        description="A token for workers of the pool `default`, 16 characters or more, made or "
+        "kept at every start.",
     )
     weights: Literal["hub", "tiny"] = Field(
         "hub", description="`hub` loads real weights; `tiny` makes random ones: pictures are noise."
@@ -128,11 +135,14 @@ class Settings(BaseSettings):
     cancel_grace_seconds: float = Field(
         10.0, gt=0, description="A model that ignores a cancel this long is killed."
     )
+    host_silence_seconds: float = Field(
+        60.0, gt=2, description="A model's process that gives no sign of life this long is killed."
+    )
     drain_seconds: float = Field(
         30.0, ge=0, le=50, description="How long a stopping server lets runs finish."
     )
     worker_silence_seconds: float = Field(
-        10.0, gt=2, description="A worker not heard of this long is given up."
+        10.0, gt=2, description="A worker silent or away for this long is given up."
     )
     fsync_files: bool = Field(
         default=False, description="Flush every file to disk before a run counts as ended."
@@ -161,6 +171,13 @@ class Settings(BaseSettings):
     queue_limit: int = Field(
         0, ge=0, description="Predictions of one owner that have not ended; 0 for any number."
     )
+    running_limit: int = Field(
+        0, ge=0, description="Predictions of one owner that run at once; 0 for any number."
+    )
+    owners: Mapping[str, OwnerSettings] = Field(
+        default_factory=dict[str, OwnerSettings],
+        description="Weight, priority and limits of owners, by name; see docs/fairness.md.",
+    )
     stream_limit: int = Field(
         2000, ge=0, description="Open streams of one owner's predictions; 0 for any number."
     )
@@ -176,6 +193,10 @@ class Settings(BaseSettings):
         ge=0,
         description="With less free on the disk no prediction or upload is taken; 0 never minds.",
     )
+    pools: Mapping[str, PoolSettings] = Field(
+        default_factory=dict[str, PoolSettings],
+        description="Pools of workers on a cluster, by name; see docs/ray.md.",
+    )
     models: Mapping[str, Mapping[str, object]] = Field(
         default_factory=dict[str, Mapping[str, object]],
         description="Models of your own, by owner/name; see darkroom.example.yaml.",
@@ -188,7 +209,13 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("bootstrap_key")
+    @field_validator("pools")
+    @classmethod
+    def _named_well(cls, value: Mapping[str, PoolSettings]) -> Mapping[str, PoolSettings]:
+        check_names(value)
+        return value
+
+    @field_validator("bootstrap_key", "worker_token")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 16:

@@ -8,7 +8,7 @@ from bench.durability.statements import PAGE, calls, deep_edge, on_sqlite
 
 from darkroom.domain.ids import Owner, WorkerId
 from darkroom.domain.prediction import Prediction, Status
-from darkroom.ports.predictions import Holder, Page
+from darkroom.ports.predictions import Asking, Holder, Page
 from darkroom.store import whole
 from darkroom.store.predictions import PredictionTables
 from darkroom.store.sqlite import open_sqlite
@@ -32,7 +32,8 @@ async def test_of_what_waits_one_can_be_claimed(tmp_path: Path) -> None:
     fill_sqlite(tmp_path / "data", 5)
     holder = Holder(worker=WorkerId("w"), incarnation=1)
     async with open_sqlite(tmp_path / "data" / "darkroom.db") as database:
-        claimed = await PredictionTables(database).claim([version().id], holder, WAITING + 1)
+        asking = Asking(holder=holder, bonuses={version().id: 0.0}, most=WAITING + 1)
+        claimed = await PredictionTables(database).claim(asking)
     assert len(claimed) == WAITING
 
 

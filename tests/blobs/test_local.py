@@ -1,17 +1,27 @@
 """The local folder shows nothing half, says why it cannot keep a file, and flushes if asked."""
 
+import asyncio
 import hashlib
+import os
 import resource
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from darkroom.blobs.local import LocalBlobs, location
+from darkroom.blobs.local import PIECE_BYTES, LocalBlobs, location
+from darkroom.blobs.reading import Opened
 from darkroom.domain.errors import FileMissing, FilesUnavailable
 
 KEY = "predictions/01h2xcejqtf2nbrexx3vqjhp41/1/0"
+
+
+def opened_below(folder: Path) -> int:
+    """How many files in *folder* this process has open."""
+    links = [Path(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")]
+    return sum(one.is_symlink() and str(folder) in str(one.readlink()) for one in links)
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -132,3 +142,40 @@ async def test_what_a_crash_left_half_written_is_on_the_shelf_as_such(blobs: Loc
 async def test_a_shelf_without_files_is_empty(blobs: LocalBlobs) -> None:
     assert (await blobs.page(None)).next is None
     assert (await blobs.page("zz")).found == ()
+
+
+async def test_a_file_that_is_being_read_is_read_to_its_end_although_it_is_deleted(
+    blobs: LocalBlobs,
+) -> None:
+    data = os.urandom(3 * PIECE_BYTES + 1)
+    await blobs.put(KEY, data)
+    pieces = blobs.stream(KEY, start=0, end=len(data))
+    got = [await anext(pieces)]
+    await blobs.delete(KEY)
+    got += [piece async for piece in pieces]
+
+    assert b"".join(got) == data
+
+
+async def test_a_file_that_nobody_reads_any_more_is_closed(
+    blobs: LocalBlobs, tmp_path: Path
+) -> None:
+    await blobs.put(KEY, bytes(3 * PIECE_BYTES))
+    pieces = blobs.stream(KEY, start=0, end=3 * PIECE_BYTES)
+    await anext(pieces)
+    assert opened_below(tmp_path) == 1
+    await cast("AsyncGenerator[bytes]", pieces).aclose()
+    assert opened_below(tmp_path) == 0
+
+
+async def test_a_close_while_a_piece_is_read_leaves_nothing_open(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(bytes(PIECE_BYTES))
+    for _ in range(100):
+        opened = Opened(str(path))
+        reading = asyncio.ensure_future(asyncio.to_thread(opened.piece, 0, PIECE_BYTES))
+        await asyncio.sleep(0)
+        opened.close()
+        assert await reading in (b"", bytes(PIECE_BYTES))
+        assert opened.piece(0, 1) == b""
+    assert opened_below(tmp_path) == 0

@@ -21,6 +21,21 @@ def test_keys_are_made_listed_and_revoked_without_a_server(alone: Shell) -> None
     assert "revoked" in alone("keys", "list").stdout
 
 
+def test_a_workers_token_is_made_and_listed_with_its_pool(alone: Shell) -> None:
+    made = json.loads(
+        alone("keys", "create", "--worker", "--pool", "gpu", "--expires", "30d", "--json").stdout
+    )
+    assert set(made) == {"id", "key", "owner", "expires_at", "pool"}
+    assert (made["owner"], made["pool"]) == ("worker", "gpu")
+    assert "worker (pool gpu)" in alone("keys", "list").stdout
+    (shown,) = json.loads(alone("keys", "list", "--json").stdout)
+    assert shown["pool"] == "gpu"
+
+    other = alone("keys", "create", "--worker")
+    assert other.stdout.startswith("dkr_")
+    assert "for workers of pool default" in other.stderr
+
+
 def test_the_secret_alone_goes_to_stdout(alone: Shell) -> None:
     made = alone("keys", "create", "--owner", "alice")
     assert made.stdout.startswith("dkr_")
@@ -33,6 +48,15 @@ def test_the_secret_alone_goes_to_stdout(alone: Shell) -> None:
         ("keys", "create", "--owner", "a b"),
         ("keys", "create", "--owner", "alice", "--expires", "soon"),
         ("keys", "create"),
+        ("keys", "create", "--owner", "worker"),
+        ("keys", "create", "--owner", "alice", "--pool", "gpu"),
+        ("keys", "create", "--owner", "alice", "--worker"),
+        ("keys", "create", "--worker", "--admin"),
+        ("keys", "create", "--worker", "--pool", "GPU"),
+        ("worker",),
+        ("worker", "--server", "http://127.0.0.1:9"),
+        ("worker", "--server", "darkroom.example", "--token", "x"),
+        ("worker", "--server", "http://127.0.0.1:9", "--token", "x", "--name", "local-1"),
         ("run", "echo"),
         ("serve", "--weights", "heavy"),
         ("predict",),

@@ -9,6 +9,7 @@ from tests.conformance.statements import GROUPS
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "conformance.md"
 NONE_YET = "no test yet"
+MARK = "conformance"
 _HEAD = """\
 # Conformance
 
@@ -30,7 +31,7 @@ def render(tests: Mapping[int, Sequence[str]]) -> str:
 
 def expected() -> str:
     """The page as the tests of this repository ask for it."""
-    return render(by_number(collect(ROOT)))
+    return render(by_number(collect(ROOT, MARK)))
 
 
 def _group(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from tests.conformance.marks import Mark, by_number, collect
-from tests.conformance.page import NONE_YET, PAGE, ROOT, expected, render
+from tests.conformance.page import MARK, NONE_YET, PAGE, ROOT, expected, render
 from tests.conformance.statements import numbers
 
 PLACES = """
@@ -45,11 +45,11 @@ def test_the_page_says_what_the_tests_are_marked_with() -> None:
 
 
 def test_every_statement_has_a_test() -> None:
-    assert sorted(numbers() - by_number(collect(ROOT)).keys()) == []
+    assert sorted(numbers() - by_number(collect(ROOT, MARK)).keys()) == []
 
 
 def test_no_mark_names_a_statement_that_is_not_there() -> None:
-    assert [mark for mark in collect(ROOT) if mark.number not in numbers()] == []
+    assert [mark for mark in collect(ROOT, MARK) if mark.number not in numbers()] == []
 
 
 def test_there_are_ninety_statements() -> None:
@@ -58,7 +58,7 @@ def test_there_are_ninety_statements() -> None:
 
 def test_marks_are_read_wherever_pytest_takes_them(tmp_path: Path) -> None:
     path = "tests/room/test_x.py"
-    assert collect(written(tmp_path, PLACES)) == [
+    assert collect(written(tmp_path, PLACES), MARK) == [
         *(Mark(number, f"{path}::test_alone") for number in (1, 2, 3, 4)),
         *(Mark(number, f"{path}::TestThings::test_inside") for number in (1, 5)),
         Mark(1, f"{path}::test_plain"),
@@ -78,7 +78,7 @@ def test_marks_are_read_wherever_pytest_takes_them(tmp_path: Path) -> None:
 )
 def test_a_mark_that_would_go_unread_is_refused(tmp_path: Path, source: str) -> None:
     with pytest.raises(ValueError, match=r"test_x\.py"):
-        collect(written(tmp_path, source))
+        collect(written(tmp_path, source), MARK)
 
 
 def test_the_page_names_the_tests_of_each_statement_once() -> None:

@@ -3,17 +3,22 @@
 A new path parameter, or a new operation with a body, gets its line here.
 """
 
+import asyncio
 import base64
 import hashlib
 import hmac
+import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from itertools import count
-from typing import NamedTuple, cast
+from typing import Literal, NamedTuple, cast
 
 from tests.contract.published import Operation
 from tests.support.processes import Server
 
+from darkroom.compose.clock import SystemClock
 from darkroom.domain.model import Json
+from darkroom.service.worker_files import LocalSigner
 
 OWNER = "admin"
 ECHO = ("darkroom", "echo")
@@ -28,11 +33,22 @@ FORM = "multipart/form-data"
 Made = Mapping[str, object]
 
 
+def secret_of(server: Server) -> bytes:
+    """What the running server signs addresses with."""
+    with closing(sqlite3.connect(server.folder / "data" / "darkroom.db")) as database:
+        (found,) = database.execute("select value from secrets where name = 'capabilities'")
+    return bytes.fromhex(found[0])
+
+
+async def no_size(key: str) -> int:
+    raise AssertionError(f"the size of {key} was asked for")
+
+
 class Body(NamedTuple):
     """What is sent, and as what."""
 
     media_type: str
-    value: Json | Mapping[str, bytes | str]
+    value: Json | Mapping[str, bytes | str] | bytes
 
 
 class Living:
@@ -63,6 +79,8 @@ class Living:
             "/assets/{name}": lambda: [self._asset()],
             "/api/predictions/{prediction_id}/webhooks/resend": lambda: [self._told()],
             "/api/predictions/{prediction_id}/webhooks/{n}/resend": lambda: [self._told(), "1"],
+            "workers.files.get": lambda: [self._lent("GET")],
+            "workers.files.put": lambda: [self._lent("PUT")],
             "models.update": self._model,
             "models.delete": self._model,
             "models.versions.delete": self._trained,
@@ -79,6 +97,7 @@ class Living:
             "models.search": lambda: Body("text/plain", "echo"),
             "trainings.create": lambda: Body(JSON, self._lesson()),
             "files.create": lambda: Body(FORM, {"content": BYTES}),
+            "workers.files.put": lambda: Body("application/octet-stream", BYTES),
             "images.generate": lambda: Body(JSON, {"model": "darkroom/echo", "image": PICTURE}),
             "images.edit": lambda: Body(FORM, {"model": "darkroom/echo", "image": BYTES}),
         }
@@ -179,6 +198,15 @@ class Living:
         digest = hmac.digest(key, f"{OWNER} {path['id']} {FAR_AWAY}".encode(), hashlib.sha256)
         signature = base64.b64encode(digest).decode()
         return {"owner": OWNER, "expiry": str(FAR_AWAY), "signature": signature}
+
+    def _lent(self, method: Literal["GET", "PUT"]) -> str:
+        """The token of an address that a worker elsewhere is given."""
+        id_ = self._prediction()["id"]
+        key = f"predictions/{id_}/{1 if method == 'GET' else 9}/0"
+        signer = LocalSigner(secret_of(self._server), no_size, SystemClock())
+        signed = signer.readable if method == "GET" else signer.writable
+        (address,) = asyncio.run(signed([key]))
+        return address.rpartition("/")[2]
 
     def _asset(self) -> str:
         return self._server.client.get("/").text.partition("assets/")[2].partition('"')[0]

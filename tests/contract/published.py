@@ -71,6 +71,7 @@ class Operation:
         method: as it is sent, such as `GET`.
         path: the full path with its parameters in braces.
         open: whether it is served without a key.
+        upgrades: whether it opens a WebSocket, which is no matter of requests and answers.
         takes_body: whether a body is sent.
         demanding: whether a request can break its description, as no plain string can.
     """
@@ -79,6 +80,7 @@ class Operation:
     method: str
     path: str
     open: bool
+    upgrades: bool
     takes_body: bool
     demanding: bool
     _described: _Described = field(repr=False, compare=False)
@@ -120,6 +122,7 @@ def operations() -> list[Operation]:
             method="QUERY" if method == _STAND_IN else method.upper(),
             path=path,
             open=operation.get("security") == [],
+            upgrades="101" in cast("Object", operation["responses"]),
             takes_body="requestBody" in operation,
             demanding=_has_json(operation) or _demands(document, item, operation),
             _described=schema[path][method],

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from tests.support.deployment import (
@@ -67,8 +68,8 @@ def test_no_two_servers_share_a_data_directory() -> None:
     assert data == [f"{name}:/data" for name in SERVERS]
 
 
-@pytest.mark.parametrize("name", SERVERS)
-def test_a_server_has_time_to_end_in_order(name: str) -> None:
+@pytest.mark.parametrize("name", [*SERVERS, "worker"])
+def test_each_program_has_time_to_end_in_order(name: str) -> None:
     grace = durations.milliseconds(str(at(TREE, "services", name, "stop_grace_period")))
     drain = float(str(Settings.model_fields["drain_seconds"].default))
 
@@ -101,10 +102,34 @@ def test_what_must_be_filled_in_has_no_value_in_the_example() -> None:
     assert {f"{name}=" for name in must} <= set(example)
 
 
-def test_the_second_file_changes_services_that_are_there() -> None:
+def test_the_second_file_gives_the_gpu_to_the_worker_alone() -> None:
     (changes,) = documents(CUDA)
+    given = mapping(changes, "services")
 
-    assert set(mapping(changes, "services")) <= set(mapping(TREE, "services"))
+    assert list(given) == ["worker"]
+    assert items(given, "worker", "deploy", "resources", "reservations", "devices")
+
+
+def test_workers_come_by_a_name_and_a_token_that_every_server_takes() -> None:
+    worker = mapping(TREE, "services", "worker")
+    shared = mapping(TREE, "x-environment")
+    url = urlsplit(str(at(worker, "environment", "DARKROOM_URL")))
+    aliases = [items(TREE, "services", name, "networks", "default", "aliases") for name in SERVERS]
+
+    assert worker["command"] == ["worker"]
+    assert aliases == [[url.hostname]] * len(SERVERS)
+    assert shared["DARKROOM_ALLOWED_HOSTS"] == url.hostname
+    assert url.port == Settings.model_fields["port"].default
+    assert at(worker, "environment", "DARKROOM_TOKEN") == shared["DARKROOM_WORKER_TOKEN"]
+    assert shared["DARKROOM_WORKERS"] == "0"
+
+
+def test_any_number_of_workers_may_run() -> None:
+    worker = mapping(TREE, "services", "worker")
+
+    assert {"ports", "container_name", "hostname"} & set(worker) == set()
+    assert items(worker, "volumes")[0] == "/data"  # a new volume for each
+    assert at(worker, "healthcheck", "disable") is True  # the image's asks a server
 
 
 def test_the_bucket_is_made_in_the_folder_that_the_store_serves() -> None:

@@ -14,9 +14,11 @@ from tests.store.places import Loop, postgres_place
 from tests.support.answering import answering
 from tests.support.deployment import CADDYFILE, program
 from tests.support.processes import DEADLINE_SECONDS, KEY, Server
+from tests.support.remote import RemoteWorker
 
 UPSTREAMS = "server-1:8000 server-2:8000"
 TEXT = {"version": "darkroom/echo-text", "input": {"prompt": "one two three"}}
+TOKEN = "a-token-of-workers-of-our-own"
 READY = "serving initial configuration"
 
 
@@ -45,6 +47,36 @@ def test_two_servers_behind_it_are_one_and_one_may_die(database: str, tmp_path: 
     assert urls(whole)["get"].startswith(f"http://localhost:{port}/")
     assert "event: done" in told
     assert [one["status"] for one in after] == ["succeeded"] * 4
+
+
+def test_a_worker_elsewhere_comes_in_by_the_proxy_and_finds_the_server_that_is_left(
+    database: str, tmp_path: Path
+) -> None:
+    port, *ports = (free_port() for _ in range(3))
+    folders = [tmp_path / name for name in ("server-1", "server-2", "proxy", "worker")]
+    for folder in folders:
+        folder.mkdir()
+    shared = {"database_url": database, "workers": "0", "worker_token": TOKEN}
+    with (
+        Server(folders[0], **shared, port=str(ports[0])) as first,
+        Server(folders[1], **shared, port=str(ports[1])) as second,
+        proxied(port, ports, folders[2]) as client,
+        RemoteWorker(folders[3], f"http://localhost:{port}", TOKEN) as worker,
+    ):
+        before = created(client)
+        here, other = (first, second) if joined(folders[0]) else (second, first)
+        here.kill()
+        after = [created(client) for _ in range(2)]
+
+        assert joined(other.folder)
+        assert worker.stop() == 0
+
+    assert [one["status"] for one in (before, *after)] == ["succeeded"] * 3
+
+
+def joined(folder: Path) -> bool:
+    """Whether the worker has come to the server of *folder*."""
+    return "worker.joined" in (folder / "server.log").read_text()
 
 
 def test_it_asks_for_readiness_under_a_name_that_every_server_takes(tmp_path: Path) -> None:

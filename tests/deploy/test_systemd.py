@@ -35,24 +35,52 @@ def test_a_unit_says_what_it_is_and_stands_by_what_starts_it(path: Path) -> None
         assert read["Install"]["WantedBy"] == "timers.target"
 
 
-@pytest.mark.parametrize("name", ["darkroom.service", "darkroom-backup.service"])
-def test_a_service_runs_under_an_account_of_its_own(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "directory"),
+    [
+        ("darkroom.service", "darkroom"),
+        ("darkroom-backup.service", "darkroom"),
+        ("darkroom-worker@.service", "darkroom-worker-%i"),
+    ],
+)
+def test_a_service_runs_under_an_account_of_its_own(name: str, directory: str) -> None:
     service = unit(name)["Service"]
 
     assert service["User"] == service["Group"] == "darkroom"
     assert service["NoNewPrivileges"] == "yes"
-    assert "DARKROOM_DATA_DIR=/var/lib/darkroom" in service["Environment"].split()
+    assert service["StateDirectory"].split()[0] == directory
+    assert f"DARKROOM_DATA_DIR=/var/lib/{directory}" in service["Environment"].split()
 
 
-def test_the_server_is_stopped_in_order_and_started_again() -> None:
-    service = unit("darkroom.service")["Service"]
+@pytest.mark.parametrize(
+    ("name", "command"), [("darkroom.service", "serve"), ("darkroom-worker@.service", "worker")]
+)
+def test_a_program_is_stopped_in_order_and_started_again(name: str, command: str) -> None:
+    service = unit(name)["Service"]
     drain = float(str(Settings.model_fields["drain_seconds"].default))
 
-    assert service["ExecStart"] == f"{PROGRAM} serve"
-    assert service["KillMode"] == "mixed"  # the server ends its workers; it alone gets SIGTERM
+    assert service["ExecStart"] == f"{PROGRAM} {command}"
+    assert service["KillMode"] == "mixed"  # it ends its own processes; it alone gets SIGTERM
     assert float(service["TimeoutStopSec"]) >= drain + LAST_SECONDS
     assert service["Restart"] == "always"
     assert service["RestartPreventExitStatus"] == "2"
+
+
+def test_a_worker_is_as_confined_as_the_server() -> None:
+    server, worker = (unit(name) for name in ("darkroom.service", "darkroom-worker@.service"))
+    limits = [name for name in server["Service"] if name.startswith(("Protect", "Restrict"))]
+
+    assert "ProtectSystem" in limits
+    assert {name: worker["Service"][name] for name in limits} == {
+        name: server["Service"][name] for name in limits
+    }
+
+
+def test_the_token_of_a_worker_stands_in_a_file_and_not_in_the_unit() -> None:
+    service = unit("darkroom-worker@.service")["Service"]
+
+    assert service["EnvironmentFile"] == "/etc/darkroom/worker-%i"  # it must be there: no `-`
+    assert "DARKROOM_TOKEN" not in service["Environment"]
 
 
 class Unit(ConfigParser):

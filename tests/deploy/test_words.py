@@ -9,7 +9,8 @@ from tests.support.deployment import FILES, ROOT
 from darkroom.cli.app import app
 from darkroom.settings import unknown_variables
 
-TOLD = [*FILES, ROOT / "docs" / "deploying.md"]
+PAGES = [ROOT / "docs" / "deploying.md", *sorted((ROOT / "docs" / "deploying").glob("*.md"))]
+TOLD = [*FILES, *PAGES]
 VARIABLE = re.compile(r"\bDARKROOM_[A-Z0-9_]+")
 COMMAND = re.compile(r"(?:bin/|server-1 |-- |^)darkroom ((?:[a-z]+ ?)+)", re.MULTILINE)
 
@@ -33,5 +34,5 @@ def test_each_command_is_there() -> None:
     }
     called = {found.strip() for path in TOLD for found in COMMAND.findall(path.read_text("utf-8"))}
 
-    assert {"serve", "db backup", "keys create"} <= called
+    assert {"serve", "worker", "db backup", "keys create"} <= called
     assert {one for one in called if one not in there} == set()

@@ -101,6 +101,7 @@ async def test_a_fault_is_told_and_the_next_try_stores_all(
     assert len(await blobs.get(KEY)) == size
 
 
+@pytest.mark.fault(22)
 async def test_a_bucket_that_drips_is_as_good_as_silent() -> None:
     cut = asyncio.Event()
 
@@ -147,3 +148,18 @@ async def test_an_address_that_is_none_is_refused(door: SignedDoor) -> None:
 async def test_a_bucket_that_is_down_is_told(door: SignedDoor) -> None:
     with pytest.raises(FilesUnavailable, match="cannot be reached"):
         await door.put("http://127.0.0.1:1/x", b"data")
+
+
+async def test_an_address_without_a_host_is_our_own_servers() -> None:
+    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+        reply(writer, request.target.encode())
+
+    async with serving(answer) as server, SignedDoor(server.url("/models/")) as door:
+        assert await door.get("/api/worker-files/abc") == b"/models/api/worker-files/abc"
+
+
+async def test_an_address_without_a_host_is_none_to_a_worker_beside_its_server(
+    door: SignedDoor,
+) -> None:
+    with pytest.raises(FilesUnavailable, match="cannot be spoken to"):
+        await door.put("/api/worker-files/abc", b"x")

@@ -72,6 +72,7 @@ async def test_the_request_is_a_post_of_json_that_says_who_sends_it() -> None:
     assert {"authorization", "cookie", "referer"} & call.headers.keys() == set()
 
 
+@pytest.mark.fault(23)
 @pytest.mark.conformance(80)
 async def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
     async with receiving() as receiver, door(receiver) as poster:
@@ -123,6 +124,7 @@ async def test_a_network_that_swallows_everything_is_no_answer() -> None:
     assert isinstance(reply, Unanswered)
 
 
+@pytest.mark.fault(23)
 async def test_a_receiver_that_never_answers_is_given_up() -> None:
     async with receiving() as receiver, door(receiver, total_seconds=0.2) as poster:
         receiver.gate = asyncio.Event()

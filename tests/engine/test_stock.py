@@ -164,6 +164,7 @@ def test_every_step_of_every_row_is_told(engine: Engine, order: Order) -> None:
     assert told == [(index, done, 4) for done in range(1, 5) for index in range(2)]
 
 
+@pytest.mark.fault(16)
 def test_a_canceled_order_stops_within_a_step_and_the_next_is_as_ever(
     engine: Engine, order: Order
 ) -> None:

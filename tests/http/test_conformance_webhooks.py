@@ -212,6 +212,7 @@ async def test_a_message_keeps_its_id_and_no_two_share_one(told: Telling) -> Non
 
 
 @pytest.mark.conformance(80)
+@pytest.mark.fault(23)
 async def test_the_end_is_told_again_for_a_minute_and_then_taken(told: Telling) -> None:
     told.receiver.statuses = [500, 404, 301, 503]
     made = await told.run("completed")
@@ -246,6 +247,7 @@ async def test_what_happens_on_the_way_is_told_once_only(told: Telling) -> None:
 
 
 @pytest.mark.conformance(80)
+@pytest.mark.fault(23)
 async def test_a_redirect_is_not_followed(told: Telling) -> None:
     told.receiver.statuses = [302]
     told.receiver.headers = {"location": told.receiver.url("/elsewhere")}

@@ -250,6 +250,7 @@ async def test_a_stream_that_nobody_reads_counts_until_its_client_is_gone(tmp_pa
         assert (await routes.follow(request, token)).status_code == 200
 
 
+@pytest.mark.fault(20)
 async def test_a_disk_that_is_nearly_full_takes_nothing_new(tmp_path: Path) -> None:
     limits = Limits(min_free_bytes=2**30, free_bytes=lambda: 2**20)
     async with open_rig(tmp_path, limits=limits) as rig:

@@ -1,7 +1,7 @@
 """No text with a NUL character reaches a statement: PostgreSQL refuses it, SQLite cuts it off."""
 
 import base64
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from typing import TypeVar, cast
 
 import pytest
@@ -10,7 +10,7 @@ from tests.support.rig import Rig, failed
 from darkroom.protocol.messages import Said
 from darkroom.store.rows import Row
 from darkroom.store.sqlite import SqliteDatabase
-from darkroom.store.transitions.recipe import Calls, Transition
+from darkroom.store.transitions.recipe import Call, Calls, Gathered, Transition
 
 T = TypeVar("T")
 ID = "0" * 25
@@ -20,11 +20,17 @@ DEPLOYMENT = {"name": "d", "model": "darkroom/echo", "version": "darkroom/echo",
 ECHO = {"version": "darkroom/echo", "input": {"image": "data:,x"}}
 
 
+def _calls(asked: Calls) -> Sequence[Call]:
+    if isinstance(asked, Gathered):
+        return asked.calls
+    return asked if isinstance(asked, list) else [asked]
+
+
 def _strict(transition: Transition[T]) -> Generator[Calls, list[Row], T]:
     try:
         call = next(transition)
         while True:
-            for statement, parameters in call if isinstance(call, list) else [call]:
+            for statement, parameters in _calls(call):
                 for name, value in parameters.items():
                     assert not (isinstance(value, str) and "\0" in value), f"{statement}: {name}"
             call = transition.send((yield call))

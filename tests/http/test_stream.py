@@ -1,12 +1,19 @@
 """Streams: replay, resume, live events and their form."""
 
 import asyncio
+from collections.abc import Sequence
+from pathlib import Path
 from typing import cast
 
 import pytest
+from tests.support import rig as rigs
 from tests.support.rig import PICTURE, Rig, failed, succeeded
 
+from darkroom.domain.errors import StoreBusy
+from darkroom.domain.events import Event
+from darkroom.domain.ids import PredictionId
 from darkroom.protocol.messages import Gave, Said
+from darkroom.store.predictions import PredictionTables
 
 
 def blocks(text: str) -> list[dict[str, str]]:
@@ -102,6 +109,32 @@ async def test_a_waiting_reader_hears_events_as_they_come(rig: Rig) -> None:
     assert [one["event"] for one in events] == ["logs", "error", "done"]
     assert events[1]["data"] == '{"detail":"out of luck"}'
     assert events[2]["data"] == '{"reason":"error"}'
+
+
+class Away(PredictionTables):
+    """Cannot be read for a while, as when PostgreSQL is started anew."""
+
+    refusals = 0
+
+    async def events(self, prediction: PredictionId, after: int) -> Sequence[Event]:
+        if self.refusals:
+            self.refusals -= 1
+            raise StoreBusy("the connection broke")
+        return await super().events(prediction, after)
+
+
+@pytest.mark.fault(19)
+async def test_a_reader_waits_until_the_database_answers(tmp_path: Path) -> None:
+    async with rigs.rig(tmp_path, store_class=Away) as rig:
+        assert isinstance(rig.store, Away)
+        rig.worker.join()
+        shown = await rig.create()
+        await rig.worker.succeed(await rig.worker.job())
+        await rig.settled()
+        rig.store.refusals = 1
+        events = blocks((await rig.client.get(stream_url(shown))).text)
+
+    assert [one["event"] for one in events] == ["output", "done"]
 
 
 @pytest.mark.conformance(72)

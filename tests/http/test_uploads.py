@@ -263,6 +263,7 @@ async def test_a_body_that_is_no_form_is_refused(rig: Rig, kind: str) -> None:
     assert "multipart/form-data" in answer.json()["detail"]
 
 
+@pytest.mark.fault(20)
 async def test_a_full_file_store_is_told_and_leaves_no_upload(rig: Rig) -> None:
     (rig.folder / "files" / "uploads").write_bytes(b"in the way")
     answer = await posted(rig, CONTENT)
@@ -271,6 +272,7 @@ async def test_a_full_file_store_is_told_and_leaves_no_upload(rig: Rig) -> None:
     assert (await rig.client.get("/v1/files")).json()["results"] == []
 
 
+@pytest.mark.fault(20)
 async def test_a_disk_that_is_nearly_full_takes_no_upload(tmp_path: Path) -> None:
     async with rigs.rig(tmp_path, limits=Limits(free_bytes=lambda: 0)) as rig:
         answer = await posted(rig, CONTENT)

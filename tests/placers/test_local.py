@@ -34,7 +34,7 @@ class Exits:
 def placer(code: str, exits: Exits, restart_seconds: Sequence[float] = (0.0,)) -> LocalPlacer:
     return LocalPlacer(
         lambda _: (sys.executable, "-c", code),
-        {"PATH": os.environ["PATH"]},
+        lambda: {"PATH": os.environ["PATH"]},
         on_exit=exits,
         restart_seconds=restart_seconds,
     )
@@ -48,7 +48,7 @@ async def one_started(exits: Exits) -> tuple[LocalPlacer, asyncio.Queue[str]]:
         starts.put_nowait(name)
         return (sys.executable, "-c", STAYS)
 
-    here = LocalPlacer(command, {}, on_exit=exits)
+    here = LocalPlacer(command, dict, on_exit=exits)
     await here.reconcile(1)
     assert await starts.get() == "local-1"
     return here, starts
@@ -118,7 +118,7 @@ async def test_a_worker_that_cannot_be_started_is_tried_again(tmp_path: Path) ->
         return found if len(tries) == 4 else missing
 
     exits = Exits()
-    here = LocalPlacer(command, {}, on_exit=exits, restart_seconds=(0.0, 0.0, 0.0, 0.0, 3600.0))
+    here = LocalPlacer(command, dict, on_exit=exits, restart_seconds=(0.0, 0.0, 0.0, 0.0, 3600.0))
     await here.reconcile(1)
     assert here.pids == {}
     await exits.count(1)
@@ -133,7 +133,7 @@ async def test_a_worker_to_be_restarted_stays_away_when_fewer_are_wanted(tmp_pat
         tries.append(name)
         return [str(tmp_path / "no-such-program")]
 
-    here = LocalPlacer(command, {}, on_exit=Exits(), restart_seconds=(0.0,))
+    here = LocalPlacer(command, dict, on_exit=Exits(), restart_seconds=(0.0,))
     await here.reconcile(1)
     await here.reconcile(0)
     for _ in range(10):  # turns of the loop in which it could be started

@@ -31,10 +31,12 @@ def test_settings_come_back_as_they_were(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_what_only_the_server_needs_stays_with_it() -> None:
-    chosen = load({"bootstrap_key": "k" * 16, "models": {"me/mine": {"kind": "echo"}}})
+    secrets = {"bootstrap_key": "k" * 16, "worker_token": "t" * 16}
+    chosen = load({**secrets, "models": {"me/mine": {"kind": "echo"}}})
     environment = worker_environment(chosen, {"PATH": "/bin", "DARKROOM_BOOTSTRAP_KEY": "k" * 16})
     assert environment["PATH"] == "/bin"
-    assert not {"DARKROOM_BOOTSTRAP_KEY", "DARKROOM_MODELS"} & set(environment)
+    hidden = {"DARKROOM_BOOTSTRAP_KEY", "DARKROOM_WORKER_TOKEN", "DARKROOM_MODELS"}
+    assert not hidden & set(environment)
 
 
 def test_a_worker_never_sees_the_credentials_of_a_bucket() -> None:

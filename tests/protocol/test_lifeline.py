@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -51,3 +52,22 @@ def test_a_parent_that_is_gone_already_is_noticed() -> None:
 )
 def test_an_exit_is_put_into_words(status: int, words: str) -> None:
     assert exit_words(status) == words
+
+
+def test_a_program_that_knows_nothing_of_its_parent_ends_with_it() -> None:
+    leashed = [sys.executable, "-m", "darkroom.protocol.lifeline"]
+    program = [sys.executable, "-c", "import signal; print('up', flush=True); signal.pause()"]
+    middle = (
+        "import os, subprocess, signal, sys\n"
+        f"child = subprocess.Popen([*{leashed!r}, str(os.getpid()), *{program!r}])\n"
+        "print(child.pid, flush=True)\n"
+        "signal.pause()"
+    )
+    with subprocess.Popen([sys.executable, "-c", middle], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        told = {parent.stdout.readline().strip() for _ in range(2)}
+        (pid,) = (int(line) for line in told if line != b"up")
+        ended = os.pidfd_open(pid)
+        parent.kill()
+        assert select.select([ended], [], [], 30)[0]
+        os.close(ended)

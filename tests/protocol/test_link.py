@@ -3,7 +3,8 @@
 import asyncio
 import socket
 
-from darkroom.protocol.link import BULK_BYTES, Link
+from darkroom.protocol.batches import BULK_BYTES
+from darkroom.protocol.link import Link
 from darkroom.protocol.messages import FromHost, Logged, Output
 
 LARGE = BULK_BYTES // 2

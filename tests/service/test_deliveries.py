@@ -27,6 +27,7 @@ async def told(tmp_path: Path) -> AsyncGenerator[Telling]:
         yield made
 
 
+@pytest.mark.fault(23)
 async def test_an_endpoint_is_called_twice_at_a_time_and_starves_nobody(told: Telling) -> None:
     for _ in range(5):
         await told.run("completed", target="/slow")
@@ -59,6 +60,7 @@ async def test_a_host_is_called_thirty_two_times_at_once(told: Telling) -> None:
     }
 
 
+@pytest.mark.fault(23)
 async def test_an_endpoint_that_fails_is_probed_once_a_minute_and_loses_nothing(
     told: Telling,
 ) -> None:

@@ -154,6 +154,42 @@ async def test_a_revoked_bootstrap_key_does_not_come_back() -> None:
         await keys.ensure_bootstrap("any string of mine")
 
 
+async def test_a_workers_token_of_ones_own_is_made_once_and_opens_the_default_pool() -> None:
+    keys, store, _ = make_keys()
+    await keys.ensure_worker("any string of mine")
+    await keys.ensure_worker("any string of mine")
+    assert len(store.rows) == 1
+    found = keys.authenticate("any string of mine")
+    assert found is not None
+    assert (found.pool, found.owner, found.admin) == ("default", "worker", False)
+
+
+@pytest.mark.parametrize("secret", ["fifteen letters", "dkr_mistyped_and_long_enough"])
+async def test_an_unusable_workers_token_is_refused(secret: str) -> None:
+    keys, store, _ = make_keys()
+    with pytest.raises(InvalidSetting, match="worker_token"):
+        await keys.ensure_worker(secret)
+    assert store.rows == []
+
+
+async def test_a_workers_token_is_refused_where_it_was_revoked_or_is_something_else() -> None:
+    keys, _, _ = make_keys()
+    key = await keys.ensure_worker("any string of mine")
+    await keys.revoke(key.id)
+    await keys.ensure_bootstrap("the key of an admin")
+    _, large = await keys.create_worker("large", expires_at=None)
+    for secret in ("any string of mine", "the key of an admin", large):
+        with pytest.raises(InvalidSetting, match="worker_token"):
+            await keys.ensure_worker(secret)
+
+
+async def test_a_workers_token_does_not_keep_the_first_admin_key_from_being_made() -> None:
+    keys, _, _ = make_keys()
+    await keys.ensure_worker("any string of mine")
+    assert await keys.first_start() is not None
+    assert await keys.first_start() is None
+
+
 async def test_the_first_start_makes_an_admin_key_and_later_starts_none() -> None:
     keys, store, clock = make_keys()
     secret = await keys.first_start()
@@ -208,3 +244,47 @@ def test_any_text_can_be_offered_as_a_token(text: str) -> None:
     keys, _, _ = make_keys()
     assert keys.authenticate(text) is None
     assert keys.authenticate("dkr_" + text) is None
+
+
+async def test_a_workers_token_belongs_to_a_pool_and_is_kept_so() -> None:
+    keys, store, clock = make_keys()
+    made, secret = await keys.create_worker("gpu-24", expires_at=None)
+    again = Keys(store, clock, Counted())
+    await again.load()
+
+    for table in (keys, again):
+        found = table.authenticate(secret)
+        assert found is not None
+        assert (found.id, found.owner, found.admin, found.pool) == (
+            made.id, "worker", False, "gpu-24")  # fmt: skip
+
+
+async def test_a_workers_token_ends_and_is_revoked_as_any_key() -> None:
+    keys, _, clock = make_keys()
+    _, short = await keys.create_worker("default", expires_at=keys.expiry("90s"))
+    made, other = await keys.create_worker("default", expires_at=None)
+    clock.now += 90_000
+    await keys.revoke(made.id)
+
+    assert keys.authenticate(short) is None
+    assert keys.authenticate(other) is None
+
+
+@pytest.mark.parametrize("pool", ["", "GPU", "-a", "a-", "a b", "a" * 41, "ä"])
+async def test_a_pool_has_a_plain_name(pool: str) -> None:
+    keys, _, _ = make_keys()
+    with pytest.raises(InvalidSetting, match="pool: must be 1 to 40"):
+        await keys.create_worker(pool, expires_at=None)
+
+
+async def test_the_owner_of_workers_tokens_has_no_keys_of_the_api() -> None:
+    keys, _, _ = make_keys()
+    for admin in (False, True):
+        with pytest.raises(InvalidSetting, match="kept for workers' tokens"):
+            await keys.create("worker", admin=admin, expires_at=None)
+
+
+async def test_a_workers_token_that_would_have_ended_is_not_made() -> None:
+    keys, _, _ = make_keys()
+    with pytest.raises(InvalidSetting, match="later --expires"):
+        await keys.create_worker("default", expires_at=Milliseconds(1))

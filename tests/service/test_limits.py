@@ -7,6 +7,7 @@ import pytest
 from darkroom.domain.errors import FilesUnavailable, Throttled
 from darkroom.domain.ids import Owner, PredictionId
 from darkroom.service.limits import Guesses, Left, Queue, Rates, Room, Searches, Streams
+from darkroom.service.owners import Owners, Terms
 
 ADA, BOB = Owner("ada"), Owner("bob")
 
@@ -142,7 +143,7 @@ def test_a_key_that_was_let_in_from_an_address_stays_so() -> None:
 
 
 def test_an_owner_has_only_so_many_predictions_that_have_not_ended() -> None:
-    queue = Queue(2)
+    queue = Queue(Owners(others=Terms(queued=2)))
     for id_ in ("a", "b"):
         queue.enter(ADA, PredictionId(id_))
     queue.enter(BOB, PredictionId("c"))

@@ -129,6 +129,7 @@ async def test_a_file_that_is_there_is_believed(rig: Rig, bucket: NamedBucket) -
     assert (await rig.get(shown["id"]))["status"] == "succeeded"
 
 
+@pytest.mark.fault(22)
 @pytest.mark.parametrize(
     ("size", "told"),
     [

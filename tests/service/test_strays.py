@@ -84,6 +84,7 @@ async def test_what_nobody_names_goes_after_a_day_and_not_before(
     assert not await there(blobs, NOBODY)
 
 
+@pytest.mark.fault(8)
 async def test_what_a_lost_attempt_has_left_goes_and_the_outputs_stay(
     rig: Rig, strays: Strays, blobs: Blobs, clock: Later
 ) -> None:

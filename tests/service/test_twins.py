@@ -13,7 +13,7 @@ from tests.support.rig import HandClock, HandWorker
 from darkroom.blobs.local import LocalBlobs
 from darkroom.domain.ids import PredictionId, ServerId, VersionId, WorkerId
 from darkroom.domain.prediction import Prediction, Status
-from darkroom.ports.predictions import Holder, LiveAttempt
+from darkroom.ports.predictions import Holder, Lease, LiveAttempt
 from darkroom.ports.twins import Hint, News
 from darkroom.service.catalogue import load_catalogue
 from darkroom.service.dispatch import Dispatcher
@@ -169,7 +169,7 @@ async def test_what_a_dead_server_held_runs_again(
 ) -> None:
     holder = Holder(worker=WorkerId("w"), incarnation=1)
     await scene.accept(holder=holder)
-    left = LiveAttempt(prediction=P1, attempt=1, holder=holder)
+    left = LiveAttempt(prediction=P1, attempt=1, lease=Lease(holder=holder))
 
     async def once() -> list[LiveAttempt]:
         return [left]

@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 
+import pytest
+
 from darkroom.domain.ids import PredictionId, ServerId, WorkerId
-from darkroom.ports.predictions import Holder, LiveAttempt
-from darkroom.ports.twins import ServerBeat
+from darkroom.ports.predictions import Holder, Lease, LiveAttempt
+from darkroom.ports.twins import FairClocks, ServerBeat
 from darkroom.service.watch import BEAT_SECONDS, Watch
 
 ME, OTHER = ServerId("me"), ServerId("other")
 SILENCE = 10.0
 LEFT = LiveAttempt(
-    prediction=PredictionId("p1"), attempt=1, holder=Holder(worker=WorkerId("w"), incarnation=1)
+    prediction=PredictionId("p1"),
+    attempt=1,
+    lease=Lease(holder=Holder(worker=WorkerId("w"), incarnation=1)),
 )
 
 
@@ -20,12 +24,16 @@ class Table:
     def __init__(self) -> None:
         self.beats = {OTHER: 7}
         self.buried: list[ServerBeat] = []
+        self.clocks: dict[ServerId, FairClocks] = {OTHER: {"default/echo/0": 7.5}}
 
-    async def beat(self) -> None:
+    async def beat(self, fair_clocks: FairClocks) -> None:
+        self.clocks[ME] = fair_clocks
         self.beats[ME] = self.beats.get(ME, 0) + 1
 
     async def known(self) -> Sequence[ServerBeat]:
-        return [ServerBeat(server, beat) for server, beat in self.beats.items()]
+        return [
+            ServerBeat(server, beat, self.clocks[server]) for server, beat in self.beats.items()
+        ]
 
     async def held_by(self, server: ServerId) -> Sequence[LiveAttempt]:
         return [LEFT] if server == OTHER else []
@@ -61,6 +69,7 @@ class Scene:
         return left
 
 
+@pytest.mark.fault(7)
 async def test_a_silent_server_is_buried_once_and_its_attempts_are_told() -> None:
     scene = Scene()
 
@@ -78,6 +87,7 @@ async def test_a_server_that_beats_stays() -> None:
     assert scene.table.beats[ME] == 25
 
 
+@pytest.mark.fault(21)
 async def test_a_pause_of_the_watcher_or_the_database_buries_nobody() -> None:
     scene = Scene()
     await scene.rounds(4, alive=True)
@@ -95,3 +105,10 @@ async def test_whoever_is_left_knows_that_it_is_alone() -> None:
     await scene.rounds(SILENCE + 2 * BEAT_SECONDS, alive=False)
 
     assert (before, in_company, scene.watch.alone) == (False, False, True)
+
+
+async def test_servers_agree_on_how_far_fair_queueing_has_come() -> None:
+    scene = Scene()
+    await scene.rounds(4, alive=True)
+
+    assert scene.table.clocks[ME] == {"default/echo/0": 7.5}

@@ -2,7 +2,7 @@
 
 from darkroom.domain.ids import Owner, PredictionId, VersionId, WorkerId
 from darkroom.domain.prediction import JsonText, Shape
-from darkroom.ports.predictions import Acceptance, Holder
+from darkroom.ports.predictions import Acceptance, Asking, Holder
 
 HOLDER = Holder(worker=WorkerId("w"), incarnation=1)
 ADA = Owner("ada")
@@ -18,3 +18,8 @@ def acceptance(id_: str, *, holder: Holder | None = None) -> Acceptance:
         input=JsonText("{}"),
         holder=holder,
     )
+
+
+def asking(most: int = 1, *, version: str = "v", holder: Holder = HOLDER) -> Asking:
+    """A worker that takes one version, loaded or not."""
+    return Asking(holder=holder, bonuses={VersionId(version): 0.0}, most=most)

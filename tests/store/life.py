@@ -6,10 +6,12 @@ docs/state-machine.md, and at the end, when the faults stop, everything must end
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar, cast
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.store.acceptances import asking
 from tests.store.places import Hand, migrated
 
 from darkroom.domain.events import EventKind, Finished, LogText, Published, Report
@@ -26,7 +28,15 @@ from darkroom.domain.prediction import (
 from darkroom.ports.predictions import Acceptance, Holder, Lost
 from darkroom.ports.webhooks import WebhookEvent
 from darkroom.store.statements import SQLITE, Dialect, load
-from darkroom.store.transitions import accepting, ending, losing, reading, removing, reporting
+from darkroom.store.transitions import (
+    accepting,
+    claiming,
+    ending,
+    losing,
+    reading,
+    removing,
+    reporting,
+)
 from darkroom.store.transitions.recipe import Transition
 
 T = TypeVar("T")
@@ -52,6 +62,16 @@ class Facts(NamedTuple):
     error: str | None
 
 
+@dataclass
+class Run:
+    """What a remote worker holds of one attempt: what it told, and whether that was recorded."""
+
+    number: int = 0
+    outputs: int = 0
+    over: bool = False
+    unnoted: list[tuple[Report, bool]] = field(default_factory=list[tuple[Report, bool]])
+
+
 class Life(RuleBasedStateMachine):
     """Every prediction, every attempt ever granted, and what each promise says of them."""
 
@@ -65,6 +85,7 @@ class Life(RuleBasedStateMachine):
         self.accepted: dict[PredictionId, frozenset[str]] = {}  # the webhooks asked for
         self.granted: list[Attempt] = []
         self.live: list[Attempt] = []  # as the workers believe
+        self.far: dict[Attempt, Run] = {}  # held by a worker that outlives its servers
         self.seen: dict[PredictionId, Facts] = {}
         self.told: dict[Attempt, int] = {}
         self.removed: set[PredictionId] = set()
@@ -119,6 +140,11 @@ class Life(RuleBasedStateMachine):
         if claimed:
             self.grant([(id_, 1)])
 
+    @property
+    def near(self) -> list[Attempt]:
+        """What workers hold that end with their server."""
+        return [attempt for attempt in self.live if attempt not in self.far]
+
     def grant(self, attempts: Sequence[Attempt]) -> None:
         self.granted += attempts
         self.live += attempts
@@ -127,8 +153,8 @@ class Life(RuleBasedStateMachine):
     @rule(most=st.integers(1, 3), answer_lost=st.booleans())
     def claim(self, *, most: int, answer_lost: bool) -> None:
         holder = Holder(worker=WorkerId("w"), incarnation=2)
-        claimed = self.commit(accepting.claim([VERSION], holder, most))
-        attempts = [(one.id, one.attempt) for one in claimed]
+        claimed = self.commit(claiming.claim(asking(most, version=VERSION, holder=holder)))
+        attempts = [(one.prediction.id, one.prediction.attempt) for one in claimed]
         assert len(set(attempts) & set(self.granted)) == 0, "an attempt was granted twice"
         self.grant(attempts)
         if answer_lost:
@@ -138,14 +164,14 @@ class Life(RuleBasedStateMachine):
     # ── what workers that hold an attempt do ──
 
     @rule(data=st.data(), outputs=st.integers(0, 2), log=st.booleans(), started=st.booleans())
-    @precondition(lambda self: self.live)
+    @precondition(lambda self: self.near)
     def tell(self, data: st.DataObject, *, outputs: int, log: bool, started: bool) -> None:
-        self.report(data.draw(st.sampled_from(self.live)), outputs, log=log, started=started)
+        self.report(data.draw(st.sampled_from(self.near)), outputs, log=log, started=started)
 
     @rule(data=st.data(), outcome=st.sampled_from(ENDS), outputs=st.integers(0, 2))
-    @precondition(lambda self: self.live)
+    @precondition(lambda self: self.near)
     def finish(self, data: st.DataObject, outcome: Outcome, outputs: int) -> None:
-        attempt = data.draw(st.sampled_from(self.live))
+        attempt = data.draw(st.sampled_from(self.near))
         before = self.row(attempt[0])
         self.report(attempt, outputs, outcome=outcome, started=True)
         self.live.remove(attempt)
@@ -153,9 +179,9 @@ class Life(RuleBasedStateMachine):
             assert self.row(attempt[0]).status == reporting.ENDINGS[outcome]
 
     @rule(data=st.data(), outcome=st.sampled_from(LOSSES))
-    @precondition(lambda self: self.live)
+    @precondition(lambda self: self.near)
     def worker_dies(self, data: st.DataObject, outcome: Outcome) -> None:
-        self.lose(data.draw(st.sampled_from(self.live)), outcome)
+        self.lose(data.draw(st.sampled_from(self.near)), outcome)
 
     # ── what clients do ──
 
@@ -245,7 +271,7 @@ class Life(RuleBasedStateMachine):
     ) -> None:
         first = self.told.get(attempt, 0)
         events: list[LogText | Published] = [LogText(text="line\n")] if log else []
-        events += [_output(attempt, index) for index in range(first, first + outputs)]
+        events += [output(attempt, index) for index in range(first, first + outputs)]
         self.told[attempt] = first + outputs
         finished = Finished(outcome=outcome, error="it broke") if outcome else None
         self.commit(
@@ -341,8 +367,13 @@ class Life(RuleBasedStateMachine):
         for attempt in list(self.live):
             self.lose(attempt, Outcome.LOST)
         holder = Holder(worker=WorkerId("w"), incarnation=9)
-        for one in self.commit(accepting.claim([VERSION], holder, 100)):
-            self.report((one.id, one.attempt), 1, outcome=Outcome.SUCCEEDED, started=True)
+        for one in self.commit(claiming.claim(asking(100, version=VERSION, holder=holder))):
+            self.report(
+                (one.prediction.id, one.prediction.attempt),
+                1,
+                outcome=Outcome.SUCCEEDED,
+                started=True,
+            )
         assert all(self.ended(id_) for id_ in self.accepted), "something never ends"
         self.last_things()
         self.hand.close()
@@ -351,7 +382,7 @@ class Life(RuleBasedStateMachine):
         """What else must come true once everything has ended."""
 
 
-def _output(attempt: Attempt, index: int) -> Published:
+def output(attempt: Attempt, index: int) -> Published:
     id_, number = attempt
     return Published(
         index=index,

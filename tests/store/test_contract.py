@@ -93,7 +93,7 @@ async def test_logs_and_events_of_several_reports_add_up(place: Place) -> None:
 
 
 PLANS: list[tuple[str, Parameters, str]] = [
-    ("peek", {"version": "v", "most": 1}, "predictions_ready"),
+    ("peek", {"version": "v", "most": 1, "listed": "[]"}, "predictions_ready"),
     (
         "page_down",
         {"owner": "a", "above": "", "below": "~", "from_ms": 0, "until_ms": 9, "size": 9},
@@ -127,11 +127,25 @@ PLANS: list[tuple[str, Parameters, str]] = [
         "attempts",
     ),
     ("waiting", {}, "predictions_ready"),
+    ("pool_waiting", {}, "predictions_ready"),
+    ("pool_running", {}, "attempts_one_live"),
     ("items", {"id": "p"}, "sqlite_autoindex_items"),
-    ("inputs_of", {"ids": "[]"}, "sqlite_autoindex_inputs"),
-    ("items_of", {"ids": "[]"}, "sqlite_autoindex_items"),
-    ("logs_of", {"ids": "[]"}, "sqlite_autoindex_log_lines"),
+    ("inputs_of", {"listed": "[]"}, "sqlite_autoindex_inputs"),
+    ("items_of", {"listed": "[]"}, "sqlite_autoindex_items"),
+    ("logs_of", {"listed": "[]"}, "sqlite_autoindex_log_lines"),
     ("live_attempts", {}, "attempts_one_live"),
+    ("attempts_of_worker", {"worker": "w"}, "attempts_one_live"),
+    (
+        "lease_stands",
+        {"id": "p", "attempt": 1, "worker": "w", "incarnation": 1, "server": ""},
+        "sqlite_autoindex_attempts",
+    ),
+    (
+        "adopt",
+        {"id": "p", "attempt": 1, "worker": "w", "incarnation": 1},
+        "sqlite_autoindex_attempts",
+    ),
+    ("note", {"id": "p", "attempt": 1, "number": 1}, "sqlite_autoindex_attempts"),
     ("expire", {"most": 1}, "predictions_deadline"),
     (
         "delete_model",
@@ -174,6 +188,8 @@ IN_POSTGRES = {
     "runs": "predictions_runs",
     "known_file": "items_pkey",
     "mark_removed": "predictions_",
+    "lease_stands": "attempts_one_live",
+    "adopt": "attempts_one_live",
     "add_deployment": "deployments_owner",
 }
 

@@ -74,6 +74,7 @@ async def test_what_a_newer_server_tells_is_passed_over(postgres: PostgresPlace)
         assert await one.told(1) == [Hint(News.ENDED, "p1")]
 
 
+@pytest.mark.fault(19)
 async def test_a_listener_that_was_cut_off_comes_back_and_says_so(
     postgres: PostgresPlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,8 +95,8 @@ async def test_servers_are_known_by_their_beats_and_by_what_they_hold(place: Pla
         servers, store = ServerTables(database), PredictionTables(database)
         await store.accept(acceptance("p1", holder=HOLDER))
         [unheard] = await servers.known()
-        await servers.beat()
-        await servers.beat()
+        await servers.beat({"default/echo/0": 2.5})
+        await servers.beat({"default/echo/0": 2.5})
         [known] = await servers.known()
         [left] = await servers.held_by(known.server)
         await servers.bury(ServerBeat(known.server, 1))

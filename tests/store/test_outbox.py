@@ -3,11 +3,12 @@
 from collections.abc import AsyncGenerator
 
 import pytest
-from tests.store.box import ENDPOINT, HOLDER, ID, Box, log, opened, output, since
+from tests.store.acceptances import asking
+from tests.store.box import ENDPOINT, ID, Box, log, opened, output, since
 from tests.store.places import Place
 
 from darkroom.domain.events import Report
-from darkroom.domain.ids import PredictionId, VersionId
+from darkroom.domain.ids import PredictionId
 from darkroom.domain.prediction import Outcome
 from darkroom.ports.predictions import Lost
 from darkroom.store.transitions.outbox import APART_MS
@@ -45,7 +46,7 @@ async def test_a_start_is_not_told_again_by_a_later_attempt(box: Box) -> None:
     await box.accept("start")
     await box.tell(started=True)
     await box.store.lose(Lost(prediction=ID, attempt=1, outcome=Outcome.LOST, reason="gone."))
-    await box.store.claim([VersionId("v")], HOLDER, 1)
+    await box.store.claim(asking())
     await box.store.report(Report(prediction=ID, attempt=2, started=True))
     assert [kind for _, kind, _ in box.known()] == ["start"]
 
@@ -118,7 +119,7 @@ async def test_where_the_end_is_not_wanted_the_line_of_the_last_loss_is_told(box
         for one in await box.taken():
             await box.settle(one)
         box.pass_ms(APART_MS)
-        await box.store.claim([VersionId("v")], HOLDER, 1)
+        await box.store.claim(asking())
     assert [(kind, state) for _, kind, state in box.known()] == [("logs", "delivered")] * 3
 
 
@@ -133,7 +134,7 @@ async def test_each_way_to_end_tells_the_end_once(box: Box) -> None:
     for attempt in (1, 2, 3):
         lost = Lost(prediction=ids[3], attempt=attempt, outcome=Outcome.LOST, reason="gone.")
         await box.store.lose(lost)
-        await box.store.claim([VersionId("v")], HOLDER, 1)
+        await box.store.claim(asking())
     told = box.rows.execute("select prediction_id from deliveries order by 1").fetchall()
     assert told == [(id_,) for id_ in ids]
 

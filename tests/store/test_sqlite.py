@@ -101,6 +101,7 @@ def acknowledged_until_killed(path: Path) -> list[str]:
     return acknowledged
 
 
+@pytest.mark.fault(3)
 async def test_every_acknowledged_prediction_is_there_after_kill_9(tmp_path: Path) -> None:
     acknowledged = await asyncio.to_thread(acknowledged_until_killed, tmp_path / "a.db")
     async with tables(tmp_path / "a.db") as store:

@@ -1,17 +1,19 @@
 """How much a rig's server takes; nothing is limited unless a test says so."""
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
-from darkroom.domain.ids import Minter
+from darkroom.domain.ids import Minter, Owner
 from darkroom.ports.predictions import PredictionStore
 from darkroom.ports.requests import RequestStore
 from darkroom.ports.serving import Clock
 from darkroom.service.dispatch import Dispatcher
+from darkroom.service.fairness import Fairness
 from darkroom.service.hub import Hub
 from darkroom.service.intake import Intake
 from darkroom.service.limits import Guesses, Queue, Rates, Room, Searches
+from darkroom.service.owners import Owners, Terms
 from darkroom.service.repeats import Repeats
 from darkroom.service.spool import Spool
 
@@ -29,9 +31,19 @@ class Limits:
     streams: int = 0
     searches: int = 0
     queue: int = 0
+    owners: Mapping[str, Terms] = field(default_factory=dict[str, Terms])
     min_free_bytes: int = 1
     free_bytes: Callable[[], int] = plenty
     adopt_orphans: bool = True
+
+    @property
+    def terms(self) -> Owners:
+        """What each owner is granted."""
+        named = {Owner(name): terms for name, terms in self.owners.items()}
+        return Owners(named=named, others=Terms(queued=self.queue))
+
+    def fairness(self) -> Fairness:
+        return Fairness(owners=self.terms)
 
     def rates(self, clock: Clock) -> Rates:
         return Rates(self.rate, clock.monotonic)
@@ -47,7 +59,7 @@ class Limits:
 
     def intake(self, *, store: PredictionStore, requests: RequestStore, dispatcher: Dispatcher,
                hub: Hub, spool: Spool, clock: Clock) -> Intake:  # fmt: skip
-        queue = Queue(self.queue)
+        queue = Queue(self.terms)
         hub.listen(queue.heard)
         return Intake(
             store=store,

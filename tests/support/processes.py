@@ -37,7 +37,11 @@ def wait_until_gone(pids: Iterable[int], seconds: float = DEADLINE_SECONDS) -> N
 
 
 class Server:
-    """`darkroom serve` on a free port; as a context manager it ends everything it started."""
+    """`darkroom serve` on a free port; as a context manager it ends everything it started.
+
+    Attributes:
+        module: what Python runs.
+    """
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
@@ -51,6 +55,7 @@ class Server:
             "DARKROOM_WRONG_KEY_LIMIT": "0",
             **{f"DARKROOM_{name.upper()}": value for name, value in settings.items()},
         }
+        self.module = "darkroom"
         self.url = ""
         self.client = httpx2.Client(trust_env=False)
         self._process: subprocess.Popen[str] | None = None
@@ -71,7 +76,7 @@ class Server:
         log = (self.folder / "server.log").open("a")
         with log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "darkroom", "serve"],
+                [sys.executable, "-m", self.module, "serve"],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,11 +17,13 @@ from darkroom.blobs.local import LocalBlobs
 from darkroom.compose.clock import SystemClock
 from darkroom.compose.hardware import CPU
 from darkroom.compose.models import make_models
-from darkroom.domain.ids import Minter
+from darkroom.domain.ids import DEFAULT_POOL, Minter
 from darkroom.egress.webhooks import GuardedPoster
-from darkroom.http.app import Manner, Parts, create_app, routes
+from darkroom.http.app import Application, Manner, Parts, create_app, routes
 from darkroom.http.webhooks import WebhookBodies
 from darkroom.http.wire import Wire
+from darkroom.http.worker_files import WorkerFileRoutes
+from darkroom.http.worker_sockets import WorkerSockets
 from darkroom.ports.buckets import Bucket
 from darkroom.ports.webhooks import Poster
 from darkroom.protocol.messages import (
@@ -31,37 +33,45 @@ from darkroom.protocol.messages import (
     Gave,
     Hello,
     Job,
+    Key,
+    Noted,
     Said,
     Stop,
     Told,
 )
 from darkroom.service.capabilities import Capabilities
-from darkroom.service.catalogue import load_catalogue
+from darkroom.service.catalogue import Catalogue, load_catalogue
 from darkroom.service.deliveries import Deliveries
 from darkroom.service.dispatch import Dispatcher
 from darkroom.service.hub import Hub
 from darkroom.service.keys import Keys
 from darkroom.service.limits import Room, Streams
 from darkroom.service.own_files import OwnFiles
+from darkroom.service.pools import Bounds, Demand
 from darkroom.service.predictions import Predictions
 from darkroom.service.remote_files import RemoteFiles
 from darkroom.service.retention import Retention
 from darkroom.service.seats import Seat
 from darkroom.service.spool import Spool
+from darkroom.service.turns import Turns
 from darkroom.service.uploads import Uploads
 from darkroom.service.webhook_secrets import WebhookSecrets
+from darkroom.service.worker_files import LocalSigner
 from darkroom.store.deliveries import DeliveryTables
 from darkroom.store.keys import KeyTables
+from darkroom.store.pools import PoolTables
 from darkroom.store.predictions import PredictionTables
 from darkroom.store.removals import RemovalTables
 from darkroom.store.requests import RequestTables
 from darkroom.store.sqlite import SqliteDatabase, open_sqlite
+from darkroom.store.turns import TurnTables
 from darkroom.store.uploads import UploadTables
 from darkroom.validation.compiled import CompiledValidator
 
 ORIGIN = "http://127.0.0.1:8000"
 KEY = "a-key-of-sixteen-characters"
 HOUR_MS = 3_600_000
+POOLS = {"default": Bounds(least=0, most=4, idle_seconds=300, target_wait_seconds=2)}
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(24)
 
 
@@ -79,6 +89,16 @@ class HandWorker:
     def join(self, slots: Mapping[str, int] | None = None, name: str = "hand") -> None:
         hello = Hello(PROTOCOL, name, 1, "", dict(slots or {"echo": 4, "echo-text": 4}))
         self.seat = self.dispatcher.join(hello, self._take, self._close)
+
+    async def rejoin(self, held: Sequence[Key] = (), *, name: str = "hand", incarnation: int = 1,
+                     slots: Mapping[str, int] | None = None,
+                     pool: str = DEFAULT_POOL) -> list[Key]:  # fmt: skip
+        """Come as a remote worker that holds *held*; returns what it may go on with."""
+        takes = dict(slots or {"echo": 4, "echo-text": 4})
+        hello = Hello(PROTOCOL, name, incarnation, "", takes, held=list(held))
+        self.seat, kept = await self.dispatcher.rejoin(hello, pool=pool, send=self._take,
+                                                       close=self._close)  # fmt: skip
+        return kept
 
     def _take(self, message: object) -> None:
         self.sent.append(message)
@@ -105,14 +125,20 @@ class HandWorker:
         return [one for one in self.sent if isinstance(one, Job)]
 
     @property
+    def noted(self) -> list[tuple[str, int, int]]:
+        return [(one.id, one.attempt, one.number) for one in self.sent if isinstance(one, Noted)]
+
+    @property
     def stops(self) -> list[Stop]:
         return [one for one in self.sent if isinstance(one, Stop)]
 
     def tell(
-        self, job: Job, *events: Said | Gave, ended: Ended | None = None, started: bool = True
-    ) -> None:
+        self, job: Job, *events: Said | Gave, ended: Ended | None = None, started: bool = True,
+        number: int = 0
+    ) -> None:  # fmt: skip
         assert self.seat is not None
-        self.dispatcher.told(self.seat, Told(job.id, job.attempt, started, list(events), ended))
+        told = Told(job.id, job.attempt, started, list(events), ended, number)
+        self.dispatcher.told(self.seat, told)
 
     async def give_picture(self, job: Job, *, data: bytes = PICTURE, index: int = 0,
                            name: str | None = None) -> Gave:  # fmt: skip
@@ -155,15 +181,27 @@ class HandClock:
         return SystemClock().monotonic() + self._ahead
 
 
+def watch(dispatcher: Dispatcher, clock: HandClock, seconds: int) -> list[str]:
+    """Let that much time pass and look at workers every second; who was given up as silent."""
+    silent: list[str] = []
+    for _ in range(seconds):
+        clock.forward(1)
+        silent += dispatcher.reap()
+    return silent
+
+
 @dataclass(frozen=True, slots=True)
 class Rig:
     store: PredictionTables
     dispatcher: Dispatcher
     predictions: Predictions
     keys: Keys
+    key_store: KeyTables
     blobs: LocalBlobs
     worker: HandWorker
     client: httpx2.AsyncClient
+    app: Application
+    sockets: WorkerSockets
     capabilities: Capabilities
     routes: list[BaseRoute]
     clock: "HandClock"
@@ -172,6 +210,12 @@ class Rig:
     uploads: Uploads
     removals: RemovalTables
     retention: Retention  # removes when a test calls `once`
+    turns: Turns
+    database: SqliteDatabase
+
+    def watch(self, seconds: int) -> list[str]:
+        """Let that much time pass and look at workers every second; who was given up as silent."""
+        return watch(self.dispatcher, self.clock, seconds)
 
     async def create(self, **extra: object) -> dict[str, object]:
         """POST an echo prediction; returns its JSON."""
@@ -229,6 +273,32 @@ class Rig:
         return secret
 
 
+async def opened_keys(secrets: KeyTables, clock: HandClock) -> Keys:
+    """All keys, and one of an admin."""
+    keys = Keys(secrets, clock, os.urandom)
+    await keys.load()
+    await keys.ensure_bootstrap(KEY)
+    return keys
+
+
+AUTHORIZED = {"Authorization": f"Bearer {KEY}"}
+
+
+def turns_of(database: SqliteDatabase, dispatcher: Dispatcher, catalogue: Catalogue, hub: Hub,
+             clock: HandClock) -> Turns:  # fmt: skip
+    """What moves lines on when something ends."""
+    turns = Turns(store=TurnTables(database), fairness=dispatcher.fairness, catalogue=catalogue,
+                  clock=clock, wake=dispatcher.wake)  # fmt: skip
+    hub.announce(turns.changed)
+    return turns
+
+
+def wire_of(capabilities: Capabilities, catalogue: Catalogue, blobs: LocalBlobs, spool: Spool
+            ) -> Wire:  # fmt: skip
+    return Wire(capabilities=capabilities, catalogue=catalogue, blobs=blobs, spool=spool,
+                echo_limit_bytes=65_536, inline_limit_bytes=10_000_000)  # fmt: skip
+
+
 def keeping(database: SqliteDatabase, blobs: LocalBlobs, clock: HandClock, room: Room
             ) -> tuple[Uploads, RemovalTables, Retention]:  # fmt: skip
     """Uploads and data of predictions, each kept for a day."""
@@ -242,6 +312,15 @@ def keeping(database: SqliteDatabase, blobs: LocalBlobs, clock: HandClock, room:
     return uploads, removals, retention
 
 
+def sending(database: SqliteDatabase, store: PredictionTables, wire: Wire,  # it joins them
+            secrets: WebhookSecrets, clock: HandClock, poster: Poster | None
+            ) -> Deliveries:  # fmt: skip
+    return Deliveries(outbox=DeliveryTables(database), store=store,
+                      poster=poster or GuardedPoster(),
+                      spell=WebhookBodies(wire=wire, origin=ORIGIN).spell,
+                      secrets=secrets, clock=clock, chance=lambda: 0.5)  # fmt: skip
+
+
 @asynccontextmanager
 async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a test changes one
               inline: str = "off", public_url: str | None = None,
@@ -253,14 +332,15 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
     async with open_sqlite(folder / "darkroom.db") as database:
         store, secrets = store_class(database), KeyTables(database)
         hub, clock, catalogue = Hub(), HandClock(), load_catalogue({})
-        keys = Keys(secrets, clock, os.urandom)
-        await keys.load()
-        await keys.ensure_bootstrap(KEY)
+        keys = await opened_keys(secrets, clock)
         blobs = LocalBlobs(folder / "files")
-        capabilities = Capabilities(await secrets.secret("capabilities"))
+        secret = await secrets.secret("capabilities")
+        capabilities, signer = Capabilities(secret), LocalSigner(secret, blobs.size_bytes, clock)
+        remote = RemoteFiles(bucket or signer, for_all=bucket is not None)
         dispatcher = Dispatcher(store=store, attempts=store, catalogue=catalogue, hub=hub,
                                 clock=clock, silence_seconds=10,
-                                remote=RemoteFiles(bucket) if bucket else None)  # fmt: skip
+                                fairness=limits.fairness(), remote=remote)  # fmt: skip
+        sockets = WorkerSockets(dispatcher, keys, silence_seconds=10)
         uploads, removals, retention = keeping(database, blobs, clock, limits.room(clock))
         own = OwnFiles(store=store, attempts=store, capabilities=capabilities,
                        uploads=uploads)  # fmt: skip
@@ -269,14 +349,9 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
                                dispatcher=dispatcher, hub=hub, clock=clock)  # fmt: skip
         predictions = Predictions(store=store, dispatcher=dispatcher, hub=hub, intake=intake,
                                   streams=Streams(limits.streams))  # fmt: skip
-        wire = Wire(capabilities=capabilities, catalogue=catalogue, blobs=blobs, spool=spool,
-                    echo_limit_bytes=65_536, inline_limit_bytes=10_000_000)  # fmt: skip
+        wire = wire_of(capabilities, catalogue, blobs, spool)
         webhook_secrets = WebhookSecrets(secrets)
-        deliveries = Deliveries(outbox=DeliveryTables(database), store=store,
-                                poster=poster or GuardedPoster(),
-                                spell=WebhookBodies(wire=wire, origin=ORIGIN).spell,
-                                secrets=webhook_secrets, clock=clock,
-                                chance=lambda: 0.5)  # fmt: skip
+        deliveries = sending(database, store, wire, webhook_secrets, clock, poster)
         hub.listen(deliveries.hear)
         models, deployments = await make_models(
             database, catalogue, hub, Minter(clock.wall_ms, os.urandom).mint, hardware=[CPU],
@@ -285,20 +360,23 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
                       deployments=deployments, validator=CompiledValidator(),
                       capabilities=capabilities, attempts=store, blobs=blobs, uploads=uploads,
                       wire=wire, deliveries=deliveries, webhook_secrets=webhook_secrets,
+                      workers=sockets, worker_files=WorkerFileRoutes(signer=signer, blobs=blobs),
                       keys=keys, rates=limits.rates(clock), guesses=limits.guesses(clock),
                       searches=limits.seekers(clock),
+                      demand=Demand(POOLS, PoolTables(database), lambda: dispatcher.seats, clock),
                       ready=lambda: None)  # fmt: skip
         manner = Manner(allowed_hosts=("example.test",), public_url=public_url,
                         inline_outputs=inline, body_limit_bytes=body_limit,
                         private_pages=private, openai_model=openai_model,
                         openai_wait_seconds=openai_wait)  # fmt: skip
-        transport = httpx2.ASGITransport(app=create_app(parts, manner))
+        app = create_app(parts, manner)
         worker = HandWorker(dispatcher, blobs)
-        authorized = {"Authorization": f"Bearer {KEY}"}
         async with httpx2.AsyncClient(
-            transport=transport, base_url=ORIGIN, headers=authorized
+            transport=httpx2.ASGITransport(app=app), base_url=ORIGIN, headers=AUTHORIZED
         ) as client:
-            yield Rig(store, dispatcher, predictions, keys, blobs, worker, client, capabilities,
-                routes(parts, manner), clock, folder, deliveries, uploads, removals,
-                retention)  # fmt: skip
+            yield Rig(store, dispatcher, predictions, keys, secrets, blobs,
+                worker, client, app, sockets,
+                capabilities, routes(parts, manner), clock, folder, deliveries, uploads, removals,
+                retention, turns_of(database, dispatcher, catalogue, hub, clock),
+                database)  # fmt: skip
         await blobs.close()

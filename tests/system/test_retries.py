@@ -130,6 +130,7 @@ def test_a_client_that_reads_its_answers_gets_a_picture_each(server: Server, *, 
     assert len(ids) == 4
 
 
+@pytest.mark.fault(1)
 def test_what_a_killed_server_may_not_have_told_is_adopted_once(tmp_path: Path) -> None:
     with Server(tmp_path, workers="0") as server:
         first = server.create("darkroom/echo", INPUT)

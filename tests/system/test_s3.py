@@ -12,6 +12,7 @@ from obstore.store import S3Store
 from tests.support.buckets import BreakingProxy, S3Server, moto_server
 from tests.support.pictures import data_url, png
 from tests.support.processes import Server
+from tests.support.remote import RemoteWorker, token
 
 from darkroom.blobs.objects import listing
 from darkroom.blobs.s3 import open_bucket
@@ -98,6 +99,7 @@ def test_a_worker_and_its_hosts_hold_no_credentials(server: Server, moto: S3Serv
         assert secret not in Path(f"/proc/{pid}/environ").read_bytes()
 
 
+@pytest.mark.fault(22)
 @pytest.mark.parametrize("fault", ["error", "reset"])
 def test_an_upload_that_breaks_is_tried_again(
     server: Server, proxy: BreakingProxy, bucket: S3Store, fault: str
@@ -111,6 +113,7 @@ def test_an_upload_that_breaks_is_tried_again(
     assert hashlib.sha256(bytes(obstore.get(bucket, key).bytes())).hexdigest() == sha256
 
 
+@pytest.mark.fault(22)
 @pytest.mark.parametrize(
     ("fault", "told"), [("error", "HTTP 503 (SlowDown)"), ("reset", "broke off the connection")]
 )
@@ -147,3 +150,19 @@ def test_a_bucket_that_is_not_there_is_told_at_the_start(moto: S3Server, tmp_pat
     server.environment.update(moto.environment)
     with pytest.raises(AssertionError, match="there is no bucket 'nobody'"):
         server.start()
+
+
+def test_a_worker_elsewhere_goes_to_the_bucket_by_itself(
+    moto: S3Server, place: str, bucket: S3Store, tmp_path: Path
+) -> None:
+    (tmp_path / "server").mkdir()
+    server = Server(tmp_path / "server", files_url=place, files_endpoint=moto.endpoint, workers="0")
+    server.environment.update({k: v for k, v in moto.environment.items() if "ENDPOINT" not in k})
+    with server, RemoteWorker(tmp_path / "worker", server.url, token(server)["key"]) as worker:
+        assert "AWS_SECRET_ACCESS_KEY" not in worker.environment
+        shown = server.ended(server.create("darkroom/echo", {"image": data_url(png(90, 90))}))
+
+        assert shown["status"] == "succeeded", shown
+        assert server.client.get(cast("str", shown["output"])).content == png(90, 90)
+        assert f"predictions/{shown['id']}/1/0" in keys(bucket)
+        assert not list((tmp_path / "server").rglob("predictions"))

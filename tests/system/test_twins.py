@@ -100,6 +100,7 @@ def test_a_model_made_on_one_is_known_to_the_other(servers: tuple[Server, Server
         assert time.monotonic() < deadline
 
 
+@pytest.mark.fault(7)
 def test_what_a_dead_server_ran_runs_again_on_another(postgres_url: str, tmp_path: Path) -> None:
     folders = tmp_path / "dying", tmp_path / "heir"
     for folder in folders:
@@ -119,6 +120,7 @@ def test_what_a_dead_server_ran_runs_again_on_another(postgres_url: str, tmp_pat
     assert "its server went away" in cast("str", ended["logs"])
 
 
+@pytest.mark.fault(19)
 def test_while_the_database_is_away_nothing_is_taken_and_nothing_is_lost(tmp_path: Path) -> None:
     with cluster(quick=False) as postgres, Server(tmp_path, database_url=postgres.url) as server:
         before = server.get(server.create(ECHO, QUICK, Prefer="wait")["id"])

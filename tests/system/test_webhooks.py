@@ -43,6 +43,7 @@ def command(server: Server, *words: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.fault(23)
 @pytest.mark.conformance(75, 77, 78)
 async def test_the_end_is_told_by_the_next_server_if_the_first_one_dies(tmp_path: Path) -> None:
     async with receiving() as receiver:

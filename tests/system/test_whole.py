@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import cast
 
 import httpx2
 import pytest
 from tests.egress.loopback import Request, reply, serving
+from tests.faults.rows import attempts
 from tests.support.pictures import data_url, png
 from tests.support.processes import KEY, Server, alive, wait_until_gone
 
@@ -20,6 +22,7 @@ SD_VERSION = f"{SD}:15a3689ee13b0d2616e98820eca31d4c3abcd36672df6afce5cb6feb1d66
 PICTURE = data_url(png())
 LONG_RUN = {"image": PICTURE, "num_inference_steps": 200, "prompt_strength": 1.0, "seed": 1}
 HOST = "darkroom.runners.host"
+SOON_MS = 2000  # a step and a report, on a machine that has other things to do
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +85,7 @@ def test_the_vendors_client_runs_unmodified(server: Server) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.fault(5)
 def test_a_crash_of_the_host_runs_the_prediction_again(server: Server) -> None:
     shown = server.create(SD_VERSION, LONG_RUN)
     server.running(shown)
@@ -100,6 +104,7 @@ def diffusers_host(server: Server) -> int:
     )
 
 
+@pytest.mark.fault(6)
 def test_a_crash_of_the_worker_runs_the_prediction_again(server: Server) -> None:
     shown = server.create(SD_VERSION, LONG_RUN)
     server.running(shown)
@@ -109,18 +114,27 @@ def test_a_crash_of_the_worker_runs_the_prediction_again(server: Server) -> None
     assert ended["status"] == "succeeded", ended["error"]
 
 
+@pytest.mark.fault(16)
 @pytest.mark.conformance(39)
 def test_a_cancel_stops_a_running_picture(server: Server) -> None:
     shown = server.create(SD_VERSION, LONG_RUN)
     server.running(shown)
     canceled = server.client.post(f"/v1/predictions/{shown['id']}/cancel").json()
     after = server.create(SD_VERSION, {"image": PICTURE, "num_inference_steps": 2}, Prefer="wait")
+    (attempt,) = attempts(server.folder / "data" / "darkroom.db", shown["id"])
 
     assert canceled["status"] == "canceled"
     assert after["status"] == "succeeded"
     assert server.get(shown["id"]) == canceled
+    assert attempt.outcome == "canceled"
+    assert cast("int", attempt.ended_at) - milliseconds(canceled["completed_at"]) < SOON_MS
 
 
+def milliseconds(at: object) -> float:
+    return datetime.fromisoformat(str(at)).timestamp() * 1000
+
+
+@pytest.mark.fault(18)
 def test_a_hanging_host_is_killed_when_canceled_and_replaced(server: Server) -> None:
     shown = server.create(SD_VERSION, LONG_RUN)
     server.running(shown)
@@ -162,6 +176,7 @@ def test_text_streams_word_by_word(server: Server) -> None:
     assert server.get(shown["id"])["output"] == ["one", " two", " three"]
 
 
+@pytest.mark.fault(3)
 def test_what_was_accepted_survives_a_kill_of_the_server(tmp_path: Path) -> None:
     with Server(tmp_path) as server:
         done = server.create("darkroom/echo", {"image": PICTURE}, Prefer="wait=60")
@@ -196,6 +211,7 @@ def test_a_run_that_outlives_its_deadline_is_canceled(server: Server) -> None:
     assert ended["started_at"] is not None
 
 
+@pytest.mark.fault(8)
 @pytest.mark.slow
 def test_a_worker_that_hangs_is_replaced_and_its_prediction_run_again(tmp_path: Path) -> None:
     with Server(tmp_path, worker_silence_seconds="2.5") as server:

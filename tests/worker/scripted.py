@@ -40,6 +40,7 @@ from darkroom.protocol.messages import (
 )
 from darkroom.worker.client import Worker
 from darkroom.worker.folders import run_folder
+from darkroom.worker.lines import UnixConnector
 from darkroom.worker.options import Options, Tools
 from darkroom.worker.process import host_command, host_environment
 
@@ -257,12 +258,13 @@ def options(folder: Path, host: Sequence[str] | None = None, **changes: float) -
         "run_limit": 60.0,
         "cancel_grace": 20.0,
         "drain": 20.0,
+        "host_silence": 60.0,
     }
     chosen = plain | changes
     return Options(
         name="local-1",
         incarnation=1,
-        socket=folder / "s",
+        connector=UnixConnector(folder / "s"),
         slots={"echo": 64},
         run_folder=folder / "run" / "local-1",
         host_command=host or host_command(),
@@ -273,6 +275,7 @@ def options(folder: Path, host: Sequence[str] | None = None, **changes: float) -
         run_limit=chosen["run_limit"],
         cancel_grace=chosen["cancel_grace"],
         drain=chosen["drain"],
+        host_silence=chosen["host_silence"],
         put_retries=(0.0, 0.0),
     )
 
@@ -294,10 +297,11 @@ async def rig(
     beat_seconds: float = 60.0,
     host: Sequence[str] | None = None,
     signed: SignedFiles | None = None,
+    server: Server | None = None,
     **changes: float,
 ) -> AsyncGenerator[Rig]:
     """A worker that has said hello; its hosts are gone afterwards."""
-    server = Server(folder / "s", beat_seconds=beat_seconds)
+    server = server or Server(folder / "s", beat_seconds=beat_seconds)
     listener = await server.listen()
     blobs, pictures, weights = LocalBlobs(folder / "files"), Pictures(), ReadyWeights()
     tools = Tools(

@@ -5,12 +5,14 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
 from tests.worker.scripted import children, rig, spec
 from tests.worker.test_stops import started
 
 EXITS = spec("tests.zoo.exits_in_run:Runner")
 
 
+@pytest.mark.fault(5)
 async def test_a_killed_host_crashes_every_run_in_it(tmp_path: Path) -> None:
     before = children()
     async with rig(tmp_path) as here:

@@ -108,6 +108,7 @@ async def test_it_ends_with_its_server_and_leaves_no_host(process: Process) -> N
         os.kill(host, 0)
 
 
+@pytest.mark.fault(6)
 async def test_a_host_dies_with_a_killed_worker(process: Process) -> None:
     await started(process.server.job(spec("tests.zoo.blocks_the_loop:Runner"), {}))
     [host] = process.hosts()

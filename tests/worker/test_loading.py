@@ -94,3 +94,13 @@ async def test_versions_without_weights_take_no_room(tmp_path: Path) -> None:
         await here.server.run(heavy(1), {})
         await here.server.run(spec(SHOWS, id="2".zfill(64)), {})
         assert await resident(here) == {1, 2}
+
+
+async def test_a_worker_tells_how_long_what_is_loaded_took_to_load(tmp_path: Path) -> None:
+    async with rig(tmp_path, beat_seconds=0.05) as here:
+        await here.server.run(heavy(1), {})
+        loaded = await resident(here)
+        loads = here.server.beats[-1].loads
+
+    assert loaded == {int(version) for version in loads} == {1}
+    assert all(0.001 < seconds < 60 for seconds in loads.values())

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import pytest
 from tests.worker.scripted import Heard, Server, children, rig, spec
 
 IGNORES = spec("tests.zoo.ignores_cancel:Runner")
@@ -61,6 +62,7 @@ async def test_stopping_what_is_not_there_changes_nothing(tmp_path: Path) -> Non
         assert [first.end.outcome, second.end.outcome] == ["succeeded", "succeeded"]
 
 
+@pytest.mark.fault(18)
 async def test_a_run_that_ignores_it_is_killed_and_its_neighbours_are_released(
     tmp_path: Path,
 ) -> None:
@@ -79,6 +81,7 @@ async def test_a_run_that_ignores_it_is_killed_and_its_neighbours_are_released(
         assert again.end.outcome == "canceled"
 
 
+@pytest.mark.fault(18)
 async def test_a_host_whose_loop_is_blocked_is_killed_too(tmp_path: Path) -> None:
     async with rig(tmp_path, cancel_grace=0.05) as here:
         heard = await started(here.server.job(BLOCKS, {}))

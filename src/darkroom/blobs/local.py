@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from darkroom.blobs.keys import checked
 from darkroom.blobs.lanes import Lanes
+from darkroom.blobs.reading import Opened
 from darkroom.blobs.shelves import shelf_page
 from darkroom.blobs.writing import Arrival, beside, drop, made, show, taking, write_all
 from darkroom.domain.errors import FileMissing, FilesUnavailable
@@ -73,17 +74,32 @@ class LocalBlobs:
             return data
         return await self._reading.run(lambda: _told(Path(path).read_bytes))
 
+    async def size_bytes(self, key: str) -> int:
+        """How large the file at *key* is.
+
+        Raises:
+            FileMissing: there is none.
+            FilesUnavailable: the folder cannot be read.
+        """
+        path = f"{self._root}{location(key)}"
+        return _told(lambda: os.stat(path).st_size)  # some microseconds
+
     async def stream(self, key: str, *, start: int, end: int) -> AsyncIterator[bytes]:
         """Bytes *start* to *end*, exclusive, in pieces of at most 256 kB.
+
+        Once the first piece is there the others come, also if the key is forgotten meanwhile.
 
         Raises:
             FileMissing: there are none.
             FilesUnavailable: they could not be read.
         """
-        path = f"{self._root}{location(key)}"
-        for at in range(start, end, PIECE_BYTES):
-            piece = _piece(path, at, min(end - at, PIECE_BYTES))
-            yield await self._reading.run(piece, size_bytes=PIECE_BYTES)
+        opened = Opened(f"{self._root}{location(key)}")
+        try:
+            for at in range(start, end, PIECE_BYTES):
+                piece = _piece(opened, at, min(end - at, PIECE_BYTES))
+                yield await self._reading.run(piece, size_bytes=PIECE_BYTES)
+        finally:
+            opened.close()
 
     async def delete(self, key: str) -> None:
         """Forget *key*, if it is there.
@@ -166,15 +182,8 @@ def _head(path: str) -> bytes:
         os.close(file)
 
 
-def _piece(path: str, start: int, size: int) -> Callable[[], bytes]:
-    """Reads part of a file; opened and closed in the lane, which may outlive whoever waits."""
-
-    def read() -> bytes:
-        with Path(path).open("rb") as file:
-            file.seek(start)
-            return file.read(size)
-
-    return lambda: _told(read)
+def _piece(opened: Opened, start: int, size: int) -> Callable[[], bytes]:
+    return lambda: _told(lambda: opened.piece(start, size))
 
 
 def _told(act: Callable[[], T]) -> T:

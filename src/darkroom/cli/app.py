@@ -14,6 +14,8 @@ from darkroom.cli.doctor import doctor
 from darkroom.cli.keys import app as keys
 from darkroom.cli.models import app as models
 from darkroom.cli.outcome import Exit, complain, exit_code
+from darkroom.cli.placer import placer
+from darkroom.cli.pools import app as pools
 from darkroom.cli.predictions import app as predictions
 from darkroom.cli.run import run
 from darkroom.cli.serve import serve, worker
@@ -47,10 +49,12 @@ def darkroom(
 
 
 app.command("serve")(serve)
-app.command("worker", hidden=True)(worker)
+app.command("worker")(worker)
+app.command("placer")(placer)
 app.command("run")(run)
 app.add_typer(models, name="models")
 app.add_typer(predictions, name="predictions")
+app.add_typer(pools, name="pools")
 app.add_typer(keys, name="keys")
 app.add_typer(db, name="db")
 app.command("config")(config)

@@ -181,7 +181,14 @@ def connected(flags: entry.Flags) -> Generator[Api]:
     if url is None:
         url, own = entry.endpoint(flags)
         token = token or own
-    with httpx2.Client(trust_env=False, timeout=PATIENCE) as http:
+    with reached(url, token) as api:
+        yield api
+
+
+@contextmanager
+def reached(url: str, token: str | None, timeout: httpx2.Timeout = PATIENCE) -> Generator[Api]:
+    """The server at *url*, whether it answers or not."""
+    with httpx2.Client(trust_env=False, timeout=timeout) as http:
         yield Api(_api(url), http, token)
 
 

@@ -15,6 +15,9 @@ app = typer.Typer(
 )
 
 Folder: TypeAlias = Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the backup is.")]
+WithoutFiles: TypeAlias = Annotated[
+    bool, typer.Option("--without-files", help="The database alone.")
+]
 
 
 @app.command("upgrade")
@@ -40,9 +43,16 @@ def check(*, data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 
 @app.command("backup")
-def backup(folder: Folder, *, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Copy database and files into a new folder, also while the server runs."""
-    count, size = entry.db_backup(flags(data_dir=data_dir), folder)
+def backup(
+    folder: Folder,
+    *,
+    without_files: WithoutFiles = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy database and files, a bucket's too, into a new folder, also while the server runs."""
+    chosen = flags(data_dir=data_dir)
+    count, size = entry.db_backup(chosen, folder, with_files=not without_files)
     if as_json:
         print_json({"folder": str(folder), "files": count, "bytes": size})
     else:
@@ -50,9 +60,16 @@ def backup(folder: Folder, *, data_dir: DataDir = None, as_json: AsJson = False)
 
 
 @app.command("restore")
-def restore(folder: Folder, *, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Put a backup into a data directory that is empty."""
-    count, size = entry.db_restore(flags(data_dir=data_dir), folder)
+def restore(
+    folder: Folder,
+    *,
+    without_files: WithoutFiles = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put a backup into a data directory that is empty, and a bucket's files into an empty one."""
+    chosen = flags(data_dir=data_dir)
+    count, size = entry.db_restore(chosen, folder, with_files=not without_files)
     if as_json:
         print_json({"folder": str(folder), "files": count, "bytes": size})
     else:

@@ -116,7 +116,7 @@ async def perform(
 
     Args:
         keys: of this data directory, loaded.
-        verb: `keys.create`, `keys.list`, `keys.revoke` or `endpoint`.
+        verb: `keys.create`, `keys.create_worker`, `keys.list`, `keys.revoke` or `endpoint`.
         words: its arguments by name.
         url: where the running server answers; None when there is none.
 
@@ -129,6 +129,8 @@ async def perform(
     match verb:
         case "keys.create":
             return await _create(keys, words)
+        case "keys.create_worker":
+            return await _create_worker(keys, words)
         case "keys.list":
             return [_shown(key) for key in await keys.list()]
         case "keys.revoke":
@@ -142,12 +144,25 @@ async def perform(
 
 
 async def _create(keys: Keys, words: Mapping[str, Json]) -> Json:
-    expires = words.get("expires")
     key, secret = await keys.create(
         _text(words, "owner"),
         admin=words.get("admin") is True,
-        expires_at=keys.expiry(expires) if isinstance(expires, str) else None,
+        expires_at=_expiry(keys, words),
     )
+    return _made(key, secret)
+
+
+async def _create_worker(keys: Keys, words: Mapping[str, Json]) -> Json:
+    key, secret = await keys.create_worker(_text(words, "pool"), expires_at=_expiry(keys, words))
+    return {**_made(key, secret), "pool": key.pool}
+
+
+def _expiry(keys: Keys, words: Mapping[str, Json]) -> Milliseconds | None:
+    expires = words.get("expires")
+    return keys.expiry(expires) if isinstance(expires, str) else None
+
+
+def _made(key: ApiKey, secret: str) -> dict[str, Json]:
     return {
         "id": key.id,
         "key": secret,
@@ -176,6 +191,7 @@ def _shown(key: ApiKey) -> Json:
         "created_at": _iso(key.created_at),
         "expires_at": _iso(key.expires_at),
         "revoked_at": _iso(key.revoked_at),
+        "pool": key.pool,
     }
 
 

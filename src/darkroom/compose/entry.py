@@ -5,7 +5,7 @@
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -68,6 +68,41 @@ def worker(flags: Flags, *, socket: Path, name: str, parent: int | None) -> int:
     return main(settings(flags), socket=socket, name=name, parent=parent)
 
 
+def remote_worker(flags: Flags, *, server: str, token: str, name: str | None) -> int:
+    """Run one worker of the server at an address until it is told to stop; returns its exit code.
+
+    Raises:
+        InvalidSetting: the address, the name or a setting cannot be used.
+    """
+    from darkroom.compose.remote_worker import main
+
+    return main(settings(flags), server=server, token=token, name=name)
+
+
+def placer(
+    ask: Callable[[], Json], *, server: str, address: str, tokens: str | None, open_allowed: bool
+) -> int:
+    """Keep as many workers on a Ray cluster as a server wants; returns the process's exit code.
+
+    Args:
+        ask: gives what `/api/pools` of the server answers.
+        server: where the workers find it.
+        address: of the cluster's head, `host:port`.
+        tokens: a folder on the nodes that holds a worker's token for each pool.
+        open_allowed: whether the cluster may be one that asks nobody for a token.
+    """
+    from darkroom.compose.placer import main
+
+    return main(ask, server=server, address=address, tokens=tokens, open_allowed=open_allowed)
+
+
+def placer_stop(*, address: str, open_allowed: bool) -> int:
+    """Drain and remove every worker that a placer has put on the cluster."""
+    from darkroom.compose.placer import stop
+
+    return stop(address=address, open_allowed=open_allowed)
+
+
 def endpoint(flags: Flags) -> tuple[str, str]:
     """The address of the running server of the data directory, and a token for it.
 
@@ -112,19 +147,19 @@ def db_check(flags: Flags) -> Sequence[str]:
     return asyncio.run(check(settings(flags)))
 
 
-def db_backup(flags: Flags, folder: Path) -> tuple[int, int]:
+def db_backup(flags: Flags, folder: Path, *, with_files: bool) -> tuple[int, int]:
     """Back up into *folder*; returns files and bytes."""
     from darkroom.compose.storage import backup
 
-    kept = backup(settings(flags), folder).files.values()
+    kept = backup(settings(flags), folder, with_files=with_files).files.values()
     return len(kept), sum(one.size_bytes for one in kept)
 
 
-def db_restore(flags: Flags, folder: Path) -> tuple[int, int]:
+def db_restore(flags: Flags, folder: Path, *, with_files: bool) -> tuple[int, int]:
     """Restore from *folder*; returns files and bytes."""
     from darkroom.compose.storage import restore
 
-    kept = restore(settings(flags), folder).files.values()
+    kept = restore(settings(flags), folder, with_files=with_files).files.values()
     return len(kept), sum(one.size_bytes for one in kept)
 
 

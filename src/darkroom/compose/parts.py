@@ -7,30 +7,36 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from darkroom.compose.clock import SystemClock
-from darkroom.compose.files import Files, open_files
+from darkroom.compose.files import open_files
 from darkroom.compose.hardware import installed
 from darkroom.compose.keeping import Keeping, make_keeping
 from darkroom.compose.models import make_models
+from darkroom.compose.pools import make_demand
 from darkroom.compose.sending import Sending, make_sending
-from darkroom.compose.taking import make_guesses, make_predictions, make_rates, make_searches
+from darkroom.compose.taking import Calls, make_calls, make_predictions
+from darkroom.compose.turns import make_fairness, make_turns
 from darkroom.compose.twins import Beside, make_beside
-from darkroom.domain.ids import Minter
 from darkroom.http.app import Manner, Parts
 from darkroom.http.wire import Wire
+from darkroom.http.worker_files import WorkerFileRoutes
+from darkroom.http.worker_sockets import WorkerSockets
 from darkroom.ports.files import Blobs
 from darkroom.service.capabilities import Capabilities
 from darkroom.service.catalogue import Catalogue, load_catalogue
 from darkroom.service.deployments import Deployments
 from darkroom.service.dispatch import Dispatcher
+from darkroom.service.fairness import Fairness
 from darkroom.service.hub import Hub
 from darkroom.service.keys import Keys
-from darkroom.service.limits import Guesses, Rates, Searches
 from darkroom.service.models import Models
 from darkroom.service.own_files import OwnFiles
+from darkroom.service.pools import Demand
 from darkroom.service.predictions import Predictions
 from darkroom.service.remote_files import RemoteFiles
 from darkroom.service.spool import Spool
+from darkroom.service.turns import Turns
 from darkroom.service.twins import Announcer, Twins
+from darkroom.service.worker_files import LocalSigner
 from darkroom.settings import Settings
 from darkroom.store.database import Database
 from darkroom.store.keys import KeyTables
@@ -51,16 +57,17 @@ class Core:
     dispatcher: Dispatcher
     blobs: Blobs
     capabilities: Capabilities
+    signer: LocalSigner
     predictions: Predictions
-    rates: Rates
-    guesses: Guesses
-    searches: Searches
+    calls: Calls
     deployments: Deployments
     models: Models
     wire: Wire
     sending: Sending
     keeping: Keeping
     beside: Beside
+    turns: Turns
+    demand: Demand
 
 
 async def make_core(
@@ -75,17 +82,19 @@ async def make_core(
         url: where it answers, such as `http://127.0.0.1:8000`.
     """
     store, clock = PredictionTables(database), SystemClock()
-    beside = make_beside(stack, settings, database)
+    fairness = make_fairness(settings)
+    beside = make_beside(stack, settings, database, fairness)
     keys = await _keys(settings, KeyTables(database), clock, beside.announcer)
     hub, catalogue = Hub(), load_catalogue(settings.models)
     files = await open_files(stack, settings)
-    dispatcher = _dispatcher(settings, store, catalogue, hub, files, beside.announcer)
-    capabilities = Capabilities(await KeyTables(database).secret(_SECRET))
+    secret = await KeyTables(database).secret(_SECRET)
+    capabilities, signer = Capabilities(secret), LocalSigner(secret, files.size_bytes, clock)
+    remote = RemoteFiles(files.bucket or signer, for_all=files.bucket is not None)
+    dispatcher = _dispatcher(settings, store, catalogue, hub, remote, beside.announcer, fairness)
     keeping = make_keeping(settings, database, files, clock)
     own = OwnFiles(store=store, attempts=store, capabilities=capabilities, uploads=keeping.uploads)
     spool = Spool(blobs=files.blobs, own=own.find, over_bytes=settings.spool_bytes)
     wire = _wire(settings, capabilities, catalogue, files.blobs, spool)
-    ids = Minter(clock.wall_ms, os.urandom).mint
     predictions = make_predictions(
         settings, database, store=store, dispatcher=dispatcher, hub=hub, spool=spool, clock=clock
     )
@@ -93,7 +102,7 @@ async def make_core(
         database,
         catalogue,
         hub,
-        ids,
+        predictions.intake.ids,
         hardware=installed(),
         runs=predictions.intake.runs,
         changed=beside.announcer.models,
@@ -109,16 +118,17 @@ async def make_core(
         dispatcher=dispatcher,
         blobs=files.blobs,
         capabilities=capabilities,
+        signer=signer,
         predictions=predictions,
-        rates=make_rates(settings, clock),
-        guesses=make_guesses(settings, clock),
-        searches=make_searches(settings, clock),
+        calls=make_calls(settings, clock),
         deployments=deployments,
         models=models,
         wire=wire,
         sending=sending,
         keeping=keeping,
         beside=beside,
+        turns=make_turns(database, fairness, catalogue, hub, dispatcher.wake),
+        demand=make_demand(settings, database, lambda: dispatcher.seats, clock, fairness.costs),
     )
 
 
@@ -127,8 +137,9 @@ def _dispatcher(
     store: PredictionTables,
     catalogue: Catalogue,
     hub: Hub,
-    files: Files,
+    remote: RemoteFiles,
     announcer: Announcer,
+    fairness: Fairness,
 ) -> Dispatcher:
     hub.announce(announcer.changed)
     return Dispatcher(
@@ -139,7 +150,8 @@ def _dispatcher(
         clock=SystemClock(),
         silence_seconds=settings.worker_silence_seconds,
         others=announcer,
-        remote=RemoteFiles(files.bucket) if files.bucket else None,
+        fairness=fairness,
+        remote=remote,
     )
 
 
@@ -168,6 +180,8 @@ async def _keys(
     await keys.load()
     if settings.bootstrap_key is not None:
         await keys.ensure_bootstrap(settings.bootstrap_key.get_secret_value())
+    if settings.worker_token is not None:
+        await keys.ensure_worker(settings.worker_token.get_secret_value())
     return keys
 
 
@@ -189,7 +203,7 @@ def make_twins(core: Core) -> Twins | None:
     )
 
 
-def make_parts(core: Core, ready: Callable[[], str | None]) -> Parts:
+def make_parts(core: Core, workers: WorkerSockets, ready: Callable[[], str | None]) -> Parts:
     """What the routes stand on; *ready* gives a reason for not being ready."""
     return Parts(
         predictions=core.predictions,
@@ -205,9 +219,12 @@ def make_parts(core: Core, ready: Callable[[], str | None]) -> Parts:
         deliveries=core.sending.deliveries,
         webhook_secrets=core.sending.secrets,
         keys=core.keys,
-        rates=core.rates,
-        guesses=core.guesses,
-        searches=core.searches,
+        rates=core.calls.rates,
+        guesses=core.calls.guesses,
+        searches=core.calls.searches,
+        workers=workers,
+        worker_files=WorkerFileRoutes(signer=core.signer, blobs=core.blobs),
+        demand=core.demand,
         ready=ready,
     )
 

@@ -11,15 +11,18 @@ from darkroom.placers.local import LocalPlacer
 from darkroom.settings import CONFIG_VARIABLE, Settings
 
 _PREFIX = "DARKROOM_"
-_NOT_FOR_WORKERS = frozenset({"models", "bootstrap_key", "files_url", "files_endpoint"})
+_NOT_FOR_WORKERS = frozenset(
+    {"models", "owners", "pools", "bootstrap_key", "worker_token", "files_url", "files_endpoint"}
+)
 _OF_THE_BUCKET = "AWS_"
 
 
 def local_placer(settings: Settings, socket: Path, on_exit: Callable[[str], None]) -> LocalPlacer:
     """Workers as child processes that come in by *socket*; *on_exit* hears of one that ended."""
+    environment = worker_environment(settings, os.environ)
     return LocalPlacer(
         lambda name: worker_command(socket, name),
-        worker_environment(settings, os.environ),
+        lambda: environment,
         on_exit=on_exit,
     )
 
@@ -33,9 +36,9 @@ def worker_command(socket: Path, name: str) -> Sequence[str]:
 def worker_environment(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
     """The server's *environment* with every setting spelled out, so that flags reach workers too.
 
-    Models and the bootstrap key are left out: a worker is told of a model when it is to run it. It
-    does read the operator's file as its server does, for it runs as the same account. With files in
-    a bucket, its credentials are left out too: a worker goes there with signed addresses.
+    Models, terms of owners and keys are left out: a worker is told of a model when it is to run it.
+    It does read the operator's file as its server does, for it runs as the same account. With files
+    in a bucket, its credentials are left out too: a worker goes there with signed addresses.
     """
     hidden = (_PREFIX, _OF_THE_BUCKET) if settings.files_url else (_PREFIX,)
     told = {

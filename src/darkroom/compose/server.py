@@ -27,8 +27,9 @@ from darkroom.compose.twins import start_twins
 from darkroom.domain.errors import InvalidSetting
 from darkroom.egress.allow import AllowList
 from darkroom.http.app import Application, create_app
-from darkroom.http.deadlines import PunctualProtocol
-from darkroom.http.workers import WorkerDoor
+from darkroom.http.deadlines import PunctualProtocol, PunctualSocket
+from darkroom.http.worker_sockets import WorkerSockets
+from darkroom.http.workers import FRAME_BYTES, WorkerDoor
 from darkroom.placers.local import LocalPlacer
 from darkroom.service.catalogue import Catalogue
 from darkroom.service.deliveries import Deliveries
@@ -44,6 +45,7 @@ _LAST_WORDS_SECONDS = 5.0
 _LAST_WEBHOOKS_SECONDS = 3.0
 _MOST_CONNECTIONS = 4096
 _INTERRUPTED = 130
+_PINGS_PER_SILENCE = 3  # asked after a third of it, given up after another
 _SAME_SIGNAL_SECONDS = 1.0
 
 
@@ -63,7 +65,7 @@ async def serve(settings: Settings) -> int:
         server = await _joined(stack, settings, database, url)
         collector.calm()
         stop = _stop_signal()
-        web = _web(server.app)
+        web = make_web(server.app, settings.worker_silence_seconds / _PINGS_PER_SILENCE)
         serving = asyncio.create_task(web.serve(sockets=[listener]))
         keeping = asyncio.create_task(server.keep())
         await _announce(server.keys, url)
@@ -115,6 +117,7 @@ class _Server:
     dispatcher: Dispatcher
     deliveries: Deliveries
     door: WorkerDoor
+    sockets: WorkerSockets
     placer: LocalPlacer
     workers: int
     life: "_Life"
@@ -128,6 +131,7 @@ class _Server:
                     await self.placer.reconcile(self.workers)
                 for name in self.dispatcher.reap():
                     self.placer.replace(name)
+                self.sockets.sweep()
                 await self.dispatcher.expire()
             except Exception:  # noqa: BLE001  # the top of a loop that must not end
                 _log.exception("keeping.failed")
@@ -149,16 +153,20 @@ async def _joined(
     core = await make_core(stack, settings, database, url)
     _check_openai_model(settings, core.catalogue)
     await core.dispatcher.recover()
+    await core.turns.recover()
     await start_taking(stack, core.predictions.intake, SystemClock())
     await core.sending.deliveries.start()
     stack.push_async_callback(core.sending.deliveries.close, 0)
     start_removing(stack, core.keeping)
     if (twins := make_twins(core)) is not None:
-        start_twins(stack, core.beside, twins)
+        start_twins(stack, core.beside, twins, core.turns)
     door = WorkerDoor(
         core.dispatcher,
         lambda question: reply(core.keys, question, url=url),
         silence_seconds=settings.worker_silence_seconds,
+    )
+    sockets = WorkerSockets(
+        core.dispatcher, core.keys, silence_seconds=settings.worker_silence_seconds
     )
     path = control_path(settings)
     await door.open(path)
@@ -169,10 +177,11 @@ async def _joined(
         dispatcher=core.dispatcher,
         deliveries=core.sending.deliveries,
         door=door,
+        sockets=sockets,
         placer=local_placer(settings, path, core.dispatcher.ended),
         workers=settings.workers,
         life=life,
-        app=create_app(make_parts(core, ready), make_manner(settings)),
+        app=create_app(make_parts(core, sockets, ready), make_manner(settings)),
     )
 
 
@@ -226,12 +235,17 @@ class _Web(uvicorn.Server):
         yield
 
 
-def _web(app: Application) -> uvicorn.Server:
+def make_web(app: Application, ping_seconds: float) -> uvicorn.Server:
+    """The web server; it asks workers so often whether they are there, and waits as long."""
     return _Web(
         uvicorn.Config(
             app,
             http=PunctualProtocol,
-            ws="none",
+            ws=PunctualSocket,
+            ws_max_size=FRAME_BYTES,
+            ws_ping_interval=ping_seconds,
+            ws_ping_timeout=ping_seconds,
+            ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -3,6 +3,7 @@
 import os
 import shutil
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -45,8 +46,9 @@ def make_predictions(
     clock: Clock,
 ) -> Predictions:
     """Make what creates and shows predictions; call `start_taking` before it does."""
-    queue = Queue(settings.queue_limit)
-    if settings.queue_limit:
+    owners = dispatcher.fairness.owners
+    queue = Queue(owners)
+    if owners.limit_queued:
         hub.listen(queue.heard)
     intake = Intake(
         store=store,
@@ -81,19 +83,23 @@ def make_room(settings: Settings, clock: Clock) -> Room:
     return Room(partial(_free_bytes, settings.data_dir), settings.min_free_bytes, clock.monotonic)
 
 
-def make_rates(settings: Settings, clock: Clock) -> Rates:
-    """How much a key may ask for."""
-    return Rates(settings.rate_limit, clock.monotonic)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calls:
+    """How much may be asked for: with a key, with wrong ones, and by searches without any."""
+
+    rates: Rates
+    guesses: Guesses
+    searches: Searches
 
 
-def make_guesses(settings: Settings, clock: Clock) -> Guesses:
-    """How many wrong keys an address may show."""
-    return Guesses(settings.wrong_key_limit, clock.monotonic)
-
-
-def make_searches(settings: Settings, clock: Clock) -> Searches:
-    """How often an address may search without a key."""
-    return Searches(SEARCHES_PER_MINUTE if settings.rate_limit else 0, clock.monotonic)
+def make_calls(settings: Settings, clock: Clock) -> Calls:
+    """The limits of calls, a minute."""
+    searches = SEARCHES_PER_MINUTE if settings.rate_limit else 0
+    return Calls(
+        rates=Rates(settings.rate_limit, clock.monotonic),
+        guesses=Guesses(settings.wrong_key_limit, clock.monotonic),
+        searches=Searches(searches, clock.monotonic),
+    )
 
 
 def _free_bytes(folder: Path) -> int:

@@ -10,6 +10,8 @@ import structlog
 from darkroom.compose.clock import SystemClock
 from darkroom.compose.directory import server_id
 from darkroom.ports.twins import Hints
+from darkroom.service.fairness import Fairness
+from darkroom.service.turns import LOOK_SECONDS, Turns
 from darkroom.service.twins import SWEEP_SECONDS, Announcer, Twins
 from darkroom.service.watch import BEAT_SECONDS, Watch
 from darkroom.settings import Settings
@@ -28,7 +30,9 @@ class Beside:
     hints: Hints | None = None
 
 
-def make_beside(stack: AsyncExitStack, settings: Settings, database: Database) -> Beside:
+def make_beside(
+    stack: AsyncExitStack, settings: Settings, database: Database, fairness: Fairness
+) -> Beside:
     """Make what tells others; it hears nothing before `start_twins`."""
     if settings.database_url is None:
         return Beside(announcer=Announcer())
@@ -42,11 +46,12 @@ def make_beside(stack: AsyncExitStack, settings: Settings, database: Database) -
         servers=ServerTables(database),
         clock=SystemClock(),
         silence_seconds=settings.worker_silence_seconds,
+        fairness=fairness,
     )
     return Beside(announcer=Announcer(hints, watch), watch=watch, hints=hints)
 
 
-def start_twins(stack: AsyncExitStack, beside: Beside, twins: Twins) -> None:
+def start_twins(stack: AsyncExitStack, beside: Beside, twins: Twins, turns: Turns) -> None:
     """Beat, hear and sweep until *stack* closes."""
     if beside.hints is not None:
         beside.hints.listen(twins.heard, twins.missed)
@@ -54,6 +59,7 @@ def start_twins(stack: AsyncExitStack, beside: Beside, twins: Twins) -> None:
     for work, seconds, hurried in (
         (twins.once, BEAT_SECONDS, None),
         (twins.sweep, SWEEP_SECONDS, twins.hurried),
+        (turns.look, LOOK_SECONDS, None),
     ):
         stack.push_async_callback(_end, asyncio.create_task(_over(work, seconds, hurried)))
 

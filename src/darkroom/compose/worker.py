@@ -24,6 +24,7 @@ from darkroom.weights.pull import Hub
 from darkroom.weights.source import Weights
 from darkroom.worker.client import Worker
 from darkroom.worker.folders import run_folder
+from darkroom.worker.lines import Connector, UnixConnector
 from darkroom.worker.options import Options, Tools
 from darkroom.worker.process import host_command, host_environment
 
@@ -48,14 +49,14 @@ def main(settings: Settings, *, socket: Path, name: str, parent: int | None = No
         return 1
     incarnation = time.time_ns() // 1_000_000
     with run_folder(settings.data_dir / "run", f"{name}-{incarnation}") as folder:
-        options = _options(settings, socket, name, incarnation, folder)
+        options = make_options(settings, UnixConnector(socket), name, incarnation, folder)
         return uvloop.run(_serve(settings, options))
 
 
 async def _serve(settings: Settings, options: Options) -> int:
     log = structlog.get_logger().bind(worker=options.name)
     async with AsyncExitStack() as stack:
-        worker = Worker(options, await _tools(stack, settings))
+        worker = Worker(options, await make_tools(stack, settings))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.drain)
@@ -63,20 +64,23 @@ async def _serve(settings: Settings, options: Options) -> int:
         try:
             drained = await worker.run()
         except OSError as error:
-            log.error("worker.refused", socket=str(options.socket), why=error.strerror)  # noqa: TRY400  # a fact, not a bug
+            log.error("worker.refused", why=error.strerror)  # noqa: TRY400  # a fact, not a bug
             return 1
         fault = {"fault": worker.fault} if worker.fault else {}
         log.info("worker.drained" if drained else "worker.server_gone", **fault)
         return 0 if drained else 1
 
 
-async def _tools(stack: AsyncExitStack, settings: Settings) -> Tools:
+async def make_tools(
+    stack: AsyncExitStack, settings: Settings, *, server: str | None = None
+) -> Tools:
+    """The adapters of a worker; *server* is its server's address, if it comes from elsewhere."""
     blobs = LocalBlobs(settings.data_dir / "files", fsync=settings.fsync_files)
     stack.push_async_callback(blobs.close)
     fetcher = await stack.enter_async_context(GuardedFetcher(allow=settings.egress_allow))
     return Tools(
         blobs=blobs,
-        signed=await stack.enter_async_context(SignedDoor()),
+        signed=await stack.enter_async_context(SignedDoor(server)),
         fetcher=fetcher,
         decoder=await stack.enter_async_context(DecoderPool(max_pixels=settings.max_pixels)),
         weights=await _weights(stack, settings),
@@ -99,13 +103,14 @@ async def _weights(stack: AsyncExitStack, settings: Settings) -> Weights:
     )
 
 
-def _options(
-    settings: Settings, socket: Path, name: str, incarnation: int, folder: Path
+def make_options(
+    settings: Settings, connector: Connector, name: str, incarnation: int, folder: Path
 ) -> Options:
+    """What a worker of that name must be told."""
     return Options(
         name=name,
         incarnation=incarnation,
-        socket=socket,
+        connector=connector,
         slots={
             kind: settings.echo_slots if kind in _SMALL_KINDS else 1 for kind in registry.kinds()
         },
@@ -118,4 +123,5 @@ def _options(
         run_limit=settings.run_limit_seconds,
         cancel_grace=settings.cancel_grace_seconds,
         drain=settings.drain_seconds,
+        host_silence=settings.host_silence_seconds,
     )

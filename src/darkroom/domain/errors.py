@@ -22,7 +22,9 @@ DarkroomError
 ├─ SchemaTooNew           the database was written by a newer darkroom
 ├─ DirectoryInUse         another server holds the data directory
 ├─ NoServer               nobody answers where a server should be
+├─ ClusterAway            the cluster that workers are placed on cannot be asked
 ├─ Refused                a server answered the command line with an error
+├─ WorkerRefused          a server takes no worker with this token, or of this release
 ├─ PeerMisbehaved         bytes on a worker or host connection make no sense
 ├─ FileMissing            the bytes of a stored file are gone
 ├─ FilesUnavailable       the file store takes or gives nothing now
@@ -76,12 +78,15 @@ class NotTrainable(DarkroomError):
 class Unauthenticated(DarkroomError):
     """The request carries no key, or not a valid one. Create one with `darkroom keys create`."""
 
-    def __init__(self, *, offered: bool) -> None:
-        """Say whether a token was offered at all."""
+    def __init__(self, *, offered: bool, why: str | None = None) -> None:
+        """Say whether a token was offered at all, or in other words *why* it is not taken."""
         super().__init__(
-            "You did not pass a valid authentication token"
-            if offered
-            else "You did not pass an authentication token"
+            why
+            or (
+                "You did not pass a valid authentication token"
+                if offered
+                else "You did not pass an authentication token"
+            )
         )
 
 
@@ -146,6 +151,10 @@ class NoServer(DarkroomError):
     """Nobody answers where a server should be. Start `darkroom serve` or correct DARKROOM_URL."""
 
 
+class ClusterAway(DarkroomError):
+    """The cluster's head does not answer. What runs goes on; nothing is added until it is back."""
+
+
 class Refused(DarkroomError):
     """A server answered the command line with an error; `status` is its HTTP status, 0 for none."""
 
@@ -153,6 +162,10 @@ class Refused(DarkroomError):
         """Keep the server's sentence and status."""
         super().__init__(message)
         self.status = status
+
+
+class WorkerRefused(DarkroomError):
+    """A server does not take this worker, today or later. Correct what the message names."""
 
 
 class PeerMisbehaved(DarkroomError):

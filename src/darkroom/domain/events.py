@@ -73,10 +73,14 @@ class Finished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What one attempt has to say: that run() was entered, events in order, and perhaps its end."""
+    """What one attempt has to say: that run() was entered, events in order, and perhaps its end.
+
+    With a `number` above 0 it is recorded once, however often it comes.
+    """
 
     prediction: PredictionId
     attempt: int
     started: bool = False
     events: Sequence[LogText | Published] = ()
     finished: Finished | None = None
+    number: int = 0

@@ -23,6 +23,8 @@ ServerId = NewType("ServerId", str)
 DEFAULT_POOL = "default"
 """The pool of workers where a model runs that names none."""
 POOL_RULE = "must be 1 to 40 lower-case letters, digits or dashes, with no dash at either end"
+LOCAL_WORKERS = "local-"
+"""How the names of workers begin that a server starts itself, and of no others."""
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _TO_PYTHON = str.maketrans(ALPHABET, "0123456789abcdefghijklmnopqrstuv")  # int(…, 32) reads these
 _LETTERS_GONE = dict.fromkeys(map(ord, ALPHABET))

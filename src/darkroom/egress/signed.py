@@ -1,8 +1,8 @@
 """PUT and GET at addresses that the server has signed: the worker's way to a bucket.
 
 An address names its host, and comes from our own server: that host and port are allowed by it,
-though private, and no other. Redirects are not followed. The environment's proxy variables are
-not read.
+though private, and no other. One that names no host is the server's own. Redirects are not
+followed. The environment's proxy variables are not read.
 """
 
 import asyncio
@@ -48,6 +48,7 @@ class SignedDoor(SignedFiles):
     """The door to buckets; an async context manager. Nothing is opened before it is needed.
 
     Args:
+        server: the address of our own server, for a worker that comes from elsewhere.
         resolve: from a name to addresses, blocking.
         network: what dials the addresses that were judged; the system's by default.
         stall_seconds: how long a bucket may stay silent.
@@ -57,6 +58,7 @@ class SignedDoor(SignedFiles):
 
     def __init__(
         self,
+        server: str | None = None,
         *,
         resolve: Resolver = resolve_by_system,
         network: httpcore2.AsyncNetworkBackend | None = None,
@@ -64,6 +66,7 @@ class SignedDoor(SignedFiles):
         slack_seconds: float = 60.0,
         retry_seconds: Sequence[float] = (0.1, 0.5, 2.0),
     ) -> None:
+        self._server = server.rstrip("/") if server else ""
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="resolve-files")
         self._resolve = resolve
         self._network = network
@@ -139,7 +142,7 @@ class SignedDoor(SignedFiles):
     ) -> AsyncGenerator[httpcore2.Response]:
         times = dict.fromkeys(("read", "write", "pool"), self._stall_seconds)
         try:
-            here = addressed(url)
+            here = addressed(f"{self._server}{url}" if url.startswith("/") else url)
             pool = await self._pool(here)
             async with (
                 asyncio.timeout(limit_seconds),

@@ -25,6 +25,7 @@ from darkroom.http.models import ModelRoutes
 from darkroom.http.openai.images import ImageRoutes
 from darkroom.http.pages import Look, PageRoutes
 from darkroom.http.paths import Paths
+from darkroom.http.pools import PoolRoutes
 from darkroom.http.predictions import PredictionRoutes
 from darkroom.http.problems import NOT_FOUND, problem
 from darkroom.http.reading import BODY_SECONDS
@@ -34,6 +35,8 @@ from darkroom.http.trainings import TrainingRoutes
 from darkroom.http.uploads import UploadRoutes
 from darkroom.http.webhooks import WebhookRoutes
 from darkroom.http.wire import Wire, as_dict
+from darkroom.http.worker_files import WorkerFileRoutes
+from darkroom.http.worker_sockets import WorkerSockets
 from darkroom.ports.files import Blobs
 from darkroom.ports.predictions import Attempts
 from darkroom.ports.serving import InputValidator
@@ -43,6 +46,7 @@ from darkroom.service.deliveries import Deliveries
 from darkroom.service.deployments import Deployments
 from darkroom.service.limits import Guesses, Rates, Searches
 from darkroom.service.models import Models
+from darkroom.service.pools import Demand
 from darkroom.service.predictions import Predictions
 from darkroom.service.search import Search
 from darkroom.service.uploads import Uploads
@@ -71,6 +75,9 @@ class Parts:
     rates: Rates
     guesses: Guesses
     searches: Searches
+    workers: WorkerSockets
+    worker_files: WorkerFileRoutes
+    demand: Demand
     ready: Callable[[], str | None]
 
 
@@ -103,6 +110,38 @@ def create_app(parts: Parts, manner: Manner) -> Application:
 
 def routes(parts: Parts, manner: Manner) -> list[BaseRoute]:
     """Every route: the API under `/v1`, administration under `/api`."""
+    webhooks = WebhookRoutes(
+        predictions=parts.predictions, deliveries=parts.deliveries, secrets=parts.webhook_secrets
+    )
+    streams = StreamRoutes(predictions=parts.predictions, capabilities=parts.capabilities)
+    uploads = UploadRoutes(uploads=parts.uploads, blobs=parts.blobs, follow=streams.follow)
+    api: list[BaseRoute] = [
+        *_creating(parts, manner),
+        *streams.routes(),
+        *uploads.routes(),
+        *webhooks.routes(),
+    ]
+    administration = [
+        *webhooks.administration(),
+        *uploads.administration(),
+        *parts.workers.routes(),
+        *parts.worker_files.routes(),
+        *PoolRoutes(demand=parts.demand).administration(),
+    ]
+    files = FileRoutes(capabilities=parts.capabilities, attempts=parts.attempts, blobs=parts.blobs)
+    pages = PageRoutes(_look(parts), parts.catalogue.models, private=manner.private_pages)
+    health = _Health(parts.ready)
+    return [
+        Mount("/v1", Paths(api, redirect_slashes=False, default=_nothing)),
+        Mount("/api", Paths(administration, redirect_slashes=False, default=_nothing)),
+        *files.routes(),
+        *health.routes(),
+        *pages.routes(),
+    ]
+
+
+def _creating(parts: Parts, manner: Manner) -> list[Route]:
+    """Whatever makes predictions, and the models that they run."""
     creations = Creations(
         predictions=parts.predictions,
         validator=parts.validator,
@@ -121,9 +160,6 @@ def routes(parts: Parts, manner: Manner) -> list[BaseRoute]:
     deployments = DeploymentRoutes(
         deployments=parts.deployments, validator=parts.validator, creations=creations
     )
-    webhooks = WebhookRoutes(
-        predictions=parts.predictions, deliveries=parts.deliveries, secrets=parts.webhook_secrets
-    )
     images = ImageRoutes(
         creations=creations,
         catalogue=parts.catalogue,
@@ -133,27 +169,11 @@ def routes(parts: Parts, manner: Manner) -> list[BaseRoute]:
         model=manner.openai_model,
         wait_seconds=manner.openai_wait_seconds,
     )
-    streams = StreamRoutes(predictions=parts.predictions, capabilities=parts.capabilities)
-    uploads = UploadRoutes(uploads=parts.uploads, blobs=parts.blobs, follow=streams.follow)
-    api: list[BaseRoute] = [
+    return [
         *predictions.routes(),
         *deployments.routes(),
         *images.routes(),
-        *streams.routes(),
-        *uploads.routes(),
         *_models(parts, creations),
-        *webhooks.routes(),
-    ]
-    administration = [*webhooks.administration(), *uploads.administration()]
-    files = FileRoutes(capabilities=parts.capabilities, attempts=parts.attempts, blobs=parts.blobs)
-    pages = PageRoutes(_look(parts), parts.catalogue.models, private=manner.private_pages)
-    health = _Health(parts.ready)
-    return [
-        Mount("/v1", Paths(api, redirect_slashes=False, default=_nothing)),
-        Mount("/api", Paths(administration, redirect_slashes=False, default=_nothing)),
-        *files.routes(),
-        *health.routes(),
-        *pages.routes(),
     ]
 
 

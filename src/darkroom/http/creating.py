@@ -216,6 +216,7 @@ def _new(request: Request, body: Body, target: Target, submitted: Submission) ->
         deployment=target.deployment,
         destination=target.destination,
         cancel_after_ms=reading.cancel_after_ms(request.headers.get("cancel-after")),
+        priority=reading.priority(request.headers.get("darkroom-priority")),
         submission=submitted,
     )
 

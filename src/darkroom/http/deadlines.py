@@ -14,10 +14,12 @@ from collections.abc import Callable
 from typing import ClassVar, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from darkroom.http.delivery import CONNECTION, Losable
 from darkroom.http.reading import ARRIVED
 
+SOCKETS = b"/api/workers"
 _TOO_LONG = b"The head of the request is too long."
 _PEER_ENDED = select.POLLRDHUP | select.POLLHUP | select.POLLERR
 
@@ -43,6 +45,7 @@ class PunctualProtocol(HttpToolsProtocol):
     _head_size = 0
     _heads = 0
     _too_long = False
+    _upgraded = False
     _watched: Losable | None = None
     _lingers = False
 
@@ -58,6 +61,8 @@ class PunctualProtocol(HttpToolsProtocol):
             return
         heads = self._heads
         super().data_received(data)
+        if self._upgraded:
+            return
         if self._owed_since is None:
             if self.cycle.response_complete:  # and uvicorn's clock for idle connections stopped
                 self._owed_since = self.loop.time()
@@ -137,6 +142,8 @@ class PunctualProtocol(HttpToolsProtocol):
         self._in_head = False
         self.scope[CONNECTION] = self  # pyright: ignore[reportGeneralTypeIssues]  # a key of ours
         super().on_headers_complete()
+        if "path" not in self.scope:  # uvicorn has not made it a request: it is an upgrade
+            return
         if not self.cycle.keep_alive:
             self.cycle.transport = cast("asyncio.Transport", _Lingering(self.transport, self.part))
 
@@ -144,6 +151,15 @@ class PunctualProtocol(HttpToolsProtocol):
         """The body is there too."""
         self.scope[ARRIVED] = True  # pyright: ignore[reportGeneralTypeIssues]  # a key of ours
         super().on_message_complete()
+
+    def _should_upgrade(self) -> bool:
+        """Only the workers' door takes WebSockets; elsewhere the wish to change is ignored."""
+        return self.url.partition(b"?")[0] == SOCKETS and super()._should_upgrade()
+
+    def handle_websocket_upgrade(self) -> None:
+        """From here on the connection belongs to another protocol: nothing is owed any more."""
+        self._upgraded = True
+        super().handle_websocket_upgrade()
 
     def send_400_response(self, msg: str) -> None:
         """Say what the parser stumbled over; uvicorn's way, except for a head too long."""
@@ -164,7 +180,7 @@ class PunctualProtocol(HttpToolsProtocol):
 
     def _look(self) -> None:
         # One timer a connection, not one a request: between requests nothing is owed.
-        if self.transport.is_closing():
+        if self._upgraded or self.transport.is_closing():
             return
         since = self._owed_since
         now = self.loop.time()
@@ -173,6 +189,20 @@ class PunctualProtocol(HttpToolsProtocol):
             return
         due = self.head_seconds if since is None else since + self.head_seconds - now
         self.loop.call_later(due, self._look)
+
+
+class PunctualSocket(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket, cut when its peer does not answer, whatever still waits for that."""
+
+    def keepalive_timeout(self) -> None:
+        """A ping was not answered in time."""
+        super().keepalive_timeout()
+        self.transport.abort()
+
+    def on_task_complete(self, task: "asyncio.Task[None]") -> None:
+        """The application is done; the peer has a while to take what is still to be said."""
+        super().on_task_complete(task)
+        self.loop.call_later(self.close_timeout, self.transport.abort)
 
 
 class _Lingering:

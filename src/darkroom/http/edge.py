@@ -25,6 +25,8 @@ from darkroom.service.limits import Guesses, Left, Rates, Searches
 _log = structlog.get_logger()
 _API = re.compile(r"(?P<prefix>(?:/replicate)?/v1)(?:/v1)?(?P<path>/.*)")
 _ADMINISTRATION = "/api/"
+_WORKERS = "/api/workers"
+_WORKER_FILES = "/api/worker-files/"
 _FILES = "/v1/files"  # without the headers of the limit, like the hosted service's
 _CREATING = ("/predictions", "/trainings", "/images/generations", "/images/edits")
 _SEARCH = "/search"  # with a key it counts as the key's
@@ -33,6 +35,14 @@ _READING = ("GET", "HEAD")  # an address that is its own permission gives no oth
 _SCHEMES = ("bearer ", "token ")
 _HOST = re.compile(r"(?:\[([0-9a-f:.]{2,45})\]|([0-9a-z._-]{1,253}))(?::[0-9]{1,5})?")
 _MOST_HOSTS = 256
+_WORKERS_KEY = (
+    "This is a worker's token: it opens nothing of the API. Make a key with `darkroom keys create "
+    "--owner NAME`."
+)
+_CLIENTS_KEY = (
+    "This is a key of the API: workers have tokens of their own. Make one with `darkroom keys "
+    "create --worker --pool P`."
+)
 _API_HEADERS = [(name.lower().encode(), value.encode()) for name, value in API_HEADERS.items()]
 
 
@@ -113,6 +123,9 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        if scope["type"] == "websocket":
+            await self._visited(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -129,22 +142,46 @@ class Edge:
             _log.exception("request.failed", method=scope["method"], path=scope["path"])
             await answering.instead(internal(), scope, receive)
 
-    def _enter(self, scope: MutableMapping[str, object], answering: "_Answering") -> None:
-        if "\n" in str(scope["path"]):
-            # Starlette's patterns do not see one at the end: they would match what ours do not.
+    async def _visited(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a worker in, or refuse it with an answer instead of a WebSocket."""
+        try:
+            self._enter_worker(scope)
+        except DarkroomError as error:
+            await from_error(error)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _enter_worker(self, scope: MutableMapping[str, object]) -> None:
+        token = self._welcome(scope)[1]
+        if scope["path"] != _WORKERS:
             raise NotFound(NOT_FOUND)
+        scope["darkroom.worker"] = self._key(scope, token, of_worker=True)
+        scope["darkroom.token"] = token
+
+    def _welcome(self, scope: Mapping[str, object]) -> tuple[str, str | None]:
+        """The Host header, if we answer to it, and the token."""
         host, token = _asked(scope)
         if not self._hosts.accepts(host):
             raise MalformedRequest(
                 "This host name is not served here. The operator can allow it with "
                 "DARKROOM_ALLOWED_HOSTS or DARKROOM_PUBLIC_URL."
             )
+        return host, token
+
+    def _enter(self, scope: MutableMapping[str, object], answering: "_Answering") -> None:
+        if "\n" in str(scope["path"]):
+            # Starlette's patterns do not see one at the end: they would match what ours do not.
+            raise NotFound(NOT_FOUND)
+        host, token = self._welcome(scope)
         origin = self._public or f"{scope['scheme']}://{host}"
         matched = _API.fullmatch(str(scope["path"]))
         scope["app"] = self  # lets the router raise for a wrong method instead of answering itself
         if matched is None:
             scope["darkroom.site"] = Site(origin, "/v1")
-            if str(scope["path"]).startswith(_ADMINISTRATION):
+            path = str(scope["path"])
+            if path == _WORKERS and scope["method"] in _READING:
+                self._key(scope, token, of_worker=True)
+            elif path.startswith(_ADMINISTRATION) and not path.startswith(_WORKER_FILES):
                 self._admit(scope, answering, token)
             return
         path = matched["path"]
@@ -182,7 +219,9 @@ class Edge:
             answering.left = Left(0, error.retry_seconds)
             raise
 
-    def _key(self, scope: MutableMapping[str, object], token: str | None) -> ApiKey:
+    def _key(
+        self, scope: MutableMapping[str, object], token: str | None, *, of_worker: bool = False
+    ) -> ApiKey:
         key = self._keys.authenticate(token) if token else None
         if token is not None:
             address = _address(scope)
@@ -192,6 +231,8 @@ class Edge:
                 self._guesses.right(address, key.id)
         if key is None:
             raise Unauthenticated(offered=token is not None)
+        if (key.pool is not None) is not of_worker:
+            raise Unauthenticated(offered=True, why=_CLIENTS_KEY if of_worker else _WORKERS_KEY)
         return key
 
 

@@ -61,6 +61,27 @@ async def pieces(
         MalformedRequest: not a form, broken or cut off (400), too long (413), too slow (408).
     """
     form = _Form(request.headers.get("content-type", ""))
+    async for data in arriving(request, pace, limit_bytes, too_long):
+        for piece in form.read(data):
+            yield piece
+    if not form.ended:
+        raise MalformedRequest(_CUT_OFF)
+
+
+async def arriving(
+    request: Request, pace: Pace, limit_bytes: int, too_long: str
+) -> AsyncGenerator[bytes]:
+    """A body as it comes, whatever it is.
+
+    Args:
+        request: its body has not been read.
+        pace: how slowly it may come.
+        limit_bytes: how long it may be.
+        too_long: what a longer body is told.
+
+    Raises:
+        MalformedRequest: cut off (400), too long (413), too slow (408).
+    """
     if _announced(request) > limit_bytes:
         raise MalformedRequest(too_long, status=413)
     received, waited, loop, more = 0, 0.0, asyncio.get_running_loop(), True
@@ -71,10 +92,7 @@ async def pieces(
         received += len(data)
         if received > limit_bytes:
             raise MalformedRequest(too_long, status=413)
-        for piece in form.read(data):
-            yield piece
-    if not form.ended:
-        raise MalformedRequest(_CUT_OFF)
+        yield data
 
 
 async def _next(request: Request, seconds: float) -> tuple[bytes, bool]:

@@ -19,6 +19,7 @@ DEEPEST = 64
 _MOST_SECONDS = 60
 _PREFER = re.compile(r"(?:^|[,;\s])wait(?:=(?P<seconds>\d+(?:\.\d+)?))?(?=$|[,;\s])")
 _SPAN = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s?)?")
+_PRIORITY = re.compile(r"[+-]?(?:0?\d|10)", re.ASCII)
 _SHORTEST_MS = 5_000
 _LONGEST_MS = 30 * 24 * 3600 * 1000
 _TOO_DEEP = "Failed to parse request body as JSON: it is nested too deeply"
@@ -130,6 +131,23 @@ def cancel_after_ms(header: str | None) -> int | None:
             status=422,
         )
     return span
+
+
+def priority(header: str | None) -> int | None:
+    """The number in a `Darkroom-Priority` header, -10 to 10; None without one.
+
+    Raises:
+        MalformedRequest: it is something else (422).
+    """
+    if header is None:
+        return None
+    if not _PRIORITY.fullmatch(header.strip()):
+        raise MalformedRequest(
+            "Darkroom-Priority must be a whole number from -10 to 10, and not above what its owner "
+            "has.",
+            status=422,
+        )
+    return int(header)
 
 
 def instant_ms(name: str, text: str | None) -> int | None:

@@ -31,8 +31,8 @@ from darkroom.service.dispatch import Dispatcher
 from darkroom.service.seats import Seat
 
 _log = structlog.get_logger()
-_FRAME_BYTES = 64 * 2**20
-_BEATS_PER_SILENCE = 5
+FRAME_BYTES = 64 * 2**20
+BEATS_PER_SILENCE = 5
 _OWNER_ONLY = 0o600
 
 
@@ -54,7 +54,7 @@ class WorkerDoor:
     ) -> None:
         self._dispatcher = dispatcher
         self._reply = reply
-        self._beat_seconds = silence_seconds / _BEATS_PER_SILENCE
+        self._beat_seconds = silence_seconds / BEATS_PER_SILENCE
         self._answering: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
@@ -76,7 +76,7 @@ class WorkerDoor:
     def _visitor(self) -> Link[ToServer]:
         visit = _Visit(self._dispatcher, self._beat_seconds, self._ask)
         link = Link[ToServer](
-            ToServer, received=visit.received, closed=visit.left, limit_bytes=_FRAME_BYTES
+            ToServer, received=visit.received, closed=visit.left, limit_bytes=FRAME_BYTES
         )
         visit.link = link
         return link
@@ -115,21 +115,12 @@ class _Visit:
         self._seat: Seat | None = None
 
     def received(self, message: ToServer) -> None:
-        match message:
-            case Told():
-                self._dispatcher.told(self._seated(), message)
-            case Beat():
-                self._dispatcher.beat(self._seated(), message)
-            case Wants():
-                self._dispatcher.wants(self._seated(), message)
-            case Draining():
-                self._dispatcher.draining(self._seated())
-            case Hello():
-                self._hello(message)
-            case Ask():
-                self._ask(self.link, message)
-            case _:
-                assert_never(message)
+        if isinstance(message, Hello):
+            self._hello(message)
+        elif isinstance(message, Ask):
+            self._ask(self.link, message)
+        else:
+            heed(self._dispatcher, self._seat, message)
 
     def left(self) -> None:
         if self.link.fault:
@@ -138,18 +129,46 @@ class _Visit:
             self._dispatcher.leave(self._seat)
 
     def _hello(self, hello: Hello) -> None:
-        spoken = min(hello.protocol, PROTOCOL)
-        if spoken < max(hello.oldest, OLDEST_PROTOCOL):
-            raise PeerMisbehaved(
-                f"worker {hello.worker} speaks protocols {hello.oldest} to {hello.protocol}, this "
-                f"server {OLDEST_PROTOCOL} to {PROTOCOL}; bring both to the same release"
-            )
         if self._seat is not None:
             raise PeerMisbehaved(f"worker {hello.worker} said hello twice")
+        spoken = protocol_with(hello)
         self.link.send(Welcome(spoken, self._beat_seconds))
         self._seat = self._dispatcher.join(hello, self.link.send, self.link.close)
 
-    def _seated(self) -> Seat:
-        if self._seat is None:
-            raise PeerMisbehaved("a worker spoke before its hello")
-        return self._seat
+
+def protocol_with(hello: Hello, oldest: int = OLDEST_PROTOCOL) -> int:
+    """The newest protocol that a worker and this server both speak, *oldest* or later.
+
+    Raises:
+        PeerMisbehaved: there is none.
+    """
+    spoken = min(hello.protocol, PROTOCOL)
+    if spoken < max(hello.oldest, oldest):
+        raise PeerMisbehaved(
+            f"the worker speaks protocols {hello.oldest} to {hello.protocol}, this server "
+            f"{oldest} to {PROTOCOL}; bring both to the same release"
+        )
+    return spoken
+
+
+def heed(
+    dispatcher: Dispatcher, seat: Seat | None, message: Told | Beat | Wants | Draining
+) -> None:
+    """Do what a message of a seated worker asks for.
+
+    Raises:
+        PeerMisbehaved: it makes no sense, or its sender is not seated.
+    """
+    if seat is None:
+        raise PeerMisbehaved("a worker spoke before its hello")
+    match message:
+        case Told():
+            dispatcher.told(seat, message)
+        case Beat():
+            dispatcher.beat(seat, message)
+        case Wants():
+            dispatcher.wants(seat, message)
+        case Draining():
+            dispatcher.draining(seat)
+        case _:
+            assert_never(message)

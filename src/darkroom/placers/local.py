@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
+from darkroom.domain.ids import LOCAL_WORKERS
 from darkroom.protocol.lifeline import Child, exit_words
 
 RESTART_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
@@ -17,23 +18,27 @@ class LocalPlacer:
 
     Args:
         command: program and arguments of the worker of a name.
-        environment: all of its environment.
+        environment: gives all of its environment, anew at every start; an OSError it raises counts
+            as a start that failed.
         on_exit: called with the name of a worker that ended, for whatever reason.
         restart_seconds: waits before the first, second … restart of a worker that keeps ending.
+        name: of a worker, with a place for its number.
     """
 
     def __init__(
         self,
         command: Callable[[str], Sequence[str]],
-        environment: Mapping[str, str],
+        environment: Callable[[], Mapping[str, str]],
         *,
         on_exit: Callable[[str], None],
         restart_seconds: Sequence[float] = RESTART_SECONDS,
+        name: str = f"{LOCAL_WORKERS}{{}}",
     ) -> None:
         self._command = command
         self._environment = environment
         self._on_exit = on_exit
         self._restart_seconds = restart_seconds
+        self._name = name
         self._loop = asyncio.get_running_loop()
         self._want = 0
         self._children: dict[str, Child] = {}
@@ -43,7 +48,7 @@ class LocalPlacer:
         self._all_ended.set()
 
     async def reconcile(self, want: int) -> None:
-        """Start workers `local-1` to `local-<want>`, drain those beyond.
+        """Start workers numbered 1 to *want*, drain those beyond.
 
         A worker that cannot be started is tried again later, as one that ended is.
         """
@@ -81,7 +86,7 @@ class LocalPlacer:
         return {name: child.pid for name, child in self._children.items()}
 
     def _names(self) -> list[str]:
-        return [f"local-{number}" for number in range(1, self._want + 1)]
+        return [self._name.format(number) for number in range(1, self._want + 1)]
 
     def _signal(self, number: signal.Signals) -> None:
         for child in self._children.values():
@@ -95,7 +100,7 @@ class LocalPlacer:
         try:
             child = Child(
                 self._command(name),
-                self._environment,
+                self._environment(),
                 exited=lambda status: self._exited(name, status, began),
             )
         except OSError as error:  # no process or memory left, or no interpreter any more

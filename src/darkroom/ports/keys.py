@@ -10,7 +10,11 @@ from darkroom.domain.prediction import Milliseconds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """A key as it is kept: never the secret itself. `digest` is the SHA-256 of it in hex."""
+    """A key as it is kept: never the secret itself. `digest` is the SHA-256 of it in hex.
+
+    `pool` is None for a key of the API. Else it is a worker's token, which opens nothing of the
+    API, and its worker belongs to that pool.
+    """
 
     id: str
     owner: Owner
@@ -20,6 +24,7 @@ class ApiKey:
     created_at: Milliseconds
     expires_at: Milliseconds | None
     revoked_at: Milliseconds | None
+    pool: str | None = None
 
 
 class KeyStore(Protocol):

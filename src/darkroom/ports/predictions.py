@@ -1,11 +1,18 @@
 """What the service asks of the durable store of predictions, their attempts and their files."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from darkroom.domain.events import Event, Report
-from darkroom.domain.ids import DEFAULT_POOL, Owner, PredictionId, VersionId, WorkerId
+from darkroom.domain.ids import (
+    DEFAULT_POOL,
+    Owner,
+    PredictionId,
+    ServerId,
+    VersionId,
+    WorkerId,
+)
 from darkroom.domain.prediction import (
     InputFile,
     JsonText,
@@ -15,6 +22,9 @@ from darkroom.domain.prediction import (
     Shape,
     StoredFile,
 )
+
+HERE = ServerId("")
+"""The server that asks, whatever its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +40,21 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """Who may run an attempt, and the server that this worker has come to."""
+
+    holder: Holder
+    server: ServerId = HERE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
     """A new prediction, its input already checked.
 
     `pool` is where it may run. What waits is taken by `priority`, the highest first, then by the
-    lowest `fair_key`. `holder` claims attempt 1 in the same breath. `patient` lets the commit wait
-    a millisecond, for a caller who waits for a later change of the same prediction anyway.
+    lowest `fair_key`; one that is `limited` counts against its owner's running limit. `holder`
+    claims attempt 1 in the same breath. `patient` lets the commit wait a millisecond, for a caller
+    who waits for a later change of the same prediction anyway.
     """
 
     id: PredictionId
@@ -54,19 +73,60 @@ class Acceptance:
     pool: str = DEFAULT_POOL
     priority: int = 0
     fair_key: float = 0.0
+    limited: bool = False
     cancel_after_ms: int | None = None
     holder: Holder | None = None
     patient: bool = False
 
 
+def _no_limit(_owner: Owner) -> int:
+    return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """A worker with room, and what it would take.
+
+    Args:
+        holder: the worker.
+        bonuses: the versions it takes, and for each how much later than its turn, in seconds of the
+            fair key, something else may be taken for its sake: its load time where it is resident.
+        most: how many predictions, in all.
+        running_limit: how many of an owner may be claimed at once; 0 for any number.
+    """
+
+    holder: Holder
+    bonuses: Mapping[VersionId, float]
+    most: int
+    running_limit: Callable[[Owner], int] = _no_limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A prediction that has been claimed, and where in the order it stood.
+
+    `own` tells whether this server has accepted it.
+    """
+
+    prediction: Prediction
+    priority: int
+    fair_key: float
+    own: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
-    """An attempt that ended without a result, and the sentence its prediction's log will carry."""
+    """An attempt that ended without a result, and the sentence its prediction's log will carry.
+
+    With a `lease` it is lost only if that still stands: its worker may have come to another server
+    meanwhile, and go on.
+    """
 
     prediction: PredictionId
     attempt: int
     outcome: Outcome
     reason: str
+    lease: Lease | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,18 +155,22 @@ class PredictionStore(Protocol):
         """Add a prediction (T1), claimed (T2) if it names a holder."""
         ...
 
-    def claim(
-        self, versions: Sequence[VersionId], holder: Holder, most: int
-    ) -> Awaitable[Sequence[Prediction]]:
-        """Give *holder* up to *most* predictions that wait for these versions, in turn (T2)."""
+    def claim(self, asking: Asking) -> Awaitable[Sequence[Claimed]]:
+        """Give a worker what is first in turn (T2); all it asks for, unless less may be claimed."""
         ...
 
     def report(self, report: Report) -> Awaitable[Prediction | None]:
-        """Record what an attempt tells (T3, T4, T5). None: it was superseded or had ended."""
+        """Record what an attempt tells (T3, T4, T5). None: it was superseded or had ended.
+
+        What has a number and was recorded before changes nothing, and its prediction is returned.
+        """
         ...
 
     def lose(self, lost: Lost) -> Awaitable[Prediction | None]:
-        """End an attempt without a result (T6): run again, or fail when attempts are used up."""
+        """End an attempt without a result (T6): run again, or fail when attempts are used up.
+
+        None: it was superseded or had ended, or its lease is another one now.
+        """
         ...
 
     def cancel(self, prediction: PredictionId, owner: Owner | None) -> Awaitable[Prediction | None]:
@@ -128,22 +192,57 @@ class PredictionStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveAttempt:
-    """An attempt that has not ended, and who holds it."""
+    """An attempt that has not ended."""
 
     prediction: PredictionId
     attempt: int
-    holder: Holder
+    lease: Lease
+
+    @property
+    def holder(self) -> Holder:
+        """Who runs it."""
+        return self.lease.holder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """An attempt that its worker goes on with; not `wanted` if its prediction has ended."""
+
+    prediction: PredictionId
+    attempt: int
+    version: VersionId
+    wanted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopted:
+    """What a remote worker that has come may go on with.
+
+    `orphans` are open attempts under its name that nobody runs any more: those of an earlier life,
+    and those that it was to have and does not hold.
+    """
+
+    resumed: Sequence[Resumed] = ()
+    orphans: Sequence[LiveAttempt] = ()
 
 
 class Attempts(Protocol):
     """What the reaper and the files need to know beyond predictions."""
 
     async def live(self) -> Sequence[LiveAttempt]:
-        """All attempts that have not ended."""
+        """All attempts of this server that have not ended."""
+        ...
+
+    def adopt(self, holder: Holder, held: Sequence[tuple[PredictionId, int]]) -> Awaitable[Adopted]:
+        """Take over what a remote worker holds and may go on with, from whichever server (T10)."""
         ...
 
     async def waiting(self) -> Sequence[VersionId]:
         """Versions that unclaimed predictions wait for."""
+        ...
+
+    def repool(self, version: VersionId, pool: str) -> Awaitable[int]:
+        """Let what waits for *version* wait in *pool*; returns how many waited in another."""
         ...
 
     def expire(self, most: int) -> Awaitable[Sequence[Prediction]]:

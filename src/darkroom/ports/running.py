@@ -86,7 +86,8 @@ class Runner(Protocol):
     """One kind of model, made ready for one version; lives in the host process.
 
     Its coroutines share the host's event loop: whatever blocks or computes belongs in a thread
-    of the runner's own. A constructor takes nothing.
+    of the runner's own. A host whose loop stands still for `host_silence_seconds` is killed. A
+    constructor takes nothing.
     """
 
     async def setup(self, version: VersionSpec, log: Callable[[str], None]) -> None:

@@ -1,6 +1,7 @@
 """What the server asks of its surroundings: checks of inputs, workers kept alive, time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from darkroom.domain.model import Json, Version
@@ -52,6 +53,39 @@ class Placer(Protocol):
 
     async def stop(self, grace_seconds: float) -> None:
         """Let every worker drain for that long, then end what is left."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolWant:
+    """How many workers a pool should have now, and what one of them takes of a cluster.
+
+    `busy` names workers that run something; where some must go, they go last.
+    """
+
+    workers: int
+    gpus: float = 1.0
+    cpus: float = 1.0
+    resources: Mapping[str, float] = field(default_factory=dict[str, float])
+    busy: Set[str] = frozenset()
+
+
+class Pools(Protocol):
+    """Keeps the workers of pools alive on a cluster."""
+
+    async def reconcile(self, want: Mapping[str, PoolWant]) -> Mapping[str, int]:
+        """Take one step towards *want*; returns how many workers each pool has in place.
+
+        It may be called as often as one likes, and by several at once. What a pool has too much is
+        drained first. A pool that is not named is wanted no more.
+
+        Raises:
+            ClusterAway: the cluster cannot be asked; what runs there goes on.
+        """
+        ...
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Let every worker drain for that long, then remove it; raises as `reconcile` does."""
         ...
 
 

@@ -1,12 +1,14 @@
 """What servers on one database tell each other, and how one knows that another is gone."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from darkroom.domain.ids import ServerId, VersionId
 from darkroom.ports.predictions import LiveAttempt
+
+FairClocks: TypeAlias = Mapping[str, float]
 
 
 class News(StrEnum):
@@ -44,19 +46,27 @@ class Hints(Protocol):
         ...
 
 
+NEVER = 0
+"""The beat of a server that is forgotten, or was never heard of, and has attempts."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServerBeat:
-    """A server, and a number that grows as long as it lives; 0 if it was never heard of."""
+    """A server, and a number that grows as long as it lives; `NEVER` if nobody knows it.
+
+    `fair_clocks` tells how far its fair queueing has come, by class of what waits.
+    """
 
     server: ServerId
     beat: int
+    fair_clocks: FairClocks = field(default_factory=dict[str, float], compare=False)
 
 
 class Servers(Protocol):
     """The servers on this database."""
 
-    def beat(self) -> Awaitable[object]:
-        """Tell that this one lives."""
+    def beat(self, fair_clocks: FairClocks) -> Awaitable[object]:
+        """Tell that this one lives, and how far its fair queueing has come."""
         ...
 
     async def known(self) -> Sequence[ServerBeat]:

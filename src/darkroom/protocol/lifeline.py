@@ -112,3 +112,21 @@ def exit_words(status: int) -> str:
         return f"signal {-status}, {signal.Signals(-status).name}"
     except ValueError:
         return f"signal {-status}"
+
+
+def main() -> None:
+    """Become the program that the arguments name; the kernel ends it with the parent they name.
+
+    The first argument is the parent's process id, the rest the program's words: so may any program
+    be started that knows nothing of its parent.
+    """
+    parent, *command = sys.argv[1:]
+    try:
+        die_with_parent(int(parent))
+    except ParentGone:
+        return
+    os.execvp(command[0], command)  # noqa: S606  # whoever starts this chose the command
+
+
+if __name__ == "__main__":
+    main()

@@ -1,26 +1,18 @@
-"""One full-duplex connection that carries batches of messages.
-
-All that is sent within one turn of the event loop leaves as one frame. Nothing here knows
-what a message means.
-"""
+"""A connection over a stream of bytes, such as a Unix socket: each frame says how long it is."""
 
 import asyncio
 from collections.abc import Callable
-from typing import Generic, TypeVar, cast
+from typing import ClassVar, cast
 
 import msgspec
 
 from darkroom.domain.errors import PeerMisbehaved
+from darkroom.protocol.batches import MAX_FRAME_BYTES, Batched, In
 
 HEADER_BYTES = 4
-MAX_FRAME_BYTES = 96 * 2**20  # one output file of 64 MiB and what travels beside it
-BULK_BYTES = 8 * 2**20  # with more file data than this a frame leaves at once
 
 
-In = TypeVar("In")
-
-
-class Link(asyncio.Protocol, Generic[In]):
+class Link(Batched[In], asyncio.Protocol):
     """A peer that sends messages of type *In*.
 
     Args:
@@ -30,6 +22,8 @@ class Link(asyncio.Protocol, Generic[In]):
         limit_bytes: the longest frame taken from this peer.
     """
 
+    head_bytes: ClassVar[int] = HEADER_BYTES
+
     def __init__(
         self,
         receives: object,
@@ -38,39 +32,16 @@ class Link(asyncio.Protocol, Generic[In]):
         closed: Callable[[], None],
         limit_bytes: int = MAX_FRAME_BYTES,
     ) -> None:
-        self._decode = cast(
-            "Callable[[bytes | memoryview], list[In]]",
-            msgspec.msgpack.Decoder(type=list[receives]).decode,
-        )
-        self._encoder = msgspec.msgpack.Encoder()
+        super().__init__(receives, limit_bytes=limit_bytes)
         self._received = received
         self._closed = closed
-        self._limit = limit_bytes
         self._buffer = bytearray()
-        self._waiting: list[object] = []
-        self._bulk = 0
         self._transport: asyncio.Transport | None = None
-        self._loop = asyncio.get_running_loop()
-        self.fault: str | None = None
 
     @property
     def open(self) -> bool:
         """Whether messages can still be sent."""
         return self._transport is not None and not self._transport.is_closing()
-
-    def send(self, message: object, *, bulk_bytes: int = 0) -> None:
-        """Queue *message*; it leaves with all others of this turn. Dropped once closed.
-
-        Args:
-            message: any message the peer takes.
-            bulk_bytes: how much file data it carries, so that a frame never grows too long.
-        """
-        if not self._waiting:
-            self._loop.call_soon(self._flush)
-        self._waiting.append(message)
-        self._bulk += bulk_bytes
-        if self._bulk > BULK_BYTES:
-            self._flush()
 
     def close(self) -> None:
         """Send what is queued, then close."""
@@ -78,12 +49,8 @@ class Link(asyncio.Protocol, Generic[In]):
         if self._transport is not None:
             self._transport.close()
 
-    def _flush(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        self._bulk = 0
-        if waiting and self._transport is not None and not self._transport.is_closing():
-            frame = bytearray(HEADER_BYTES)
-            self._encoder.encode_into(waiting, frame, HEADER_BYTES)
+    def _leave(self, frame: bytearray) -> None:
+        if self._transport is not None:
             frame[:HEADER_BYTES] = (len(frame) - HEADER_BYTES).to_bytes(HEADER_BYTES)
             self._transport.write(frame)
 

@@ -1,8 +1,8 @@
 """Every message between server and worker, worker and host, and CLI and server.
 
-Messages are msgspec structs in msgpack, each tagged with its name. A frame is a four-byte
-big-endian length and a list of messages. No message names a database, a file path of the
-server's or a secret.
+Messages are msgspec structs in msgpack, each tagged with its name. A frame is a list of messages:
+on a Unix socket behind its length, four bytes big-endian, else a binary message of a WebSocket.
+No message names a database, a file path of the server's or a secret.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,10 @@ PROTOCOL = 2
 OLDEST_PROTOCOL = 1
 """Server and worker speak the newest protocol that both know. Fields are only ever added, at the
 end and with a default: who does not know one does not see it."""
+REMOTE_PROTOCOL = 2
+"""The oldest for a worker from elsewhere: the first in which what is told is noted."""
+ALIVE_SECONDS = 1.0
+"""How often a host says that it lives."""
 MAX_FILES = 64
 """How many files a run may give."""
 MAX_FILE_BYTES = 64 * 2**20
@@ -253,6 +257,10 @@ class Cancel(Message, frozen=True):
 
     id: str
     attempt: int
+
+
+class Alive(Message, frozen=True):
+    """The host's event loop turns: sent at its start and every `ALIVE_SECONDS` from then on."""
 
 
 class Loaded(Message, frozen=True):

@@ -23,6 +23,8 @@ from darkroom.ports.running import Runner
 from darkroom.protocol.lifeline import ParentGone, die_with_parent
 from darkroom.protocol.link import Link
 from darkroom.protocol.messages import (
+    ALIVE_SECONDS,
+    Alive,
     Cancel,
     Entered,
     FromHost,
@@ -169,6 +171,13 @@ def _show(error: Exception) -> None:
         traceback.print_exception(error)
 
 
+async def _live(link: Link[ToHost]) -> None:
+    """Tell the worker again and again that this loop turns."""
+    while True:
+        link.send(Alive())
+        await asyncio.sleep(ALIVE_SECONDS)
+
+
 async def serve(connection: socket.socket, find: Find) -> None:
     """Do what the worker at the other end of *connection* asks, until it closes it."""
     loop = asyncio.get_running_loop()
@@ -179,10 +188,12 @@ async def serve(connection: socket.socket, find: Find) -> None:
     host = Host(find, lambda message, bulk: link.send(message, bulk_bytes=bulk))
     await loop.create_unix_connection(lambda: link, sock=connection)
     loading = loop.create_task(host.load())
+    living = loop.create_task(_live(link))
     await closed.wait()
     if link.fault:
         print(f"host: the worker broke the protocol: {link.fault}", file=sys.stderr)  # noqa: T201  # no log yet
     loading.cancel()
+    living.cancel()
     await asyncio.wait([loop.create_task(host.close())], timeout=CLOSE_SECONDS)
 
 

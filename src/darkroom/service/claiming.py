@@ -1,7 +1,8 @@
 """What waits in the database for a slot, and who takes it when one comes back."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import structlog
 
@@ -9,12 +10,24 @@ from darkroom.domain.errors import StoreBusy
 from darkroom.domain.ids import VersionId
 from darkroom.domain.model import Version
 from darkroom.domain.prediction import Prediction
-from darkroom.ports.predictions import PredictionStore
+from darkroom.ports.predictions import Asking, Claimed, PredictionStore
+from darkroom.ports.twins import Others
 from darkroom.service.catalogue import Catalogue
+from darkroom.service.fairness import Fairness
 from darkroom.service.recording import RETRY_SECONDS
 from darkroom.service.seats import Seat
 
+MOST_VERSIONS = 32
+"""How many versions one claim looks at; where more wait, the others have their turn after them."""
+_MOST_WARM = 24  # however many are loaded, others are looked at too
 _log = structlog.get_logger()
+
+
+class _Queue(NamedTuple):
+    """What competes for the same slots."""
+
+    pool: str
+    kind: str
 
 
 class Claims:
@@ -23,33 +36,40 @@ class Claims:
     Args:
         store: where it waits.
         catalogue: versions by id.
+        fairness: in which order, and within which limits.
         seats: the workers of this server, as they are at any moment.
+        others: the other servers, who hear when more of an owner's line may be claimed.
         give: called with a seat and what it has claimed.
     """
 
-    def __init__(
+    def __init__(  # it joins them
         self,
         *,
         store: PredictionStore,
         catalogue: Catalogue,
+        fairness: Fairness,
         seats: Sequence[Seat],
+        others: Others,
         give: Callable[[Seat, Prediction], None],
     ) -> None:
         self._store = store
         self._catalogue = catalogue
+        self._fairness = fairness
         self._seats = seats
+        self._others = others
         self._give = give
-        self._waiting: dict[str, dict[VersionId, int]] = {}  # by kind: how often each was woken
+        self._waiting: dict[_Queue, dict[VersionId, int]] = {}  # how often each was woken
+        self._turn = 0
         self._pump: asyncio.Task[None] | None = None
         self._pump_again = False
 
-    def waits_for(self, kind: str) -> bool:
-        """Whether something may wait for a slot of *kind*."""
-        return bool(self._waiting.get(kind))
+    def waits_for(self, version: Version) -> bool:
+        """Whether something may wait for a slot that *version* could have."""
+        return bool(self._waiting.get(_Queue(version.pool, version.kind)))
 
     def wake(self, version: Version) -> None:
         """Something waits for *version*; claim it if there is a slot."""
-        woken = self._waiting.setdefault(version.kind, {})
+        woken = self._waiting.setdefault(_Queue(version.pool, version.kind), {})
         woken[version.id] = woken.get(version.id, 0) + 1
         self._start()
 
@@ -66,32 +86,73 @@ class Claims:
     async def _claim_all(self) -> None:
         while self._pump_again:
             self._pump_again = False
-            for seat in list(self._seats):
-                for kind in [kind for kind, woken in self._waiting.items() if woken]:
+            for queue in [queue for queue, woken in self._waiting.items() if woken]:
+                for seat in self._askers(queue):
                     try:
-                        await self._claim_for(seat, kind)
+                        await self._claim_for(seat, queue)
                     except StoreBusy as error:
                         _log.warning("claim.failed", error=str(error))
                         asyncio.get_running_loop().call_later(RETRY_SECONDS, self._start)
 
-    async def _claim_for(self, seat: Seat, kind: str) -> None:
-        before = dict(self._waiting[kind])
+    def _askers(self, queue: _Queue) -> Sequence[Seat]:
+        """Whoever may have room, those first that have loaded what waits."""
+        woken = self._waiting[queue]
+        seats = [seat for seat in self._seats if seat.pool == queue.pool]
+        if len(seats) > 1:
+            seats.sort(key=lambda seat: any(map(seat.warm, woken)), reverse=True)
+        return seats
+
+    async def _claim_for(self, seat: Seat, queue: _Queue) -> None:
+        before = dict(self._waiting[queue])
         free = {id_: seat.free(self._catalogue.version(id_)[1]) for id_ in before}
         eligible = [id_ for id_, room in free.items() if room]
         if not eligible:
             return
-        most = min(free[id_] for id_ in eligible)
-        seat.reserve(kind, most)
+        bonuses = self._bonuses(seat, eligible)
+        most = min(free[id_] for id_ in bonuses)
+        asking = Asking(
+            holder=seat.holder,
+            bonuses=bonuses,
+            most=most,
+            running_limit=self._fairness.owners.running_limit,
+        )
+        seat.reserve(queue.kind, most)
         try:
-            claimed = await self._store.claim(eligible, seat.holder, most)
+            claimed = await self._store.claim(asking)
         finally:
-            seat.reserve(kind, -most)
-        woken = self._waiting[kind]
-        if len(claimed) == most:
+            seat.reserve(queue.kind, -most)
+        if len(claimed) == most or len(bonuses) < len(eligible):
             self._pump_again = True
-        else:
-            for id_ in eligible:
-                if woken.get(id_) == before[id_]:
-                    del woken[id_]
-        for prediction in claimed:
-            self._give(seat, prediction)
+        if len(claimed) < most:
+            self._sleep(queue, {id_: before[id_] for id_ in bonuses})
+        for one in claimed:
+            self._take(seat, one)
+
+    def _bonuses(self, seat: Seat, eligible: Sequence[VersionId]) -> Mapping[VersionId, float]:
+        """What to look at now: what is loaded, at the price of loading it, and others in turn."""
+        warm = [id_ for id_ in eligible if seat.warm(id_)]
+        bonuses = dict.fromkeys(eligible, 0.0)
+        bonuses |= {id_: self._fairness.costs.load_seconds(id_) for id_ in warm}
+        if len(eligible) <= MOST_VERSIONS:
+            return bonuses
+        looked = warm[:_MOST_WARM]
+        rest = [id_ for id_ in eligible if id_ not in looked]
+        rest.sort(key=warm.__contains__)
+        room = MOST_VERSIONS - len(looked)
+        turn, self._turn = self._turn, self._turn + room
+        looked += [rest[(turn + number) % len(rest)] for number in range(room)]
+        return {id_: bonuses[id_] for id_ in looked}
+
+    def _sleep(self, queue: _Queue, asked: Mapping[VersionId, int]) -> None:
+        """Nothing waits for these any more, except for what was woken meanwhile."""
+        woken = self._waiting[queue]
+        for id_, times in asked.items():
+            if woken.get(id_) == times:
+                del woken[id_]
+
+    def _take(self, seat: Seat, one: Claimed) -> None:
+        version = self._catalogue.version(one.prediction.version)[1]
+        self._fairness.claimed(one, version)
+        if self._fairness.owners.running_limit(one.prediction.owner):
+            self._others.waits(version.id)  # the next in line may be claimed by anybody
+        self._give(seat, one.prediction)

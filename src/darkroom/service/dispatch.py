@@ -7,6 +7,7 @@ is free and nothing waits for one; what finds no slot waits in the database and 
 
 import asyncio
 from collections.abc import Callable, Sequence, Set
+from functools import partial
 
 import structlog
 
@@ -15,30 +16,32 @@ from darkroom.domain.events import Finished, Report
 from darkroom.domain.ids import PredictionId, VersionId, WorkerId
 from darkroom.domain.model import Version
 from darkroom.domain.prediction import InputFile, JsonText, Outcome, Prediction
-from darkroom.ports.predictions import Attempts, Holder, LiveAttempt, Lost, PredictionStore
+from darkroom.ports.predictions import Asking, Attempts, Holder, LiveAttempt, Lost, PredictionStore
 from darkroom.ports.serving import Clock
 from darkroom.ports.twins import NOBODY, Others
 from darkroom.protocol.messages import (
     MAX_FILES,
     Beat,
-    Drain,
     FileRef,
     Granted,
     Hello,
     Job,
     Key,
     Know,
+    Noted,
     Stop,
     Told,
     Wants,
 )
+from darkroom.service.attendance import NOT_THERE, Attendance
 from darkroom.service.catalogue import Catalogue, to_spec
 from darkroom.service.claiming import Claims
+from darkroom.service.fairness import Fairness
 from darkroom.service.hub import Hub
 from darkroom.service.recording import Recorder
 from darkroom.service.remote_files import RemoteFiles
 from darkroom.service.reports import understood
-from darkroom.service.seats import Seat
+from darkroom.service.seats import Seat, best
 
 _log = structlog.get_logger()
 _AT_ONCE = 100
@@ -49,8 +52,8 @@ _NO_VERSION = "The version is no longer served here. Run a version that the mode
 class Dispatcher:
     """Hands predictions to workers and their reports to the store.
 
-    With *remote* files, addresses are signed on the way to a worker, and files looked for on the
-    way back.
+    With *remote* files, addresses are signed on the way to whoever cannot open the file store, and
+    files looked for on the way back.
     """
 
     def __init__(  # noqa: PLR0913  # it joins them
@@ -64,20 +67,31 @@ class Dispatcher:
         silence_seconds: float,
         remote: RemoteFiles | None = None,
         others: Others = NOBODY,
+        fairness: Fairness | None = None,
     ) -> None:
+        self.fairness = fairness or Fairness()
         self._remote = remote
         self._store = store
         self._attempts = attempts
         self._catalogue = catalogue
         self._hub = hub
-        self._clock = clock
-        self._silence = silence_seconds
         self._others = others
-        self._seats: list[Seat] = []
-        self._claims = Claims(
-            store=store, catalogue=catalogue, seats=self._seats, give=self._send_claimed
+        self._attendance = Attendance(
+            attempts=attempts,
+            version=lambda version: catalogue.version(version)[1],
+            clock=clock,
+            silence_seconds=silence_seconds,
+            give_up=lambda lost: self._recorder.record(lost),
         )
-        self._empty = asyncio.Event()
+        self._seats: Sequence[Seat] = self._attendance.seats
+        self._claims = Claims(
+            store=store,
+            catalogue=catalogue,
+            fairness=self.fairness,
+            seats=self._seats,
+            others=others,
+            give=self._send_claimed,
+        )
         self._recorder = Recorder(
             store=store,
             hub=hub,
@@ -89,61 +103,80 @@ class Dispatcher:
     # ── workers come and go ──
 
     def join(self, hello: Hello, send: Callable[[object], None], close: Callable[[], None]) -> Seat:
-        """Seat a worker that has said hello."""
+        """Seat a local worker that has said hello."""
         seat = Seat(
             holder=Holder(worker=WorkerId(hello.worker), incarnation=hello.incarnation),
             slots=dict(hello.slots),
-            send=self._remote.signing(send) if self._remote else send,
+            send=self._remote.signing(send) if self._remote and self._remote.for_all else send,
             close=close,
-            heard_at=self._clock.monotonic(),
+            heard_at=self._attendance.now,
         )
-        self._seats.append(seat)
-        self._empty.clear()
-        _log.info("worker.joined", worker=hello.worker, slots=hello.slots)
+        self._attendance.seat(seat)
         self._claims.room()
         return seat
 
+    async def rejoin(
+        self,
+        hello: Hello,
+        *,
+        pool: str,
+        send: Callable[[object], None],
+        close: Callable[[], None],
+    ) -> tuple[Seat, list[Key]]:
+        """Seat a remote worker that has said hello, for the first time or again.
+
+        Its welcome is to be sent before anything else is awaited.
+
+        Args:
+            hello: tells what it holds.
+            pool: whose predictions it runs.
+            send: to it.
+            close: ends the connection, once what was sent is gone.
+
+        Returns:
+            Its seat, and those of the attempts it holds that it may go on with.
+
+        Raises:
+            PeerMisbehaved: it cannot be let in, now or under this name.
+            StoreBusy: the database does not answer now; it may come again.
+        """
+        seat, kept = await self._attendance.rejoin(
+            hello,
+            pool=pool,
+            send=self._remote.signing(send) if self._remote else send,
+            close=close,
+        )
+        self._claims.room()
+        return seat, kept
+
     def beat(self, seat: Seat, beat: Beat) -> None:
         """Take note that a worker lives; what it was sent and does not hold runs again."""
-        seat.heard_at = self._clock.monotonic()
+        self._heard(seat)
         seat.resident = beat.resident
+        self.fairness.costs.loaded(seat.known, beat.loads)
         for key in seat.missed(beat.held):
             seat.give_back(key)
-            self._give_up(key, Outcome.RELEASED, "it never reached its worker.")
+            self._give_up(key, Outcome.RELEASED, NOT_THERE)
+
+    def _heard(self, seat: Seat) -> None:
+        if self._attendance.heard(seat):
+            self._claims.room()
 
     def draining(self, seat: Seat) -> None:
         """Give this worker nothing more."""
         seat.draining = True
 
     def leave(self, seat: Seat) -> None:
-        """A worker's connection is gone: give up what it held."""
-        if seat not in self._seats:
-            return
-        self._seats.remove(seat)
-        if not self._seats:
-            self._empty.set()
-        _log.info("worker.left", worker=seat.holder.worker, held=len(seat.held))
-        outcome = Outcome.RELEASED if seat.draining else Outcome.LOST
-        for key in list(seat.held):
-            seat.give_back(key)
-            self._give_up(key, outcome, "its worker was stopped." if seat.draining else _GONE)
+        """A worker's connection is gone: what it held is given up, or waits for its return."""
+        self._attendance.leave(seat)
 
     def ended(self, worker: str) -> None:
         """The process of *worker* is known to be gone, whatever its connection says."""
-        for seat in list(self._seats):
-            if seat.holder.worker == worker:
-                self.leave(seat)
-                seat.close()
+        self._attendance.ended(worker)
 
     def reap(self) -> Sequence[str]:
-        """Give up every worker that has not been heard of for too long; returns their names."""
-        now = self._clock.monotonic()
-        silent = [seat for seat in self._seats if now - seat.heard_at > self._silence]
-        for seat in silent:
-            _log.warning("worker.silent", worker=seat.holder.worker)
-            self.leave(seat)
-            seat.close()
-        return [seat.holder.worker for seat in silent]
+        """Give up workers not heard of for too long; returns the names of those connected."""
+        return self._attendance.reap()
 
     @property
     def seats(self) -> Sequence[Seat]:
@@ -172,15 +205,10 @@ class Dispatcher:
 
         The caller queues the insert that names this worker before anything else can happen.
         """
-        if self._claims.waits_for(version.kind):
-            return None
-        best: Seat | None = None
-        for seat in self._seats:
-            if seat.free(version) and (best is None or version.id in seat.resident):
-                best = seat
-        if best is not None:
-            best.take(key, version)
-        return best
+        seat = None if self._claims.waits_for(version) else best(self._seats, version)
+        if seat is not None:
+            seat.take(key, version)
+        return seat
 
     def send(
         self, seat: Seat, version: Version, key: Key, text: JsonText, files: Sequence[InputFile]
@@ -236,15 +264,31 @@ class Dispatcher:
             PeerMisbehaved: the message makes no sense; the worker is to be put out.
         """
         key = (told.id, told.attempt)
-        seat.heard_at = self._clock.monotonic()
+        self._heard(seat)
+        noted = partial(self._note, seat, told) if told.number else None
         if key not in seat.held:
+            if noted is not None:
+                noted()
             return
-        items = understood(told)
+        try:
+            items = understood(told)
+        except PeerMisbehaved:
+            if seat.holder.remote:  # it would come back and say the same
+                seat.give_back(key)
+                self._give_up(key, Outcome.LOST, "what its worker told makes no sense.")
+            raise
         if told.ended is not None:
+            self.fairness.costs.ended(seat.held[key].version, told.ended)
             seat.give_back(key)
             self._claims.room()
-        for item in items:
+        *before, last = items
+        for item in before:
             self._recorder.record(item)
+        self._recorder.record(last, noted)
+
+    def _note(self, seat: Seat, told: Told) -> None:
+        seat.send(Noted(told.id, told.attempt, told.number))
+        self._attendance.noted(seat)
 
     def wants(self, seat: Seat, wants: Wants) -> None:
         """Answer a worker that lacks an address for a file of a run it holds.
@@ -274,20 +318,47 @@ class Dispatcher:
     # ── beginning, minding, ending ──
 
     async def recover(self) -> None:
-        """Take up what this server left at its last end: release its attempts, wake what waits."""
+        """Take up what this server left at its last end, and wake what waits.
+
+        Attempts of remote workers wait for these to come back.
+        """
         for live in await self._attempts.live():
-            self.release(live, "the server was restarted.")
+            if live.holder.remote:
+                self._attendance.expect(live)
+            else:
+                self.release(live, "the server was restarted.")
         await self._recorder.quiet()
         for version in await self._attempts.waiting():
             try:
-                self.wake_quietly(self._catalogue.version(version)[1])
+                known = self._catalogue.version(version)[1]
             except NotFound:
                 if self._others.alone:
                     await self.fail_unknown(version)
+            else:
+                await self._repool(known)
+                self.wake_quietly(known)
+
+    async def _repool(self, version: Version) -> None:
+        """The operator may have moved a model to another pool."""
+        moved = await self._attempts.repool(version.id, version.pool)
+        if moved:
+            _log.info("version.repooled", version=version.id, pool=version.pool, predictions=moved)
 
     def release(self, live: LiveAttempt, reason: str) -> None:
-        """Have an attempt that nobody runs any more run again; that is counted against nobody."""
-        self._give_up((live.prediction, live.attempt), Outcome.RELEASED, reason)
+        """Have an attempt that nobody runs any more run again.
+
+        That is counted against nobody, unless its worker was remote: that one could have come back.
+        """
+        remote = live.holder.remote
+        self._recorder.record(
+            Lost(
+                prediction=live.prediction,
+                attempt=live.attempt,
+                outcome=Outcome.LOST if remote else Outcome.RELEASED,
+                reason=f"{reason[:-1]}, and its worker did not come back." if remote else reason,
+                lease=live.lease if remote else None,
+            )
+        )
 
     async def fail_unknown(self, version: VersionId) -> None:
         """End predictions of a version that the operator has taken out of the catalogue.
@@ -296,8 +367,9 @@ class Dispatcher:
         """
         nobody = Holder(worker=WorkerId("server"), incarnation=0)
         finished = Finished(outcome=Outcome.FAILED, error=_NO_VERSION)
-        while claimed := await self._store.claim([version], nobody, _AT_ONCE):
-            for one in claimed:
+        asking = Asking(holder=nobody, bonuses={version: 0.0}, most=_AT_ONCE)
+        while claimed := await self._store.claim(asking):
+            for one in (each.prediction for each in claimed):
                 self._recorder.record(
                     Report(prediction=one.id, attempt=one.attempt, finished=finished)
                 )
@@ -310,12 +382,11 @@ class Dispatcher:
             self.stop(prediction.id)
 
     async def drain(self, seconds: float) -> None:
-        """Let every worker finish what it holds, for that long, then wait until they are gone."""
-        for seat in self._seats:
-            seat.draining = True
-            seat.send(Drain(seconds))
-        if self._seats:
-            await self._empty.wait()
+        """Let workers finish what they hold, for that long, then wait until they are gone.
+
+        Remote ones do not end: they go on, and come to another server or back to this one.
+        """
+        await self._attendance.part(seconds)
         await self.settled()
 
     async def settled(self) -> None:

@@ -28,8 +28,8 @@ T = TypeVar("T")
 class NewPrediction:
     """A request to run a version; its input has passed the version's schema.
 
-    `origin` is the scheme and host under which the client found us. Without a `submission` it is
-    like no other request.
+    `origin` is the scheme and host under which the client found us. Without a `priority` it has its
+    owner's. Without a `submission` it is like no other request.
     """
 
     owner: Owner
@@ -43,6 +43,7 @@ class NewPrediction:
     deployment: str | None = None
     destination: str | None = None
     cancel_after_ms: int | None = None
+    priority: int | None = None
     submission: Submission | None = None
 
 
@@ -100,7 +101,8 @@ class Intake:
             held: the answer is held beyond this call, until `answered` is called.
 
         Raises:
-            InvalidInput: a file input names an upload of this server that the owner has not.
+            InvalidInput: a file input names an upload of this server that the owner has not, or the
+                priority is higher than the owner's.
             KeyReused: the idempotency key stands for another request.
             Throttled: the owner has as many as are allowed.
         """
@@ -229,6 +231,8 @@ class Intake:
         later relies on the insert being on its way.
         """
         id_ = self.ids()
+        fairness = self.dispatcher.fairness
+        priority = fairness.owners.priority(new.owner, new.priority)
         self.room.check()
         self.queue.enter(new.owner, id_)
         try:
@@ -238,7 +242,9 @@ class Intake:
         except BaseException:
             self.queue.leave(new.owner, id_)
             raise
-        seat = self.dispatcher.reserve(new.version, (id_, 1))
+        # Whether an owner's running limit allows one more, only a claim can tell.
+        limited = fairness.owners.running_limit(new.owner) > 0
+        seat = None if limited else self.dispatcher.reserve(new.version, (id_, 1))
         submission = new.submission
         named = submission is not None and submission.idempotency_key is not None
         adoptable = self.repeats is not None and not named
@@ -257,6 +263,9 @@ class Intake:
             destination=new.destination,
             request_digest=submission.digest if submission and adoptable else None,
             pool=new.version.pool,
+            priority=priority,
+            fair_key=fairness.take_turn(new.owner, new.version, priority, waits=seat is None),
+            limited=limited,
             cancel_after_ms=new.cancel_after_ms,
             holder=seat.holder if seat else None,
             patient=seat is not None and patient,
@@ -306,6 +315,8 @@ class Intake:
         failed = done.exception() is not None or isinstance(done.result(), Remembered)
         if failed:
             self.queue.leave(new.owner, new.id)
+            if seat is None:
+                self.dispatcher.fairness.refused(new.owner, version, new.priority)
         elif new.destination is None:
             self.runs.add(new.model, new.version, new.owner)
         if seat is None:

@@ -13,15 +13,17 @@ from datetime import UTC, datetime
 
 from darkroom.domain import durations
 from darkroom.domain.errors import InvalidSetting
-from darkroom.domain.ids import Owner, base32
+from darkroom.domain.ids import DEFAULT_POOL, POOL_RULE, Owner, base32, is_pool
 from darkroom.domain.prediction import Milliseconds
 from darkroom.ports.keys import ApiKey, KeyStore
 from darkroom.ports.serving import Clock
 
 PREFIX = "dkr_"
 ADMIN = Owner("admin")
+WORKER = Owner("worker")
+"""The owner of every worker's token."""
 SHORTEST = 16
-"""Characters a bootstrap key must have."""
+"""Characters that a key or token of an operator's choice must have."""
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BODY = 32
@@ -82,10 +84,24 @@ class Keys:
             InvalidSetting: the name is unfit, kept for admin keys, or the end lies in the past.
         """
         named = _checked_owner(owner, admin=admin)
-        if expires_at is not None and expires_at <= self._clock.wall_ms():
-            raise InvalidSetting("the key would have expired already: choose a later --expires")
+        self._check_end(expires_at)
         secret = self._mint()
         key = await self._add(secret, named, admin=admin, expires_at=expires_at)
+        return key, secret
+
+    async def create_worker(
+        self, pool: str, *, expires_at: Milliseconds | None
+    ) -> tuple[ApiKey, str]:
+        """Make a token for workers of *pool* and return it with its secret, shown this once.
+
+        Raises:
+            InvalidSetting: *pool* is no name of one, or the end lies in the past.
+        """
+        if not is_pool(pool):
+            raise InvalidSetting(f"pool: {POOL_RULE}, not {pool[:80]!r}")
+        self._check_end(expires_at)
+        secret = self._mint()
+        key = await self._add(secret, WORKER, admin=False, expires_at=expires_at, pool=pool)
         return key, secret
 
     async def list(self) -> Sequence[ApiKey]:
@@ -103,8 +119,9 @@ class Keys:
         return revoked
 
     def authenticate(self, token: str) -> ApiKey | None:
-        """The key a request's token belongs to, acting as `admin` if it is an admin key.
+        """The key a token belongs to, acting as `admin` if it is an admin key.
 
+        Whoever lets it in looks at its `pool`, too: a worker's token is no key of the API.
         None: unknown, revoked, expired, or one of ours with a wrong checksum.
         """
         if token.startswith(PREFIX) and not well_formed(token):
@@ -120,21 +137,37 @@ class Keys:
         Raises:
             InvalidSetting: too short, mistyped, revoked, expired, or not an admin key.
         """
-        _check_bootstrap(secret)
-        kept = [key for key in await self._store.keys() if key.digest == digest(secret)]
-        if not kept:
+        _check_chosen("bootstrap_key", secret)
+        key = await self._kept(secret)
+        if key is None:
             return await self._add(secret, ADMIN, admin=True, expires_at=None)
-        key = kept[0]
-        if not key.admin or key.revoked_at is not None or self._expired(key):
+        if not key.admin or self._over(key):
             raise InvalidSetting(
                 f"bootstrap_key: the key {key.id} was revoked, has expired or is no admin key; "
                 "choose another"
             )
         return key
 
+    async def ensure_worker(self, secret: str) -> ApiKey:
+        """Make or keep the token an operator has chosen for workers of the default pool.
+
+        Raises:
+            InvalidSetting: too short, mistyped, revoked, expired, or not such a token.
+        """
+        _check_chosen("worker_token", secret)
+        key = await self._kept(secret)
+        if key is None:
+            return await self._add(secret, WORKER, admin=False, expires_at=None, pool=DEFAULT_POOL)
+        if key.pool != DEFAULT_POOL or self._over(key):
+            raise InvalidSetting(
+                f"worker_token: the key {key.id} was revoked, has expired or is no token of the "
+                f"pool `{DEFAULT_POOL}`; choose another"
+            )
+        return key
+
     async def first_start(self) -> str | None:
-        """The secret of a new admin key if there was no key at all, else None."""
-        if await self._store.keys():
+        """The secret of a new admin key if there was no key of the API at all, else None."""
+        if any(key.pool is None for key in await self._store.keys()):
             return None
         _, secret = await self.create(ADMIN, admin=True, expires_at=None)
         return secret
@@ -176,8 +209,18 @@ class Keys:
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return Milliseconds(int(aware.timestamp() * 1000))
 
+    def _check_end(self, expires_at: Milliseconds | None) -> None:
+        if expires_at is not None and expires_at <= self._clock.wall_ms():
+            raise InvalidSetting("the key would have expired already: choose a later --expires")
+
     async def _add(
-        self, secret: str, owner: Owner, *, admin: bool, expires_at: Milliseconds | None
+        self,
+        secret: str,
+        owner: Owner,
+        *,
+        admin: bool,
+        expires_at: Milliseconds | None,
+        pool: str | None = None,
     ) -> ApiKey:
         key = await self._store.add_key(
             ApiKey(
@@ -189,6 +232,7 @@ class Keys:
                 created_at=Milliseconds(self._clock.wall_ms()),
                 expires_at=expires_at,
                 revoked_at=None,
+                pool=pool,
             )
         )
         self._by_digest[key.digest] = _acting(key)
@@ -201,8 +245,13 @@ class Keys:
             table[self._local.digest] = self._local
         self._by_digest = table
 
-    def _expired(self, key: ApiKey) -> bool:
-        return key.expires_at is not None and key.expires_at <= self._clock.wall_ms()
+    async def _kept(self, secret: str) -> ApiKey | None:
+        found = [key for key in await self._store.keys() if key.digest == digest(secret)]
+        return found[0] if found else None
+
+    def _over(self, key: ApiKey) -> bool:
+        expired = key.expires_at is not None and key.expires_at <= self._clock.wall_ms()
+        return expired or key.revoked_at is not None
 
     def _mint(self) -> str:
         number = int.from_bytes(self._entropy(32))
@@ -250,13 +299,18 @@ def _checked_owner(owner: str, *, admin: bool) -> Owner:
         )
     if owner == ADMIN and not admin:
         raise InvalidSetting("owner: `admin` is kept for admin keys; add --admin or choose another")
+    if owner == WORKER:
+        raise InvalidSetting(
+            "owner: `worker` is kept for workers' tokens; choose another, or make a token with "
+            "--worker --pool P"
+        )
     return Owner(owner)
 
 
-def _check_bootstrap(secret: str) -> None:
+def _check_chosen(setting: str, secret: str) -> None:
     if len(secret) < SHORTEST:
-        raise InvalidSetting(f"bootstrap_key: must be {SHORTEST} characters or longer")
+        raise InvalidSetting(f"{setting}: must be {SHORTEST} characters or longer")
     if secret.startswith(PREFIX) and not well_formed(secret):
         raise InvalidSetting(
-            f"bootstrap_key: begins with {PREFIX} but its checksum is wrong; was it cut short?"
+            f"{setting}: begins with {PREFIX} but its checksum is wrong; was it cut short?"
         )

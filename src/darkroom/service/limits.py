@@ -13,6 +13,7 @@ from typing import NamedTuple
 from darkroom.domain.errors import FilesUnavailable, Throttled
 from darkroom.domain.ids import Owner, PredictionId
 from darkroom.domain.prediction import Prediction
+from darkroom.service.owners import Owners
 
 _MINUTE = 60.0
 _MOST_BUCKETS = 4096
@@ -208,13 +209,14 @@ class Streams:
 
 
 class Queue:
-    """Predictions that have not ended, by owner; *most* of each, 0 for no limit.
+    """Predictions that have not ended, by owner; as many of each as its terms allow.
 
     It must be told of every change: `hub.listen(queue.heard)`.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, owners: Owners) -> None:
+        self._on = owners.limit_queued
+        self._owners = owners
         self._unended: dict[Owner, set[PredictionId]] = {}
 
     def enter(self, owner: Owner, id_: PredictionId, *, anyway: bool = False) -> None:
@@ -228,13 +230,13 @@ class Queue:
         Raises:
             Throttled: its owner has too many.
         """
-        if not self._most:
+        if not self._on or not (most := self._owners.of(owner).queued):
             return
         unended = self._unended.setdefault(owner, set())
-        if len(unended) >= self._most and not anyway:
+        if len(unended) >= most and not anyway:
             raise Throttled(
                 f"You have {len(unended)} predictions that have not ended, and this server takes "
-                f"{self._most} of one owner. Wait for some to end, or cancel them.",
+                f"{most} of one owner. Wait for some to end, or cancel them.",
                 retry_seconds=_LATER_SECONDS,
             )
         unended.add(id_)

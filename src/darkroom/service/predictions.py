@@ -1,12 +1,14 @@
 """Predictions: create, wait for, follow, look at, list and cancel."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
+from typing import TypeVar
 
 import structlog
 
-from darkroom.domain.errors import NotFound
+from darkroom.domain.errors import NotFound, StoreBusy
 from darkroom.domain.events import Event, EventKind
 from darkroom.domain.ids import Owner, PredictionId, is_prediction_id
 from darkroom.domain.prediction import Prediction
@@ -15,7 +17,9 @@ from darkroom.service.dispatch import Dispatcher
 from darkroom.service.hub import Hub
 from darkroom.service.intake import Created, Intake, NewPrediction
 from darkroom.service.limits import Streams
+from darkroom.service.recording import RETRY_SECONDS
 
+T = TypeVar("T")
 _log = structlog.get_logger()
 _NO_ANSWER = "The requested resource could not be found."
 
@@ -141,13 +145,13 @@ class Predictions:
             idle_seconds: how long to be silent before yielding None.
         """
         with self._hub.subscribed(prediction) as subscription:
-            found = await self._store.get(prediction)
+            found = await _at_last(partial(self._store.get, prediction))
             # A client may name an event that is still to come, or the very last one.
             after = min(after, found.event_count) if found else after
             if found is not None and found.terminal and after == found.event_count:
                 return
             while True:
-                for event in await self._store.events(prediction, after):
+                for event in await _at_last(partial(self._store.events, prediction, after)):
                     after = event.n
                     yield event
                     if event.kind is EventKind.DONE:
@@ -157,3 +161,12 @@ class Predictions:
                         await subscription.changed()
                 except TimeoutError:
                     yield None
+
+
+async def _at_last(read: Callable[[], Awaitable[T]]) -> T:
+    """What *read* finds once the database answers: a listener has time, a cut stream has not."""
+    while True:
+        try:
+            return await read()
+        except StoreBusy:
+            await asyncio.sleep(RETRY_SECONDS)

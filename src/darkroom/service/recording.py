@@ -3,14 +3,14 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
 import structlog
 
 from darkroom.domain.errors import FileMissing, FilesUnavailable, RunFailed, StoreBusy
-from darkroom.domain.events import Published, Report
+from darkroom.domain.events import Report
 from darkroom.domain.prediction import Outcome, Prediction, Status
 from darkroom.ports.predictions import Lost, PredictionStore
 from darkroom.protocol.messages import Key
@@ -23,6 +23,12 @@ _WORTH_A_LINE_SECONDS = 0.5
 _Item: TypeAlias = Report | Lost
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    item: _Item
+    noted: Callable[[], None] | None
+
+
 class Recorder:
     """Writes reports and losses, and tells the hub what came of them.
 
@@ -31,7 +37,8 @@ class Recorder:
         hub: hears of every prediction that changed.
         superseded: called with a report that changed nothing although it ends nothing.
         again: called with a prediction that waits to run once more.
-        check: looks for the files that a report names, before the report is written.
+        check: looks for the files that a report names, before the report is written; None if it
+            names none to look for.
         retry_seconds: how long a busy store is left alone.
     """
 
@@ -42,7 +49,7 @@ class Recorder:
         hub: Hub,
         superseded: Callable[[Report], None],
         again: Callable[[Prediction], None],
-        check: Callable[[Report], Awaitable[None]] | None = None,
+        check: Callable[[Report], Awaitable[None] | None] | None = None,
         retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         self._store = store
@@ -51,18 +58,23 @@ class Recorder:
         self._again = again
         self._check = check
         self._retry_seconds = retry_seconds
-        self._chains: dict[Key, deque[_Item]] = {}
+        self._chains: dict[Key, deque[_Entry]] = {}
         self._quiet = asyncio.Event()
         self._quiet.set()
 
-    def record(self, item: _Item) -> None:
-        """Write *item* after everything its attempt has told before."""
+    def record(self, item: _Item, noted: Callable[[], None] | None = None) -> None:
+        """Write *item* after everything its attempt has told before.
+
+        Args:
+            item: what there is to write.
+            noted: called once it is on disk, or will never be wanted.
+        """
         key = (item.prediction, item.attempt)
         chain = self._chains.get(key)
         if chain is not None:
-            chain.append(item)
+            chain.append(_Entry(item, noted))
             return
-        self._chains[key] = deque([item])
+        self._chains[key] = deque([_Entry(item, noted)])
         self._quiet.clear()
         self._write(key)
 
@@ -71,20 +83,17 @@ class Recorder:
         await self._quiet.wait()
 
     def _write(self, key: Key) -> None:
-        item = self._chains[key][0]
+        item = self._chains[key][0].item
         asyncio.ensure_future(self._change(item)).add_done_callback(partial(self._written, key))
 
     def _change(self, item: _Item) -> Awaitable[Prediction | None]:
         if not isinstance(item, Report):
             return self._store.lose(item)
-        if self._check is not None and any(isinstance(one, Published) for one in item.events):
-            return self._checked(item, self._check)
-        return self._store.report(item)
+        checking = self._check(item) if self._check is not None and item.events else None
+        return self._store.report(item) if checking is None else self._checked(item, checking)
 
-    async def _checked(
-        self, report: Report, check: Callable[[Report], Awaitable[None]]
-    ) -> Prediction | None:
-        await check(report)
+    async def _checked(self, report: Report, checking: Awaitable[None]) -> Prediction | None:
+        await checking
         return await self._store.report(report)
 
     def _written(self, key: Key, done: "asyncio.Future[Prediction | None]") -> None:
@@ -94,11 +103,13 @@ class Recorder:
             _log.warning("store.busy", prediction=key[0], error=str(error))
             asyncio.get_running_loop().call_later(self._retry_seconds, self._write, key)
             return
-        item = chain.popleft()
+        entry = chain.popleft()
         if error is not None:
-            self._refused(chain, item, error)
+            self._refused(chain, entry, error)
         else:
-            self._applied(item, done.result())
+            self._applied(entry.item, done.result())
+            if entry.noted is not None:
+                entry.noted()
         if chain:
             self._write(key)
             return
@@ -107,7 +118,7 @@ class Recorder:
             self._quiet.set()
 
     def _applied(self, item: _Item, prediction: Prediction | None) -> None:
-        if isinstance(item, Lost):
+        if isinstance(item, Lost) and prediction is not None:
             _log.info(
                 "attempt.lost",
                 prediction=item.prediction,
@@ -124,12 +135,14 @@ class Recorder:
         if isinstance(item, Lost) and not prediction.terminal:
             self._again(prediction)
 
-    def _refused(self, chain: "deque[_Item]", item: _Item, error: BaseException) -> None:
-        """The store will never take *item*: the attempt cannot be told truthfully any more."""
-        _log.error("report.refused", prediction=item.prediction, error=repr(error))
+    def _refused(self, chain: "deque[_Entry]", entry: "_Entry", error: BaseException) -> None:
+        """The store will never take it: the attempt cannot be told truthfully any more."""
+        _log.error("report.refused", prediction=entry.item.prediction, error=repr(error))
+        noted = [one.noted for one in (entry, *chain) if one.noted is not None]
         chain.clear()
-        if isinstance(item, Report):
-            chain.append(_instead(item, error))
+        if isinstance(entry.item, Report):
+            last = noted[-1] if noted else None  # it speaks for all before it
+            chain.append(_Entry(_instead(entry.item, error), last))
 
 
 def _instead(refused: Report, error: BaseException) -> _Item:

@@ -1,11 +1,12 @@
-"""Files in a bucket: addresses signed on the way to a worker, files looked for on the way back.
+"""Files of workers that cannot open the store: signed on the way out, looked for on the way in.
 
+Where files are in a bucket, that is every worker; where they are in a folder, those from elsewhere.
 A worker never holds the bucket's credentials. What it is given opens the files of its own runs.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 import structlog
@@ -27,26 +28,34 @@ class RemoteFiles:
 
     Args:
         bucket: signs and tells sizes.
+        for_all: whether no worker opens the file store, or only those from elsewhere do not.
     """
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket, *, for_all: bool = True) -> None:
         self._bucket = bucket
+        self.for_all = for_all
 
     def signing(self, send: Callable[[object], None]) -> Callable[[object], None]:
         """*send* to one worker, with addresses put into what needs them; order is kept."""
         return _Way(self._bucket, send).take
 
-    async def check(self, report: Report) -> None:
+    def check(self, report: Report) -> Awaitable[None] | None:
         """See that every file of *report* is there, as large as its worker says.
 
-        Its SHA-256 stays the worker's word: to check it, every byte would have to be read back.
+        None if there is nothing to see. Its SHA-256 stays the worker's word: to check it, every
+        byte would have to be read back.
 
         Raises:
             FileMissing: one is not there, or has another size.
             FilesUnavailable: the bucket does not say.
         """
+        if not self.for_all and report.number == 0:  # a worker beside us has written them
+            return None
         files = [one.file for one in report.events if isinstance(one, Published) and one.file]
-        await asyncio.gather(*[self._compare(file) for file in files])
+        return self._all([self._compare(file) for file in files]) if files else None
+
+    async def _all(self, looks: Sequence[Awaitable[None]]) -> None:
+        await asyncio.gather(*looks)
 
     async def _compare(self, file: StoredFile) -> None:
         found = await self._bucket.size_bytes(file.key)

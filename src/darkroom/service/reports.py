@@ -48,6 +48,7 @@ def _understood(told: Told) -> Sequence[Report | Lost]:
         started=told.started,
         events=events,
         finished=finished,
+        number=told.number,
     )
     if lost is None:
         return (report,)

@@ -22,7 +22,10 @@ class Held:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Seat:
-    """One connected worker, and the pool whose predictions it runs."""
+    """One connected worker, and the pool whose predictions it runs.
+
+    While it is `quiet`, beats are missing: its line may lead nowhere, and it gets nothing more.
+    """
 
     holder: Holder
     pool: str = DEFAULT_POOL
@@ -36,10 +39,11 @@ class Seat:
     resident: Sequence[str] = ()
     beats: int = 0
     draining: bool = False
+    quiet: bool = False
 
     def free(self, version: Version) -> int:
         """How many more runs of *version* this worker takes now."""
-        if self.draining or version.pool != self.pool:
+        if self.draining or self.quiet or version.pool != self.pool:
             return 0
         room = self.slots.get(version.kind, 0) - self.used.get(version.kind, 0)
         if room > 0 and version.concurrency < self.slots[version.kind]:
@@ -47,14 +51,24 @@ class Seat:
             room = min(room, version.concurrency - running)
         return max(room, 0)
 
+    def warm(self, version: VersionId) -> bool:
+        """Whether *version* is loaded there, or is being loaded for a run it holds."""
+        return version in self.resident or any(
+            held.version == version for held in self.held.values()
+        )
+
     def reserve(self, kind: str, count: int) -> None:
         """Count slots that are promised to runs not known yet; undone by a negative *count*."""
         self.used[kind] = self.used.get(kind, 0) + count
 
     def take(self, key: Key, version: Version) -> None:
         """Count a run that goes to this worker."""
-        self.held[key] = Held(version.kind, version.id, self.beats)
-        self.reserve(version.kind, 1)
+        self.hold(key, version.kind, version.id)
+
+    def hold(self, key: Key, kind: str, version: VersionId) -> None:
+        """Count a run that this worker has."""
+        self.held[key] = Held(kind, version, self.beats)
+        self.reserve(kind, 1)
 
     def give_back(self, key: Key) -> None:
         """Count a run that is over; nothing happens if it was counted already."""
@@ -71,3 +85,11 @@ class Seat:
             for key, held in self.held.items()
             if key not in known and self.beats - held.beats > _BEATS_TO_BE_MISSED
         ]
+
+
+def best(seats: Sequence[Seat], version: Version) -> Seat | None:
+    """Who is to run *version* now: one that has it loaded, and of those the one with most room."""
+    free = [seat for seat in seats if seat.free(version)]
+    if len(free) < 2:  # there is nothing to choose
+        return free[0] if free else None
+    return max(free, key=lambda seat: (seat.warm(version.id), seat.free(version)))

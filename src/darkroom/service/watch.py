@@ -14,7 +14,8 @@ import structlog
 from darkroom.domain.ids import ServerId
 from darkroom.ports.predictions import LiveAttempt
 from darkroom.ports.serving import Clock
-from darkroom.ports.twins import ServerBeat, Servers
+from darkroom.ports.twins import NEVER, ServerBeat, Servers
+from darkroom.service.fairness import Fairness
 
 BEAT_SECONDS = 2.0
 _log = structlog.get_logger()
@@ -29,16 +30,28 @@ class _Seen:
 class Watch:
     """Beats for this server, and counts the silence of the others.
 
+    Attempts of local workers are left behind when their server falls silent. Those of remote
+    workers stay under its name for the same time once more, while nobody beats under it: their
+    workers are looking for another server.
+
     Args:
         me: this server.
         servers: where all of them beat.
         clock: its monotonic time counts.
         silence_seconds: how long a beat may stand still.
+        fairness: its clocks travel with the beats.
     """
 
     def __init__(
-        self, *, me: ServerId, servers: Servers, clock: Clock, silence_seconds: float
+        self,
+        *,
+        me: ServerId,
+        servers: Servers,
+        clock: Clock,
+        silence_seconds: float,
+        fairness: Fairness | None = None,
     ) -> None:
+        self._fairness = fairness or Fairness()
         self._me = me
         self._servers = servers
         self._clock = clock
@@ -53,8 +66,10 @@ class Watch:
         Raises:
             StoreBusy: the database does not answer now.
         """
-        await self._servers.beat()
+        await self._servers.beat(self._fairness.clocks())
         others = [one for one in await self._servers.known() if one.server != self._me]
+        for one in others:
+            self._fairness.hear(one.fair_clocks)
         now = self._clock.monotonic()
         if now - self._looked_at > 2 * BEAT_SECONDS + 1:
             self._seen.clear()  # nobody knows what was in between
@@ -64,8 +79,10 @@ class Watch:
         self.alone = len(gone) == len(others)
         left: list[LiveAttempt] = []
         for one in gone:
-            left += await self._servers.held_by(one.server)
-            _log.warning("server.silent", server=one.server, attempts=len(left))
+            held = await self._servers.held_by(one.server)
+            missed = [live for live in held if one.beat == NEVER or not live.holder.remote]
+            left += missed
+            _log.warning("server.silent", server=one.server, left=len(missed), held=len(held))
             await self._servers.bury(one)
         return left
 

@@ -100,6 +100,8 @@ def told(error: Exception, *, what: str = "takes no writes now") -> Exception:
     unusable = isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError)
     if unusable or isinstance(error, (*LOST, *FULL, *_PASSING)):
         reason = str(error) or type(error).__name__
+        if isinstance(error, asyncpg.InternalClientError):  # it speaks of states of the protocol
+            reason = "the connection broke"
         return StoreBusy(f"The database {what}: {reason}. Try again.")
     return error
 

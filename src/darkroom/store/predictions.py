@@ -5,10 +5,27 @@ from collections.abc import Awaitable, Sequence
 from darkroom.domain.events import Event, Report
 from darkroom.domain.ids import Owner, PredictionId, VersionId, first_id
 from darkroom.domain.prediction import Prediction, StoredFile
-from darkroom.ports.predictions import Acceptance, Holder, LiveAttempt, Lost, Page
+from darkroom.ports.predictions import (
+    Acceptance,
+    Adopted,
+    Asking,
+    Claimed,
+    Holder,
+    LiveAttempt,
+    Lost,
+    Page,
+)
 from darkroom.store import rows
 from darkroom.store.database import Database, rows_of
-from darkroom.store.transitions import accepting, ending, losing, reading, reporting
+from darkroom.store.transitions import (
+    accepting,
+    adopting,
+    claiming,
+    ending,
+    losing,
+    reading,
+    reporting,
+)
 
 _END_OF_TIME_MS = 2**62
 _ASIDE_MS = 600_000
@@ -26,15 +43,12 @@ class PredictionTables:
 
     def accept(self, new: Acceptance) -> Awaitable[Prediction]:
         """T1, and T2 if a holder is named."""
-        return self._database.write(
-            lambda: accepting.accept(new), patient=new.patient, about=new.id
-        )
+        about = None if new.limited else new.id  # a gate depends on others of its owner
+        return self._database.write(lambda: accepting.accept(new), patient=new.patient, about=about)
 
-    def claim(
-        self, versions: Sequence[VersionId], holder: Holder, most: int
-    ) -> Awaitable[Sequence[Prediction]]:
+    def claim(self, asking: Asking) -> Awaitable[Sequence[Claimed]]:
         """T2."""
-        return self._database.write(lambda: accepting.claim(versions, holder, most))
+        return self._database.write(lambda: claiming.claim(asking))
 
     def report(self, report: Report) -> Awaitable[Prediction | None]:
         """T3, T4, T5."""
@@ -84,10 +98,18 @@ class PredictionTables:
         found = await self._database.read(rows_of("live_attempts", {}))
         return [rows.live_attempt(row) for row in found]
 
+    def adopt(self, holder: Holder, held: Sequence[tuple[PredictionId, int]]) -> Awaitable[Adopted]:
+        """T10."""
+        return self._database.write(lambda: adopting.adopt(holder, frozenset(held)))
+
     async def waiting(self) -> Sequence[VersionId]:
         """Versions that unclaimed predictions wait for."""
         found = await self._database.read(rows_of("waiting", {}))
         return [VersionId(str(version)) for (version,) in found]
+
+    def repool(self, version: VersionId, pool: str) -> Awaitable[int]:
+        """Move what waits to another pool."""
+        return self._database.write(lambda: accepting.repool(version, pool))
 
     async def file(self, prediction: PredictionId, attempt: int, index: int) -> StoredFile | None:
         """A stored output or input."""

@@ -6,7 +6,7 @@ from typing import TypeAlias, cast
 import msgspec
 
 from darkroom.domain.events import Event, EventKind
-from darkroom.domain.ids import Owner, PredictionId, VersionId, WorkerId
+from darkroom.domain.ids import Owner, PredictionId, ServerId, VersionId, WorkerId
 from darkroom.domain.model import Model, Origin, Version, Visibility
 from darkroom.domain.prediction import (
     InputFile,
@@ -20,7 +20,7 @@ from darkroom.domain.prediction import (
 )
 from darkroom.ports.keys import ApiKey
 from darkroom.ports.models import RunsSoFar
-from darkroom.ports.predictions import Holder, LiveAttempt
+from darkroom.ports.predictions import Holder, Lease, LiveAttempt
 
 Value: TypeAlias = str | int | float | None
 Row: TypeAlias = tuple[Value, ...]
@@ -40,7 +40,9 @@ _ItemRow: TypeAlias = tuple[
     int, int, str | None, str | None, str | None, str | None, int | None, str | None,
     int | None, int,
 ]  # fmt: skip
-_KeyRow: TypeAlias = tuple[str, str, str, str, int, int, int | None, int | None]
+_KeyRow: TypeAlias = tuple[
+    str, str, str, str, int, int, int | None, int | None, str | None,
+]  # fmt: skip
 _ModelRow: TypeAlias = tuple[
     str, str, str, str, str, str, str | None, str | None, str | None, str | None, str | None, int,
 ]  # fmt: skip
@@ -59,12 +61,17 @@ def json_text(value: object) -> str:
 
 
 def prediction(row: Row, input_: str, output: Sequence[OutputItem], logs: str) -> Prediction:
-    """A prediction from its row and what other tables hold of it."""
+    """A prediction from its row and what other tables hold of it.
+
+    Its times are told in their order, also where the clock went back between two of them.
+    """
     (
         id_, owner, model, version, shape, input_files, webhook, webhook_events, status,
         attempt, claimed, created_at, started_at, completed_at, deadline_at, event_count, error,
         metrics, webhook_site, deployment, destination, data_removed_at,
     ) = cast("_PredictionRow", row)  # fmt: skip
+    started = None if started_at is None else max(started_at, created_at)
+    completed = None if completed_at is None else max(completed_at, started or created_at)
     return Prediction(
         id=PredictionId(id_),
         owner=Owner(owner),
@@ -77,8 +84,8 @@ def prediction(row: Row, input_: str, output: Sequence[OutputItem], logs: str) -
         attempt=attempt,
         claimed=claimed == 1,
         created_at=Milliseconds(created_at),
-        started_at=_at(started_at),
-        completed_at=_at(completed_at),
+        started_at=_at(started),
+        completed_at=_at(completed),
         output=output,
         error=error,
         logs=logs,
@@ -156,17 +163,22 @@ def output_event(row: Row) -> Event | None:
 
 def live_attempt(row: Row) -> LiveAttempt:
     """An open attempt from its row."""
-    id_, attempt, worker, incarnation, remote = cast("tuple[str, int, str, int, int]", row)
+    id_, attempt, worker, incarnation, remote, server = cast(
+        "tuple[str, int, str, int, int, str]", row
+    )
     return LiveAttempt(
         prediction=PredictionId(id_),
         attempt=attempt,
-        holder=Holder(worker=WorkerId(worker), incarnation=incarnation, remote=remote == 1),
+        lease=Lease(
+            holder=Holder(worker=WorkerId(worker), incarnation=incarnation, remote=remote == 1),
+            server=ServerId(server),
+        ),
     )
 
 
 def api_key(row: Row) -> ApiKey:
     """A key from its row."""
-    id_, owner, digest, hint, admin, created_at, expires_at, revoked_at = cast("_KeyRow", row)
+    id_, owner, digest, hint, admin, created_at, expires_at, revoked_at, pool = cast("_KeyRow", row)
     return ApiKey(
         id=id_,
         owner=Owner(owner),
@@ -176,6 +188,7 @@ def api_key(row: Row) -> ApiKey:
         created_at=Milliseconds(created_at),
         expires_at=_at(expires_at),
         revoked_at=_at(revoked_at),
+        pool=pool,
     )
 
 

@@ -3,12 +3,16 @@
 from collections.abc import Awaitable, Sequence
 from typing import cast
 
+import msgspec
+
 from darkroom.domain.ids import ServerId
 from darkroom.ports.predictions import LiveAttempt
-from darkroom.ports.twins import ServerBeat
+from darkroom.ports.twins import FairClocks, ServerBeat
 from darkroom.store import rows
 from darkroom.store.database import Database, rows_of
 from darkroom.store.transitions.recipe import Transition
+
+_clocks = msgspec.json.Decoder(dict[str, float]).decode
 
 
 class ServerTables:
@@ -17,15 +21,16 @@ class ServerTables:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def beat(self) -> Awaitable[object]:
+    def beat(self, fair_clocks: FairClocks) -> Awaitable[object]:
         """Tell that this one lives."""
-        return self._database.write(lambda: rows_of("beat_server", {}))
+        clocks = {"fair_clocks": rows.json_text(fair_clocks)}
+        return self._database.write(lambda: rows_of("beat_server", clocks))
 
     async def known(self) -> Sequence[ServerBeat]:
         """All that are known."""
         found = await self._database.read(rows_of("servers", {}))
-        beats = cast("list[tuple[str, int]]", found)
-        return [ServerBeat(ServerId(id_), beat) for id_, beat in beats]
+        beats = cast("list[tuple[str, int, str]]", found)
+        return [ServerBeat(ServerId(id_), beat, _clocks(told)) for id_, beat, told in beats]
 
     async def held_by(self, server: ServerId) -> Sequence[LiveAttempt]:
         """The open attempts of a server."""

@@ -3,7 +3,7 @@
 A text may carry marks: `/*NOW*/` the clock in milliseconds, `/*PREDICTION*/` the columns of a
 prediction, `/*SERVER*/` the id of this server, `/*LOCK*/` and `/*LOCK_ROW*/` the clauses by which
 writers pass one another, `/*ALONE*/` 1 unless another server takes from this :endpoint just now,
-`/*IDS*/` the texts of the JSON list :ids.
+`/*OWNER_ALONE*/` the same for the line of an :owner, `/*LISTED*/` the texts of a JSON :listed.
 """
 
 import re
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from darkroom.store.rows import PREDICTION_COLUMNS, Parameters, Value
-from darkroom.store.transitions.recipe import Calls
+from darkroom.store.transitions.recipe import Call, Calls, Gathered
 
 _COMMENT = re.compile(r"--[^\n]*")
 _PLACE = re.compile(r"\$(\d+)")
@@ -29,7 +29,8 @@ class Dialect:
     lock: str
     lock_row: str
     alone: str
-    ids: str
+    owner_alone: str
+    listed: str
     server: str
 
 
@@ -38,7 +39,8 @@ SQLITE = Dialect(
     lock="",
     lock_row="",
     alone="1",
-    ids="select value from json_each(:ids)",
+    owner_alone="1",
+    listed="select value from json_each(:listed)",
     server="''",
 )
 
@@ -55,7 +57,9 @@ def postgres(server: str) -> Dialect:
         lock_row="for update",
         alone="case when pg_try_advisory_xact_lock(hashtextextended(cast(:endpoint as text), 0)) "
         "then 1 else 0 end",
-        ids="select jsonb_array_elements_text(cast(:ids as jsonb))",
+        owner_alone="case when pg_try_advisory_xact_lock("
+        "hashtextextended(cast(:owner as text), 1)) then 1 else 0 end",
+        listed="select jsonb_array_elements_text(cast(:listed as jsonb))",
         server=f"'{server}'",
     )
 
@@ -69,7 +73,8 @@ def load(dialect: Dialect) -> Mapping[str, str]:
         "/*LOCK*/": dialect.lock,
         "/*LOCK_ROW*/": dialect.lock_row,
         "/*ALONE*/": dialect.alone,
-        "/*IDS*/": dialect.ids,
+        "/*OWNER_ALONE*/": dialect.owner_alone,
+        "/*LISTED*/": dialect.listed,
     }
     found: dict[str, str] = {}
     for path in (files("darkroom.store") / "sql").iterdir():
@@ -120,35 +125,36 @@ class Statements:
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._alone = {name: numbered(text) for name, text in texts.items()}
-        self._together: dict[tuple[str, ...], str] = {}
-        self._marked: dict[tuple[str, ...], str] = {}
+        self._together: dict[tuple[int, tuple[str, ...]], str] = {}
+        self._marked: dict[tuple[int, tuple[str, ...]], str] = {}
 
     def filled(self, asked: Calls) -> tuple[str, list[Value]]:
         """The text for what a transition asks, and the values of its parameters."""
         if isinstance(asked, tuple):
             one = self._alone[asked[0]]
             return one.text, one.values(asked[1])
-        names = tuple(name for name, _ in asked)
-        text = self._together.get(names)
+        calls, shown = _calls(asked)
+        names = tuple(name for name, _ in calls)
+        text = self._together.get((shown, names))
         if text is None:
-            text = self._together[names] = self._joined(names)
-        values = [self._alone[name].values(parameters) for name, parameters in asked]
+            text = self._together[shown, names] = self._joined(names, shown)
+        values = [self._alone[name].values(parameters) for name, parameters in calls]
         return text, [value for several in values for value in several]
 
     def marked(self, asked: Calls, mark: int) -> tuple[str, list[Value]]:
         """As `filled`, with *mark* as the first column of every row that comes back."""
-        calls = [asked] if isinstance(asked, tuple) else asked
+        calls, shown = _calls(asked)
         names = tuple(name for name, _ in calls)
-        text = self._marked.get(names)
+        text = self._marked.get((shown, names))
         if text is None:
-            text = self._marked[names] = self._joined(names, _MARK)
+            text = self._marked[shown, names] = self._joined(names, shown, _MARK)
         values: list[Value] = [mark]
         for name, parameters in calls:
             values += self._alone[name].values(parameters)
         return text, values
 
-    def _joined(self, names: Sequence[str], mark: str = "") -> str:
-        """One statement that does what several do; its rows are those of the first, if any."""
+    def _joined(self, names: Sequence[str], shown: int, mark: str = "") -> str:
+        """One statement that does what several do; its rows are those of the first *shown*."""
         parts: list[str] = []
         before = 1 if mark else 0
         for number, name in enumerate(names):
@@ -156,8 +162,17 @@ class Statements:
             moved = _PLACE.sub(lambda match, by=before: f"${int(match.group(1)) + by}", one.text)
             parts.append(f"s{number} as ({moved})")
             before += len(one.names)
-        rows = "* from s0" if self._alone[names[0]].shows else "null where false"
-        return f"with {', '.join(parts)} select {mark}{rows}"
+        if not self._alone[names[0]].shows:
+            return f"with {', '.join(parts)} select {mark}null where false"
+        rows = " union all ".join(f"select {mark}* from s{number}" for number in range(shown))  # noqa: S608  # our own texts
+        return f"with {', '.join(parts)} {rows}"
+
+
+def _calls(asked: Calls) -> tuple[Sequence[Call], int]:
+    """The statements that *asked* is made of, and of how many of them the rows come back."""
+    if isinstance(asked, Gathered):
+        return asked.calls, len(asked.calls)
+    return ([asked] if isinstance(asked, tuple) else asked), 1
 
 
 def _without_nul(value: Value) -> Value:

@@ -20,7 +20,7 @@ from typing import TypeAlias, TypeVar, cast
 
 from darkroom.domain.errors import StoreBusy
 from darkroom.store.rows import Row
-from darkroom.store.transitions.recipe import Transition
+from darkroom.store.transitions.recipe import Gathered, Transition
 
 T = TypeVar("T")
 Recipe: TypeAlias = Callable[[], Transition[T]]
@@ -38,6 +38,9 @@ def drive(
     try:
         asked = next(transition)
         while True:
+            if isinstance(asked, Gathered):
+                asked = transition.send(_gathered(connection, statements, asked))
+                continue
             (name, parameters), *others = asked if isinstance(asked, list) else (asked,)
             found = cast("list[Row]", connection.execute(statements[name], parameters).fetchall())
             for name, parameters in others:
@@ -45,6 +48,15 @@ def drive(
             asked = transition.send(found)
     except StopIteration as stop:
         return cast("T", stop.value)
+
+
+def _gathered(
+    connection: sqlite3.Connection, statements: Mapping[str, str], asked: Gathered
+) -> list[Row]:
+    found: list[Row] = []
+    for name, parameters in asked.calls:
+        found += cast("list[Row]", connection.execute(statements[name], parameters).fetchall())
+    return found
 
 
 @dataclass(slots=True, eq=False)

@@ -81,7 +81,7 @@ def crashed(how: str) -> Ended:
     """The end of an attempt whose host died.
 
     Args:
-        how: as `lifeline.exit_words` puts it.
+        how: as `process.Hosts` puts it.
     """
     hint = "; out of memory is the usual cause" if "SIGKILL" in how else ""
     return Ended(

@@ -1,12 +1,19 @@
-"""The worker's half of its connection to the server: hello, beats, and an orderly end."""
+"""A worker's life: its line to the server, beats, and an orderly end.
+
+A local worker ends with its line. A remote one goes on with what it runs, looks for its server, or
+another one at the same address, and tells then what could not be told meanwhile.
+"""
 
 import asyncio
+import random
+
+import structlog
 
 from darkroom.domain.errors import PeerMisbehaved
-from darkroom.protocol.link import Link
 from darkroom.protocol.messages import (
     OLDEST_PROTOCOL,
     PROTOCOL,
+    REMOTE_PROTOCOL,
     Answer,
     Beat,
     Drain,
@@ -14,52 +21,65 @@ from darkroom.protocol.messages import (
     Granted,
     Hello,
     Job,
+    Key,
     Know,
     Noted,
     Stop,
+    Told,
     ToWorker,
+    Wants,
     Welcome,
 )
+from darkroom.worker.backoff import Backoff
 from darkroom.worker.dispatch import Dispatch
+from darkroom.worker.ledger import Ledger
+from darkroom.worker.lines import Line
 from darkroom.worker.options import Options, Tools
 
 SETTLE_SECONDS = 5.0  # for files of runs that were over when the time to drain was
+_log = structlog.get_logger()
 
 
 class Worker:
-    """One worker, from hello to end; made inside its event loop."""
+    """One worker, from its first hello to its end; made inside its event loop."""
 
     def __init__(self, options: Options, tools: Tools) -> None:
         self._options = options
+        self._remote = options.connector.remote
         self._loop = asyncio.get_running_loop()
-        self._link: Link[ToWorker] = Link(ToWorker, received=self._received, closed=self._closed)
-        self._dispatch = Dispatch(options, tools, send=self._link.send, idle=self._idle)
+        self._line: Line | None = None
+        self._line_gone = asyncio.Event()
+        self._dispatch = Dispatch(options, tools, send=self._tell, idle=self._idle)
+        self._ledger = Ledger(self._send, self._idle)
+        self._backoff = Backoff(random.random)
+        self._trouble: str | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._beat_timer: asyncio.TimerHandle | None = None
         self._release_at: float | None = None
         self._drained = False
-        self._gone = asyncio.Event()
-
-    @property
-    def fault(self) -> str | None:
-        """What the server did wrong, if that ended the connection."""
-        return self._link.fault
+        self._ending = False
+        self._over = asyncio.Event()
+        self.fault: str | None = None
+        """What ended the last line, if its server had a word to say."""
 
     async def run(self) -> bool:
-        """Serve until drained or until the connection is gone; returns whether it was drained.
+        """Serve until drained, a local worker until its line is gone; returns whether drained.
 
         Raises:
-            OSError: nobody listens on the socket.
+            OSError: nobody answers a local worker.
+            WorkerRefused: the server does not take this worker.
         """
-        options = self._options
-        await self._loop.create_unix_connection(lambda: self._link, str(options.socket))
-        slots = dict(options.slots)
-        self._link.send(
-            Hello(PROTOCOL, options.name, options.incarnation, "", slots, OLDEST_PROTOCOL)
-        )
+        staying = asyncio.create_task(self._stay() if self._remote else self._connect())
+        over = asyncio.create_task(self._over.wait())
         try:
-            await self._gone.wait()
+            await asyncio.wait({staying, over}, return_when=asyncio.FIRST_COMPLETED)
+            if staying.done():
+                await staying
+            await over
         finally:
+            staying.cancel()
+            over.cancel()
+            await asyncio.gather(staying, over, return_exceptions=True)
             for timer in [*self._timers, *([self._beat_timer] if self._beat_timer else [])]:
                 timer.cancel()
             await self._dispatch.close(kindly=self._drained)
@@ -70,18 +90,91 @@ class Worker:
 
         A second call can only bring the end nearer.
         """
-        if not self._link.open:
-            self._gone.set()
+        if not self._remote and (self._line is None or not self._line.open):
+            self._over.set()
             return
         if self._release_at is None:
-            self._link.send(Draining())
+            self._send(Draining())
         seconds = self._options.drain if seconds is None else seconds
         at = self._loop.time() + seconds
         if self._release_at is None or at < self._release_at:
             self._release_at = at
             self._timers.append(self._loop.call_at(at, self._dispatch.release))
-            self._timers.append(self._loop.call_at(at + SETTLE_SECONDS, self._link.close))
+            self._timers.append(self._loop.call_at(at + SETTLE_SECONDS, self._end))
         self._dispatch.drain()
+
+    # ── the line ──
+
+    async def _stay(self) -> None:
+        """Have a line, for ever."""
+        while True:
+            try:
+                await self._connect()
+            except OSError as error:
+                self._tell_trouble(error.strerror or str(error))
+            else:
+                await self._line_gone.wait()
+                self._tell_trouble(self.fault or "the connection was closed")
+            await asyncio.sleep(self._backoff.seconds())
+
+    async def _connect(self) -> None:
+        self._line_gone.clear()
+        options = self._options
+        self._line = await options.connector.connect(self._received, self._closed)
+        self._line.send(
+            Hello(
+                PROTOCOL,
+                options.name,
+                options.incarnation,
+                "",
+                dict(options.slots),
+                OLDEST_PROTOCOL,
+                self._held,
+            )
+        )
+
+    def _closed(self) -> None:
+        line, self._line = self._line, None
+        self.fault = line.fault if line else None
+        if self._beat_timer is not None:
+            self._beat_timer.cancel()
+        self._line_gone.set()
+        if self._ending or not self._remote:
+            self._over.set()
+            return
+        self._ledger.pause()
+        self._dispatch.disconnected()
+
+    def _tell_trouble(self, why: str) -> None:
+        """Say what is wrong, once."""
+        if why != self._trouble:
+            self._trouble = why
+            held = len(self._held)
+            _log.warning("server.away", worker=self._options.name, why=why, held=held)
+
+    # ── out ──
+
+    @property
+    def _held(self) -> list[Key]:
+        """What this worker runs, and what it has told in vain so far."""
+        return list(dict.fromkeys([*self._dispatch.held, *self._ledger.unnoted]))
+
+    def _tell(self, message: Told | Wants) -> None:
+        if self._remote and isinstance(message, Told):
+            self._ledger.tell(message)
+        else:
+            self._send(message)
+
+    def _send(self, message: object) -> None:
+        if self._line is not None:
+            self._line.send(message)
+
+    def _beat(self, seconds: float) -> None:
+        dispatch = self._dispatch
+        self._send(Beat(self._held, dispatch.resident, dispatch.load_seconds))
+        self._beat_timer = self._loop.call_later(seconds, self._beat, seconds)
+
+    # ── in ──
 
     def _received(self, message: ToWorker) -> None:
         match message:
@@ -93,28 +186,57 @@ class Worker:
                 self._dispatch.stop((prediction, attempt))
             case Granted():
                 self._dispatch.granted(message)
-            case Welcome(protocol, beat_seconds):
-                self._welcome(protocol, beat_seconds)
             case Drain(seconds):
                 self.drain(seconds)
-            case Answer() | Noted():
-                raise PeerMisbehaved("an answer, although nothing was asked")
+            case Welcome() | Noted() | Answer():
+                self._answered(message)
 
-    def _welcome(self, protocol: int, beat_seconds: float) -> None:
-        if not OLDEST_PROTOCOL <= protocol <= PROTOCOL:
+    def _answered(self, message: Welcome | Noted | Answer) -> None:
+        if isinstance(message, Welcome):
+            self._welcome(message)
+        elif isinstance(message, Noted) and self._remote:
+            self._ledger.noted(message)
+        else:
+            raise PeerMisbehaved("an answer, although nothing was asked")
+
+    def _welcome(self, welcome: Welcome) -> None:
+        oldest = REMOTE_PROTOCOL if self._remote else OLDEST_PROTOCOL
+        if not oldest <= welcome.protocol <= PROTOCOL:
             raise PeerMisbehaved(
-                f"it wants protocol {protocol}, this worker speaks {OLDEST_PROTOCOL} to {PROTOCOL}"
+                f"it wants protocol {welcome.protocol}, this worker speaks {oldest} to {PROTOCOL}"
             )
-        self._beat(beat_seconds)
+        if self._remote:
+            self._resume(welcome)
+        self._beat(welcome.beat_seconds)
 
-    def _beat(self, seconds: float) -> None:
-        self._link.send(Beat(self._dispatch.held, self._dispatch.resident))
-        self._beat_timer = self._loop.call_later(seconds, self._beat, seconds)
+    def _resume(self, welcome: Welcome) -> None:
+        """Go on with what is still this worker's own, and stop the rest."""
+        kept = set(welcome.kept)
+        dropped = [key for key in self._dispatch.held if key not in kept]
+        _log.info(
+            "worker.connected", worker=self._options.name, kept=len(kept), dropped=len(dropped)
+        )
+        self._trouble = None
+        self._backoff.limit(welcome.beat_seconds)
+        if self._release_at is not None:
+            self._send(Draining())
+        self._ledger.drop(dropped)
+        for key in dropped:
+            self._dispatch.stop(key)
+        self._ledger.resume(kept)
+        self._dispatch.connected()
+
+    # ── ending ──
 
     def _idle(self) -> None:
-        if self._release_at is not None:
+        """Nothing runs, or nothing is left to be noted: the end, if both and it is wanted."""
+        if self._release_at is not None and not self._held:
             self._drained = True
-            self._loop.call_soon(self._link.close)
+            self._loop.call_soon(self._end)
 
-    def _closed(self) -> None:
-        self._gone.set()
+    def _end(self) -> None:
+        self._ending = True
+        if self._line is not None:
+            self._line.close()
+        else:
+            self._over.set()

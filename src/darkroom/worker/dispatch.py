@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from darkroom.domain.errors import FilesUnavailable, InputUnusable, PeerMisbehaved
 from darkroom.domain.prediction import Outcome
-from darkroom.protocol.lifeline import exit_words
 from darkroom.protocol.messages import (
     MAX_FILE_BYTES,
     MAX_FILES,
@@ -76,11 +75,11 @@ class Dispatch:
         self._closing = False
         self._reporter = Reporter(send, self._told)
         self._outputs = Outputs(tools.blobs, options.put_retries)
-        self._remote = Remote(tools.signed, send)
+        self._remote = Remote(tools.signed, send, retry_seconds=options.put_retries)
         self._remote_outputs = Outputs(self._remote, options.put_retries)
         self._inputs = Inputs(
             blobs=tools.blobs,
-            signed=tools.signed,
+            signed=self._remote,
             fetcher=tools.fetcher,
             decoder=tools.decoder,
             limit_bytes=options.fetch_limit_bytes,
@@ -88,6 +87,7 @@ class Dispatch:
         self._hosts = Hosts(
             options.host_command,
             options.host_environment,
+            silence=options.host_silence,
             received=self._received,
             gone=self._gone,
         )
@@ -138,6 +138,14 @@ class Dispatch:
         """Take an address that was asked for."""
         self._remote.granted(granted)
 
+    def disconnected(self) -> None:
+        """The line to the server is gone: what must ask it waits for another one."""
+        self._remote.disconnected()
+
+    def connected(self) -> None:
+        """There is a line again."""
+        self._remote.connected()
+
     @property
     def held(self) -> list[Key]:
         """All attempts that have not ended."""
@@ -147,6 +155,11 @@ class Dispatch:
     def resident(self) -> list[str]:
         """Ids of all loaded versions."""
         return self._residency.resident
+
+    @property
+    def load_seconds(self) -> dict[str, float]:
+        """How long each loaded version took to load."""
+        return self._residency.load_seconds
 
     def drain(self) -> None:
         """Take no more."""
@@ -304,7 +317,7 @@ class Dispatch:
         outcome, error = (ended.outcome, ended.error) if ended else (over.outcome, over.error)
         self._end(attempt, Ended(outcome, error, over.metrics, over.run_seconds))
 
-    def _gone(self, kind: str, status: int, killed: bool) -> None:  # noqa: FBT001  # a fact, not a switch
+    def _gone(self, kind: str, how: str, killed: bool) -> None:  # noqa: FBT001  # a fact, not a switch
         loading = self._residency.lost(kind)
         for attempt in list(self._attempts.values()):
             if attempt.over or attempt.resident.spec.kind != kind:
@@ -317,7 +330,7 @@ class Dispatch:
             elif killed:
                 self._end(attempt, released(_SHARED))
             else:
-                self._end(attempt, crashed(exit_words(status)))
+                self._end(attempt, crashed(how))
 
     def _stop(self, attempt: Attempt) -> None:
         if attempt.over or attempt.stopping:

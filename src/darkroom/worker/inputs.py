@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast
 
 import msgspec
 
 from darkroom.domain.errors import FileMissing, InputUnusable
 from darkroom.domain.model import Json, JsonScalar
-from darkroom.ports.buckets import SignedFiles
 from darkroom.ports.files import Blobs, Fetcher
 from darkroom.ports.running import PictureDecoder
 from darkroom.protocol.messages import Bytes, FieldSpec, FileRef, Job, Pixels, VersionSpec
@@ -33,6 +32,14 @@ class Prepared:
     bulk_bytes: int = 0
 
 
+class Addressed(Protocol):
+    """Files that come with a signed address."""
+
+    async def get(self, url: str) -> bytes:
+        """See `ports.buckets.SignedFiles`."""
+        ...
+
+
 class Inputs:
     """Prepares the inputs of runs.
 
@@ -48,7 +55,7 @@ class Inputs:
         self,
         *,
         blobs: Blobs,
-        signed: SignedFiles,
+        signed: Addressed,
         fetcher: Fetcher,
         decoder: PictureDecoder,
         limit_bytes: int,

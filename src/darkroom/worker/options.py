@@ -7,6 +7,7 @@ from pathlib import Path
 from darkroom.ports.buckets import SignedFiles
 from darkroom.ports.files import Blobs, Fetcher
 from darkroom.ports.running import PictureDecoder, WeightsSource
+from darkroom.worker.lines import Connector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,17 +17,18 @@ class Options:
     Args:
         name: what the placer calls it.
         incarnation: which of its lives this is; larger than that of any before.
-        socket: where its server listens.
+        connector: the way to its server.
         slots: how many runs of each kind it takes at once.
         run_folder: a directory of its own for files of running predictions.
         host_command: program and arguments of a host, without descriptor and parent.
         host_environment: all of a host's environment.
+        host_silence: after which a host that gives no sign of life is killed.
         put_retries: how long to wait after each failure to store an output.
     """
 
     name: str
     incarnation: int
-    socket: Path
+    connector: Connector
     slots: Mapping[str, int]
     run_folder: Path
     host_command: Sequence[str]
@@ -37,6 +39,7 @@ class Options:
     run_limit: float
     cancel_grace: float
     drain: float
+    host_silence: float
     put_retries: Sequence[float] = (0.1, 0.5, 2.0)
 
 

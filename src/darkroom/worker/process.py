@@ -1,4 +1,4 @@
-"""The parent's half of a host: start it, talk to it, hear of its end, kill it."""
+"""The parent's half of a host: start it, talk to it, hear of its silence and its end, kill it."""
 
 import asyncio
 import os
@@ -11,12 +11,18 @@ import structlog
 
 from darkroom.protocol.lifeline import Child, exit_words
 from darkroom.protocol.link import Link
-from darkroom.protocol.messages import FromHost, Loaded, ToHost
+from darkroom.protocol.messages import Alive, FromHost, Loaded, ToHost
 
 HOST_COMMAND = ("-P", "-m", "darkroom.runners.host")  # -P: no module from the working directory
 CLOSE_SECONDS = 2.0
 UNSTARTED = 127
 """The status of a host that could not be started, as shells tell it."""
+
+WATCH_TURNS = 5
+"""How often within the longest silence a host is looked at.
+
+Looks are counted, not seconds: a worker that was itself stopped for an hour has looked once.
+"""
 
 RESTART_SECONDS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
@@ -55,6 +61,7 @@ class Host:
     Args:
         command: see `host_command`.
         environment: see `host_environment`.
+        silence: seconds without a sign of life after which it is killed; counted from its first.
         received: takes each of its messages; a `PeerMisbehaved` it raises ends the process.
         gone: called once after its end and its last message, with the status of `Child`, or
             `UNSTARTED` if there never was a process.
@@ -66,6 +73,7 @@ class Host:
         command: Sequence[str],
         environment: Mapping[str, str],
         *,
+        silence: float,
         received: Callable[[FromHost], None],
         gone: Callable[[int], None],
         delay: float = 0.0,
@@ -74,14 +82,21 @@ class Host:
         self._environment = environment
         self._gone = gone
         self._loop = asyncio.get_running_loop()
-        self._link: Link[FromHost] = Link(FromHost, received=received, closed=self._closed)
+        self._received = received
+        self._link: Link[FromHost | Alive] = Link(
+            FromHost | Alive, received=self._hear, closed=self._closed
+        )
         self._connecting: asyncio.Task[object] | None = None
         self._connected = False
         self._waiting: list[tuple[ToHost, int]] = []
         self._child: Child | None = None
         self._status: int | None = None
         self._link_open = True
+        self._turn_seconds = silence / WATCH_TURNS
+        self._watch_timer: asyncio.TimerHandle | None = None
+        self._silent_turns = 0
         self.killed = False
+        self.silent = False
         self.ended = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = self._loop.call_later(delay, self._start)
 
@@ -158,6 +173,22 @@ class Host:
             self._timer = None
             self._loop.call_soon(self._end, -signal.SIGKILL)
 
+    def _hear(self, message: FromHost | Alive) -> None:
+        self._silent_turns = 0
+        if self._watch_timer is None:
+            self._watch()
+        if not isinstance(message, Alive):
+            self._received(message)
+
+    def _watch(self) -> None:
+        """Kill it once it was silent in every turn."""
+        if self._silent_turns >= WATCH_TURNS and self._child is not None:
+            self.silent = True
+            self._child.signal(signal.SIGKILL)
+            return
+        self._silent_turns += 1
+        self._watch_timer = self._loop.call_later(self._turn_seconds, self._watch)
+
     def _exited(self, status: int) -> None:
         self._status = status
         if not self._link_open:
@@ -181,6 +212,8 @@ class Host:
             self._link.close()
 
     def _end(self, status: int) -> None:
+        if self._watch_timer is not None:
+            self._watch_timer.cancel()
         if not self.ended.is_set():
             self.ended.set()
             self._gone(status)
@@ -192,8 +225,9 @@ class Hosts:
     Args:
         command: see `host_command`.
         environment: see `host_environment`.
+        silence: seconds without a sign of life after which a host is killed.
         received: takes each message with the kind of its host.
-        gone: takes the kind and status of a host that ended, and whether we killed it.
+        gone: takes the kind of a host that ended, how it ended in words, and whether `kill` did it.
     """
 
     def __init__(
@@ -201,11 +235,13 @@ class Hosts:
         command: Sequence[str],
         environment: Mapping[str, str],
         *,
+        silence: float,
         received: Callable[[str, FromHost], None],
-        gone: Callable[[str, int, bool], None],
+        gone: Callable[[str, str, bool], None],
     ) -> None:
         self._command = command
         self._environment = environment
+        self._silence = silence
         self._received = received
         self._gone = gone
         self._hosts: dict[str, Host] = {}
@@ -244,14 +280,19 @@ class Hosts:
             host = self._hosts.pop(kind)
             self._deaths[kind] = self._deaths.get(kind, -1) + 1
             fault = {"fault": host.fault} if host.fault else {}
-            structlog.get_logger().info("host.ended", kind=kind, how=exit_words(status), **fault)
-            self._gone(kind, status, host.killed)
+            how = self._silent() if host.silent else exit_words(status)
+            structlog.get_logger().info("host.ended", kind=kind, how=how, **fault)
+            self._gone(kind, how, host.killed)
 
         deaths = self._deaths.get(kind, 0)
         return Host(
             self._command,
             self._environment,
+            silence=self._silence,
             received=received,
             gone=gone,
             delay=RESTART_SECONDS[min(deaths, len(RESTART_SECONDS) - 1)],
         )
+
+    def _silent(self) -> str:
+        return f"it gave no sign of life for {self._silence:g} seconds and was killed"

@@ -24,12 +24,18 @@ class Stage(Enum):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Resident:
-    """A version this worker knows, and the attempts that need it."""
+    """A version this worker knows, and the attempts that need it.
+
+    `load_seconds` is what fetching and loading took the last time, without waiting for room.
+    """
 
     spec: VersionSpec
     ready_spec: VersionSpec
     stage: Stage = Stage.ABSENT
     loads: int = 0
+    fetch_seconds: float = 0.0
+    load_began_at: float = 0.0
+    load_seconds: float = 0.0
     users: dict[Key, None] = field(default_factory=dict[Key, None])
 
     @property
@@ -88,6 +94,12 @@ class Residency:
         """Ids of all loaded versions."""
         return [one.spec.id for one in self._known.values() if one.stage is Stage.READY]
 
+    @property
+    def load_seconds(self) -> dict[str, float]:
+        """How long each loaded version took to fetch and load."""
+        ready = (one for one in self._known.values() if one.stage is Stage.READY)
+        return {one.spec.id: one.load_seconds for one in ready}
+
     def need(self, resident: Resident, key: Key) -> bool:
         """Count *key* among its users and load it if it is not; returns whether it is ready."""
         resident.users[key] = None
@@ -108,6 +120,8 @@ class Residency:
         """Its host has set it up."""
         resident = self._loading(version)
         resident.stage = Stage.READY
+        loading = asyncio.get_running_loop().time() - resident.load_began_at
+        resident.load_seconds = resident.fetch_seconds + loading
         self._make_room()
         return resident
 
@@ -152,6 +166,7 @@ class Residency:
         task.add_done_callback(self._tasks.discard)
 
     async def _provide(self, resident: Resident) -> None:
+        began_at = asyncio.get_running_loop().time()
         try:
             resident.ready_spec = await self._weights.provide(
                 resident.spec, lambda line: self._log(resident, line)
@@ -160,6 +175,7 @@ class Residency:
             resident.stage = Stage.ABSENT
             self._failed(resident, str(error) or type(error).__name__)
             return
+        resident.fetch_seconds = asyncio.get_running_loop().time() - began_at
         resident.stage = Stage.QUEUED
         self._queue.append(resident)
         self._make_room()
@@ -186,6 +202,7 @@ class Residency:
     def _load(self, resident: Resident) -> None:
         resident.stage = Stage.LOADING
         resident.loads += 1
+        resident.load_began_at = asyncio.get_running_loop().time()
         self._send(resident.spec.kind, Load(resident.ready_spec))
 
     def _drop(self, resident: Resident) -> None:

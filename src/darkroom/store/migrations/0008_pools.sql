@@ -16,5 +16,5 @@ alter table attempts add column told bigint not null default 0;
 -- Whose token it is: null for a key of the API, else the pool that a worker with it belongs to.
 alter table api_keys add column pool text;
 
--- How far fair queueing has come on this server.
-alter table servers add column fair_clock double precision not null default 0;
+-- How far fair queueing has come on this server, in each class of what waits.
+alter table servers add column fair_clocks text not null default '{}';

@@ -1,6 +1,5 @@
-"""T1 and T2: a prediction is accepted, and claimed by a worker."""
+"""T1: a prediction is accepted, and claimed in the same breath if a worker is there."""
 
-from collections.abc import Sequence
 from typing import cast
 
 from darkroom.domain.events import NO_METRICS
@@ -9,17 +8,17 @@ from darkroom.domain.prediction import InputFile, Milliseconds, Prediction, Stat
 from darkroom.ports.predictions import Acceptance, Holder
 from darkroom.store import rows
 from darkroom.store.rows import Parameters
-from darkroom.store.transitions.reading import complete
 from darkroom.store.transitions.recipe import Call, Transition
 
 
 def accept(new: Acceptance) -> Transition[Prediction]:
     """T1, and T2 in the same breath if a holder is named."""
     claimed = int(new.holder is not None)
+    gate = (yield from _gate(new)) if new.limited else 0
     calls: list[Call] = [("add_input", {"id": new.id, "input": new.input})]
     calls += [("add_item", _spooled(new.id, file)) for file in new.input_files if file.spooled]
     if new.holder is not None:
-        calls.append(("lease", _lease(new.id, 1, new.holder)))
+        calls.append(("lease", lease(new.id, 1, new.holder)))
     accepted: Call = (
         "accept",
         {
@@ -38,6 +37,7 @@ def accept(new: Acceptance) -> Transition[Prediction]:
             "pool": new.pool,
             "priority": new.priority,
             "fair_key": new.fair_key,
+            "gate": gate,
             "claimed": claimed,
             "cancel_after_ms": new.cancel_after_ms,
         },
@@ -45,6 +45,20 @@ def accept(new: Acceptance) -> Transition[Prediction]:
     added = yield [accepted, *calls]
     created_at, deadline_at = cast("tuple[Milliseconds, Milliseconds | None]", added[0])
     return _accepted(new, claimed, created_at, deadline_at)
+
+
+def _gate(new: Acceptance) -> Transition[int]:
+    """2 if another one of its owner's line stands before it, else 1.
+
+    While another server decides about that line, 1 is never wrong: the claim counts anyway.
+    """
+    if new.holder is not None:
+        return 1
+    ((alone,),) = yield "owner_alone", {"owner": new.owner}
+    if not alone:
+        return 1
+    line = {"owner": new.owner, "version": new.version, "priority": new.priority}
+    return 2 if (yield "first_in_line", line) else 1
 
 
 def _accepted(
@@ -78,25 +92,13 @@ def _accepted(
     )
 
 
-def claim(
-    versions: Sequence[VersionId], holder: Holder, most: int
-) -> Transition[Sequence[Prediction]]:
-    """T2 for up to *most* waiting predictions, first in turn of all these versions first."""
-    waiting: list[tuple[int, float, str]] = []
-    for version in versions:
-        found = yield "peek", {"version": version, "most": most}
-        turns = cast("list[tuple[str, int, float]]", found)
-        waiting.extend((-priority, fair_key, id_) for id_, priority, fair_key in turns)
-    claimed: list[Prediction] = []
-    for _, _, id_ in sorted(waiting)[:most]:
-        for row in (yield "claim", {"id": id_}):
-            lease = _lease(PredictionId(id_), rows.attempt(row), holder)
-            prediction = yield from complete(row, ("lease", lease))
-            claimed.append(prediction)
-    return claimed
+def repool(version: VersionId, pool: str) -> Transition[int]:
+    """Let what waits for *version* wait in *pool*; returns how many waited in another."""
+    return len((yield "repool", {"version": version, "pool": pool}))
 
 
-def _lease(id_: PredictionId, attempt: int, holder: Holder) -> Parameters:
+def lease(id_: PredictionId, attempt: int, holder: Holder) -> Parameters:
+    """The row of an attempt that begins."""
     return {
         "id": id_,
         "attempt": attempt,

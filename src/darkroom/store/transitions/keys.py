@@ -19,6 +19,7 @@ def add_key(key: ApiKey) -> Transition[Milliseconds | None]:
             "hint": key.hint,
             "admin": int(key.admin),
             "expires_at": key.expires_at,
+            "pool": key.pool,
         },
     )
     return cast("Milliseconds", added[0][0]) if added else None

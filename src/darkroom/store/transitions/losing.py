@@ -4,8 +4,9 @@ from typing import cast
 
 from darkroom.domain.events import Finished, LogText, Report
 from darkroom.domain.prediction import MAX_ATTEMPTS, Outcome, Prediction, Status
-from darkroom.ports.predictions import Lost
+from darkroom.ports.predictions import Lease, Lost
 from darkroom.store import rows
+from darkroom.store.rows import Parameters
 from darkroom.store.transitions import outbox
 from darkroom.store.transitions.closing import closing_count, end
 from darkroom.store.transitions.reading import complete
@@ -16,6 +17,8 @@ def lose(lost: Lost) -> Transition[Prediction | None]:
     """T6: run again while attempts are left, else fail; releases do not count."""
     ended = Finished(outcome=lost.outcome, error=lost.reason)
     live = yield "live", {"id": lost.prediction, "attempt": lost.attempt}
+    if lost.lease is not None and not (yield "lease_stands", _lease(lost, lost.lease)):
+        return None
     yield "end_attempt", end(lost.prediction, lost.attempt, ended)
     if not live:
         return None
@@ -51,3 +54,13 @@ def lose(lost: Lost) -> Transition[Prediction | None]:
     else:
         yield from outbox.logged(updated[0])
     return (yield from complete(updated[0]))
+
+
+def _lease(lost: Lost, lease: Lease) -> Parameters:
+    return {
+        "id": lost.prediction,
+        "attempt": lost.attempt,
+        "worker": lease.holder.worker,
+        "incarnation": lease.holder.incarnation,
+        "server": lease.server,
+    }

@@ -32,14 +32,16 @@ def several(statement: str, parameters: Parameters) -> Transition[Sequence[Predi
     if not found:
         return []
     ids = [PredictionId(str(row[0])) for row in found]
-    inputs = {id_: str(input_) for id_, input_ in (yield "inputs_of", {"ids": rows.json_text(ids)})}
+    inputs = {
+        id_: str(input_) for id_, input_ in (yield "inputs_of", {"listed": rows.json_text(ids)})
+    }
     told = [id_ for id_, row in zip(ids, found, strict=True) if rows.event_count(row)]
     items: dict[object, list[Row]] = {}
     texts: dict[object, list[str]] = {}
     if told:
-        for id_, *item in (yield "items_of", {"ids": rows.json_text(told)}):
+        for id_, *item in (yield "items_of", {"listed": rows.json_text(told)}):
             items.setdefault(id_, []).append(tuple(item))
-        for id_, text in (yield "logs_of", {"ids": rows.json_text(told)}):
+        for id_, text in (yield "logs_of", {"listed": rows.json_text(told)}):
             texts.setdefault(id_, []).append(str(text))
     return [
         rows.prediction(

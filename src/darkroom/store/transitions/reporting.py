@@ -10,7 +10,7 @@ from darkroom.domain.prediction import (
 )
 from darkroom.store import rows
 from darkroom.store.rows import Row
-from darkroom.store.transitions import models, outbox
+from darkroom.store.transitions import models, outbox, reading
 from darkroom.store.transitions.closing import ENDINGS, closing_count, end
 from darkroom.store.transitions.reading import complete
 from darkroom.store.transitions.recipe import Call, Transition
@@ -20,7 +20,16 @@ _TOGETHER = 8
 
 
 def report(told: Report) -> Transition[Prediction | None]:
-    """T3, T4 and T5 in one guarded update; a superseded attempt changes nothing but its own row."""
+    """T3, T4 and T5, once for each number; a superseded attempt changes nothing but its own row."""
+    if told.number:
+        place = {"id": told.prediction, "attempt": told.attempt, "number": told.number}
+        if not (yield "note", place):
+            return (yield from reading.one(told.prediction))
+    return (yield from _apply(told))
+
+
+def _apply(told: Report) -> Transition[Prediction | None]:
+    """All of it in one guarded update, and what goes with it."""
     finished = told.finished
     ending = ENDINGS.get(finished.outcome) if finished else None
     shown = yield from _shown_before(told)

@@ -1,0 +1,125 @@
+"""A worker on a machine of its own: it reaches its server by address, and comes back to it."""
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import time
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from darkroom.compose import collector
+from darkroom.compose.logs import configure_logs
+from darkroom.compose.worker import make_options, make_tools
+from darkroom.domain.errors import InvalidSetting, WorkerRefused
+from darkroom.domain.ids import LOCAL_WORKERS
+from darkroom.egress.allow import AllowList
+from darkroom.settings import Settings
+from darkroom.worker.client import Worker
+from darkroom.worker.folders import run_folder
+from darkroom.worker.options import Options
+from darkroom.worker.socket_line import SocketConnector
+
+NAME = "worker.name"
+_LETTERS = "abcdefghijkmnpqrstuvwxyz"
+_MOST_NAME = 100
+_INTERRUPTED = 130
+_PUT_RETRIES = (0.1, 0.5, 2.0)
+"""Then once more, when a dead network will have been noticed: files wait for a line."""
+
+
+def main(settings: Settings, *, server: str, token: str, name: str | None) -> int:
+    """Run one worker until it is drained or refused for good; returns the exit code.
+
+    Args:
+        settings: of this machine.
+        server: its server's address.
+        token: of a worker, for that server.
+        name: what the server calls it; one that its data directory keeps if there is none.
+
+    Raises:
+        InvalidSetting: an argument or a setting cannot be used.
+    """
+    configure_logs()
+    AllowList.parse(settings.egress_allow)
+    way = SocketConnector(server, token, silence_seconds=settings.worker_silence_seconds)
+    called = _checked(name) if name else kept_name(settings.data_dir)
+    incarnation = time.time_ns() // 1_000_000
+    with run_folder(settings.data_dir / "run", f"{called}-{incarnation}") as folder:
+        options = replace(
+            make_options(settings, way, called, incarnation, folder),
+            put_retries=(*_PUT_RETRIES, settings.worker_silence_seconds),
+        )
+        return uvloop.run(_serve(settings, options, server))
+
+
+def kept_name(directory: Path) -> str:
+    """This machine's name and a few letters, the same at every start with this *directory*.
+
+    Raises:
+        InvalidSetting: the directory cannot be written.
+    """
+    path = directory / NAME
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            return _checked(path.read_text("utf-8").strip())
+        host = "".join(one if one.isalnum() or one in "-." else "-" for one in socket.gethostname())
+        letters = "".join(secrets.choice(_LETTERS) for _ in range(4))
+        made = f"{host[:60]}-{letters}"
+        path.write_text(f"{made}\n", "utf-8")
+    except OSError as error:
+        raise InvalidSetting(
+            f"data_dir: {directory} cannot be used ({error.strerror}); choose another"
+        ) from error
+    return made
+
+
+def _checked(name: str) -> str:
+    fit = 0 < len(name) <= _MOST_NAME and name.isprintable() and "/" not in name
+    if not fit or name.startswith(LOCAL_WORKERS):
+        raise InvalidSetting(
+            f"name: must be 1 to {_MOST_NAME} printable characters without a slash, and not begin "
+            f"with {LOCAL_WORKERS}, as the names of a server's own workers do"
+        )
+    return name
+
+
+async def _serve(settings: Settings, options: Options, server: str) -> int:
+    log = structlog.get_logger().bind(worker=options.name, server=server)
+    async with AsyncExitStack() as stack:
+        worker = Worker(options, await make_tools(stack, settings, server=server))
+        _heed_signals(worker)
+        collector.calm()
+        try:
+            drained = await worker.run()
+        except WorkerRefused as error:
+            log.error("worker.refused", why=str(error))  # noqa: TRY400  # a fact, not a bug
+            return 1
+        except OSError as error:
+            log.error("worker.unconnected", why=str(error))  # noqa: TRY400
+            return 1
+        fault = {"fault": worker.fault} if worker.fault else {}
+        log.info("worker.drained" if drained else "worker.server_gone", **fault)
+        return 0 if drained else 1
+
+
+def _heed_signals(worker: Worker) -> None:
+    """The first signal drains; a second one ends this process, and with it its hosts, at once."""
+    loop, asked = asyncio.get_running_loop(), False
+
+    def heed() -> None:
+        nonlocal asked
+        if asked:
+            os._exit(_INTERRUPTED)
+        asked = True
+        structlog.get_logger().info("worker.draining")
+        worker.drain()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, heed)

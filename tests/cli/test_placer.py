@@ -1,0 +1,54 @@
+"""`darkroom placer` and `darkroom pools` as an operator types them; no cluster is there."""
+
+import json
+import signal
+
+import pytest
+from tests.cli.conftest import Server, Shell
+
+NOBODY = "127.0.0.1:1"
+
+
+def admin_key(darkroom: Shell) -> str:
+    made = darkroom("keys", "create", "--owner", "admin", "--admin", "--json")
+    return str(json.loads(made.stdout)["key"])
+
+
+def test_the_pools_are_listed(darkroom: Shell) -> None:
+    assert darkroom("pools", "list").stdout.split()[:2] == ["POOL", "WAITING"]
+    assert "results" in json.loads(darkroom("pools", "list", "--json").stdout)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_placer_waits_for_its_cluster_until_it_is_told_to_end(
+    darkroom: Shell, server: Server, number: signal.Signals
+) -> None:
+    words = ("--server", server.url, "--token", admin_key(darkroom), "--address", NOBODY)
+    with darkroom.start("placer", *words) as process:
+        assert process.stderr is not None
+        assert "nobody answers at 127.0.0.1:1" in process.stderr.readline()
+        process.send_signal(number)
+        assert process.wait(30) == 0
+
+
+def test_a_key_that_is_no_admin_key_ends_the_placer_with_4(darkroom: Shell, server: Server) -> None:
+    made = darkroom("keys", "create", "--owner", "alice", "--json")
+    key = str(json.loads(made.stdout)["key"])
+    done = darkroom("placer", "--server", server.url, "--token", key, "--address", NOBODY)
+    assert done.returncode == 4
+    assert "admin key" in done.stderr
+
+
+def test_a_placer_needs_a_server_and_an_address(darkroom: Shell) -> None:
+    alone = darkroom("placer", "--address", NOBODY, DARKROOM_URL="", DARKROOM_TOKEN="")
+    assert alone.returncode == 2
+    assert "--server and --token are needed" in alone.stderr
+    strange = darkroom("placer", "--server", "http://a", "--token", "t" * 16, "--address", "head")
+    assert strange.returncode == 2
+    assert "'head' is not host:port" in strange.stderr
+
+
+def test_stopping_says_when_there_is_no_cluster(darkroom: Shell) -> None:
+    done = darkroom("placer", "--stop", "--address", NOBODY)
+    assert done.returncode == 1
+    assert "nobody answers" in done.stderr
