@@ -37,7 +37,7 @@ READERS = 4
 CONNECT_SECONDS = 5.0
 COMMAND_SECONDS = 30.0
 OLDEST = (13, 0)
-"""The oldest release whose `pg_xact_status` goes with `pg_current_xact_id`."""
+"""Older releases get no repairs any more, not even of lost writes."""
 
 _SESSION = {
     "application_name": "darkroom",

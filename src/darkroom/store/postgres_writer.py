@@ -5,8 +5,10 @@ about different predictions take their steps together, so they cost few ways to 
 change that fails undoes the whole transaction; its companions are then run again, each in a
 transaction of its own. Other servers have writers of their own: rows are guarded by the statements.
 
-A connection that breaks in the very moment of a commit leaves open what became of it. Then the
-database is asked, as soon as it answers again, so that nobody is told a wrong outcome.
+A connection that breaks in the very moment of a commit leaves open what became of it. So each
+transaction begins by writing its number to this server's row in `commits`. There it is looked for
+when the database answers again, once no earlier transaction holds that row, and nobody is told a
+wrong outcome.
 """
 
 import asyncio
@@ -130,6 +132,8 @@ class PostgresWriter:
         self._statements = statements
         self._loop = asyncio.get_running_loop()
         self._connection: Connection | None = None
+        self._number = 0  # of the last transaction that was begun
+        self._kept = 0  # of the last one that had been committed when the connection was made
         self._queue: list[_Change] = []
         self._woken = asyncio.Event()
         self._closing = False
@@ -177,14 +181,12 @@ class PostgresWriter:
         """One transaction with everything that waits."""
         batch: list[_Change] = []
         try:
-            connection = await self._connected()
-            await connection.execute("begin")
+            connection = await self._begun()
             await self._fill(connection, batch)
-            number = cast("int", await connection.fetchval(_NUMBER))
         except Exception as error:  # noqa: BLE001  # whatever a change raises is its caller's
             await self._undone(batch, error)
             return
-        await self._commit(connection, batch, number)
+        await self._commit(connection, batch)
 
     async def _fill(self, connection: Connection, batch: list[_Change]) -> None:
         """Run what is queued in the open transaction, and what comes while all of it can wait."""
@@ -209,34 +211,34 @@ class PostgresWriter:
                 return False
         return True
 
-    async def _commit(self, connection: Connection, batch: Sequence[_Change], number: int) -> None:
+    async def _commit(self, connection: Connection, batch: Sequence[_Change]) -> None:
         fault: Exception | None = None
         try:
             await connection.execute("commit")
         except Exception as error:  # noqa: BLE001  # told to the callers
             fault = told(error)
-            if self._is_lost(error):
+            if not self._is_lost(error):
+                await self._roll_back()
+            else:
                 self._drop()
-                if await self._was_committed(number):
+                if await self._was_committed():
                     fault = None
         for change in batch:
             _settle(change, fault)
 
-    async def _was_committed(self, number: int) -> bool:
+    async def _was_committed(self) -> bool:
         """What became of a transaction whose connection broke; waits until the database tells."""
-        _log.warning("commit.unknown", transaction=number)
+        _log.warning("commit.unknown", number=self._number)
         while not self._closing:
             try:
-                connection = await self._connected()
-                status = cast("str | None", await connection.fetchval(_STATUS, str(number)))
+                await self._connected()
             except Exception as error:  # noqa: BLE001  # it is asked again
                 self._drop()
                 self._refuse_queued(told(error))
-                status = "in progress"
-            if status != "in progress":
-                _log.info("commit.known", transaction=number, status=status)
-                return status == "committed"
-            await asyncio.sleep(RECONNECT_SECONDS)
+                await asyncio.sleep(RECONNECT_SECONDS)
+            else:
+                _log.info("commit.known", number=self._number, last=self._kept)
+                return self._kept == self._number
         return False
 
     async def _undone(self, batch: Sequence[_Change], error: Exception) -> None:
@@ -249,6 +251,8 @@ class PostgresWriter:
             self._refuse_queued(fault)
             return
         await self._roll_back()
+        if not batch:
+            self._refuse_queued(told(error))
         for change in batch:
             if isinstance(error, FULL):
                 _settle(change, told(error))
@@ -258,17 +262,15 @@ class PostgresWriter:
     async def _alone(self, change: _Change) -> None:
         """One change in a transaction of its own."""
         try:
-            connection = await self._connected()
-            await connection.execute("begin")
-            change.result = await follow(connection, self._statements, change.recipe())
-            number = cast("int", await connection.fetchval(_NUMBER))
+            connection = await self._begun()
+            await follow_together(connection, self._statements, [_chain([change])])
         except Exception as error:  # noqa: BLE001  # whatever a change raises is its caller's
             if self._is_lost(error):
                 self._drop()
             await self._roll_back()
             _settle(change, told(error))
             return
-        await self._commit(connection, [change], number)
+        await self._commit(connection, [change])
 
     async def _roll_back(self) -> None:
         if self._connection is None:
@@ -278,9 +280,25 @@ class PostgresWriter:
         except Exception:  # noqa: BLE001  # what was not committed is gone with the connection
             self._drop()
 
+    async def _begun(self) -> Connection:
+        """The connection, with a transaction open that has left its number."""
+        connection = await self._connected()
+        self._number += 1
+        note = self._statements.spelled("note_commit", {"number": self._number})
+        await connection.execute(f"begin; {note}")
+        return connection
+
     async def _connected(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await self._connect()
+            connection = await self._connect()
+            try:
+                text, _ = self._statements.filled(("last_commit", {}))
+                self._kept = cast("int", await connection.fetchval(text))
+            except BaseException:
+                connection.terminate()
+                raise
+            self._number = max(self._number, self._kept)
+            self._connection = connection
         return self._connection
 
     def _is_lost(self, error: Exception) -> bool:
@@ -296,10 +314,6 @@ class PostgresWriter:
         refused, self._queue = self._queue, []
         for change in refused:
             _settle(change, fault)
-
-
-_NUMBER = "select cast(cast(pg_current_xact_id() as text) as bigint)"
-_STATUS = "select pg_xact_status(cast(cast($1 as text) as xid8))"
 
 
 def _beside(changes: Sequence[_Change]) -> Iterator[Sequence[Transition[None]]]:

@@ -141,6 +141,11 @@ class Statements:
         values = [self._alone[name].values(parameters) for name, parameters in calls]
         return text, [value for several in values for value in several]
 
+    def spelled(self, name: str, parameters: Mapping[str, int]) -> str:
+        """The text of one statement with whole numbers written into it, to go with others."""
+        one = self._alone[name]
+        return _PLACE.sub(lambda match: str(parameters[one.names[int(match[1]) - 1]]), one.text)
+
     def marked(self, asked: Calls, mark: int) -> tuple[str, list[Value]]:
         """As `filled`, with *mark* as the first column of every row that comes back."""
         calls, shown = _calls(asked)
