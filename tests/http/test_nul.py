@@ -46,9 +46,13 @@ def _as_strict_as_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:
         return read(self, _strict(transition))
 
     def strict_write(
-        self: SqliteDatabase, recipe: Callable[[], Transition[T]], *, patient: bool = False
+        self: SqliteDatabase,
+        recipe: Callable[[], Transition[T]],
+        *,
+        patient: bool = False,
+        about: str | None = None,
     ) -> Awaitable[T]:
-        return write(self, lambda: _strict(recipe()), patient=patient)
+        return write(self, lambda: _strict(recipe()), patient=patient, about=about)
 
     monkeypatch.setattr(SqliteDatabase, "read", strict_read)
     monkeypatch.setattr(SqliteDatabase, "write", strict_write)
