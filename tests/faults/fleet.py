@@ -21,7 +21,7 @@ TOKEN = "a-token-of-sixteen-characters"
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """What runs.
+    """What runs. Each fault hits the server or worker of a number; they are counted round.
 
     Attributes:
         url: the address before both servers.
@@ -33,8 +33,6 @@ class Fleet:
     servers: Sequence[Server]
     workers: Sequence[RemoteWorker]
     pause_seconds: float
-
-    # Whoever is named by a number, is named by those beyond their count as well.
 
     def server_killed(self, which: int) -> None:
         server = self._server(which)
@@ -53,12 +51,12 @@ class Fleet:
         worker = self._worker(which)
         worker.send(signal.SIGKILL)
         worker.ended()
-        worker.start()
+        _begin(worker)
 
     def worker_renewed(self, which: int) -> None:
         worker = self._worker(which)
-        assert worker.stop() == 0
-        worker.start()
+        assert worker.stop() == 0, worker.log
+        _begin(worker)
 
     def worker_paused(self, which: int) -> None:
         self._paused(self._worker(which))
@@ -101,9 +99,16 @@ def fleet(folder: Path, *, silence_seconds: float = 10.0) -> Generator[Fleet]:
             for number in range(WORKERS)
         ]
         for worker in workers:
-            stack.enter_context(worker)
-            worker.heard("worker.connected")
+            stack.callback(worker.__exit__)
+            _begin(worker)
         yield Fleet(cable.url, postgres, servers, workers, 2 * silence_seconds)
+
+
+def _begin(worker: RemoteWorker) -> None:
+    """Start it, and wait until it is there: before, a signal would end it on the spot."""
+    worker.log = ""
+    worker.start()
+    worker.heard("worker.connected")
 
 
 def _server(folder: Path, name: str, settings: dict[str, str]) -> Server:
