@@ -93,7 +93,7 @@ async def here(
 async def test_a_worker_with_a_token_runs_what_waits_for_its_pool(tmp_path: Path) -> None:
     async with here(tmp_path) as there:
         peer = there.peer()
-        assert await peer.hello() == m.Welcome(m.PROTOCOL, 2.0)
+        assert await peer.hello() == m.Welcome(m.PROTOCOL, 10 / 7)
         (seat,) = there.rig.dispatcher.seats
         assert (seat.pool, seat.holder.remote, seat.holder.worker) == ("default", True, "far")
 

@@ -39,7 +39,7 @@ class WorkerSockets:
     Args:
         dispatcher: seats them.
         keys: says whether their tokens are still good.
-        silence_seconds: after which a worker is given up; it is asked to beat five times as often.
+        silence_seconds: after which a worker is given up; it is asked to beat seven times as often.
     """
 
     def __init__(
