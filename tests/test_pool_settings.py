@@ -40,9 +40,14 @@ def test_a_pool_that_makes_no_sense_is_refused(pool: Mapping[str, Json], told: s
         load({"pools": {"default": pool}})
 
 
-def test_the_name_of_servers_own_workers_is_refused() -> None:
-    with pytest.raises(InvalidSetting, match="pools: 'local' is kept for workers"):
-        load({"pools": {"local": {"max": 1}}})
+@pytest.mark.parametrize("name", ["local", "local-gpu"])
+def test_a_pool_whose_workers_no_server_would_let_in_is_refused(name: str) -> None:
+    with pytest.raises(InvalidSetting, match=f"pools: '{name}' .* kept for workers"):
+        load({"pools": {name: {"max": 1}}})
+
+
+def test_a_pool_may_have_a_name_that_begins_alike() -> None:
+    assert load({"pools": {"localized": {"max": 1}}}).pools["localized"].max == 1
 
 
 def test_a_name_that_no_pool_may_have_is_refused() -> None:

@@ -6,11 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, field_valid
 from pydantic_core.core_schema import ValidationInfo
 
 from darkroom.domain import durations
-from darkroom.domain.ids import POOL_RULE, is_pool
+from darkroom.domain.ids import LOCAL_WORKERS, POOL_RULE, is_pool
 
 _MOST_WORKERS = 1000
-_OF_SERVERS = "local"
-"""Workers are named after their pool, and no worker from elsewhere may have such a name."""
 
 
 class PoolSettings(BaseModel):
@@ -57,9 +55,11 @@ def check_names(pools: Mapping[str, PoolSettings]) -> None:
     Raises:
         ValueError: one breaks it.
     """
-    if _OF_SERVERS in pools:
-        raise ValueError(f"{_OF_SERVERS!r} is kept for workers that a server starts itself")
     for name in pools:
+        if f"{name}-".startswith(LOCAL_WORKERS):  # workers are named after their pool
+            raise ValueError(
+                f"{name!r} begins as a name kept for workers that a server starts itself"
+            )
         if not is_pool(name):
             raise ValueError(f"the name {name[:80]!r} {POOL_RULE}")
 

@@ -1,5 +1,6 @@
 """What a worker's message about a run means to the store."""
 
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -20,8 +21,8 @@ def understood(told: Told) -> Sequence[Report | Lost]:
     """What to write for a worker's message: its report, its loss, or both in this order.
 
     Raises:
-        PeerMisbehaved: it names a file that is not this attempt's, or an outcome or metrics
-            that are none.
+        PeerMisbehaved: it names a file that is not this attempt's, or an outcome, metrics or a
+            time that are none.
     """
     try:
         return _understood(told)
@@ -86,6 +87,8 @@ def _published(id_: PredictionId, attempt: int, gave: Gave) -> Published:
 
 def _finished(ended: Ended) -> Finished:
     """The end, with `predict_time` among the metrics."""
+    if not math.isfinite(ended.run_seconds):  # the mean of many would be none either
+        raise ValueError(f"a run of {ended.run_seconds} seconds")
     metrics = {**_metrics(ended.metrics), "predict_time": round(ended.run_seconds, 6)}
     return Finished(
         outcome=Outcome(ended.outcome),
