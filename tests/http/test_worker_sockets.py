@@ -278,6 +278,25 @@ async def test_a_wish_for_a_websocket_elsewhere_is_ignored(tmp_path: Path) -> No
         writer.close()
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["X: " + "a" * 9000],
+        [f"X-{number}: a" for number in range(200)],
+        ["Content-Length: 1"],
+        ["Transfer-Encoding: chunked"],
+    ],
+    ids=lambda lines: str(lines[0][:20]),
+)
+async def test_a_wish_that_cannot_be_read_keeps_no_connection_open(
+    tmp_path: Path, lines: Sequence[str]
+) -> None:
+    async with here(tmp_path) as there:
+        reader, writer = await there.talk("GET /api/workers HTTP/1.1", *WISH, *lines)
+        assert (await reader.read()).startswith(b"HTTP/1.1 400")
+        writer.close()
+
+
 async def test_a_worker_that_does_not_answer_pings_is_cut(tmp_path: Path) -> None:
     async with here(tmp_path, ping_seconds=0.05) as there:
         token = f"Authorization: Bearer {there.token}"
