@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.support.limits import NO_LIMITS, Limits
 from tests.support.rig import KEY, Rig, rig, succeeded
@@ -210,8 +211,10 @@ async def test_a_worker_that_comes_when_the_database_is_away_may_come_again(
 @pytest.mark.parametrize(
     ("name", "changes", "words"),
     [
-        ("local-1", {}, "does not begin with local-"),
-        ("", {}, "a name of 1 to 100 characters"),
+        ("local-1", {}, "not begin with local-"),
+        ("", {}, "must be 1 to 100 printable characters"),
+        ("far\n", {}, "printable"),
+        ("gpu/far", {}, "no slash"),
         ("far", {"protocol": 9, "oldest": 3}, "speaks protocols 3 to 9, this server 2 to 2"),
         ("far", {"protocol": 1}, "speaks protocols 1 to 1, this server 2 to 2"),
     ],
@@ -227,6 +230,24 @@ async def test_a_worker_that_does_not_fit_is_told_why_and_not_to_come_again(
         assert not there.rig.dispatcher.seats
         with pytest.raises(WorkerRefused, match=words):
             await peer.connect()
+
+
+@pytest.mark.parametrize(
+    "changes", [{"incarnation": 2**63}, {"incarnation": -1}, {"slots": {"echo-text": 2**63}}]
+)
+async def test_numbers_that_no_database_holds_keep_nobody_from_their_work(
+    tmp_path: Path, changes: dict[str, object]
+) -> None:
+    async with here(tmp_path) as there:
+        peer = there.peer()
+        line = await peer.connect()
+        hello = m.Hello(m.PROTOCOL, "far", 1, "", {"echo-text": 1})
+        line.send(msgspec.structs.replace(hello, **changes))
+        await peer.gone.wait()
+
+        await there.rig.client.post("/v1/predictions", json=TEXT)
+        there.rig.worker.join()
+        await there.rig.worker.job()
 
 
 async def test_two_workers_of_one_name_are_told_apart_and_the_second_may_come_later(
