@@ -29,5 +29,5 @@ def test_whatever_its_machine_is_called_a_worker_has_a_name_that_servers_take(
 
 def test_a_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InvalidSetting, match="data_dir: .*choose another"):
+    with pytest.raises(InvalidSetting, match=r"data_dir: .*choose another"):
         kept_name(tmp_path / "file" / "data")

@@ -265,6 +265,33 @@ async def test_two_workers_of_one_name_are_told_apart_and_the_second_may_come_la
         await second.connect()
 
 
+async def test_a_worker_of_another_pool_may_have_the_same_name_and_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    async with here(tmp_path) as there:
+        mine = there.peer()
+        await mine.hello()
+        creating = there.rig.client.post("/v1/predictions", json=TEXT)
+        held = (await creating).json()["id"]
+        assert isinstance(await mine.heard.get(), m.Know)
+        assert isinstance(await mine.heard.get(), m.Job)
+        assert mine.line is not None
+        mine.line.close()  # away for a moment
+        await mine.gone.wait()
+
+        _, token = await there.rig.keys.create_worker("other", expires_at=None)
+        other = there.peer(token)
+        line = await other.connect()
+        line.send(m.Hello(m.PROTOCOL, "far", 2, "", {"echo-text": 4}, held=[(held, 1)]))
+        assert await other.heard.get() == m.Welcome(m.PROTOCOL, 2.0)
+
+        back = await mine.connect()
+        back.send(m.Hello(m.PROTOCOL, "far", 1, "", {"echo-text": 4}, held=[(held, 1)]))
+        assert await mine.heard.get() == m.Welcome(m.PROTOCOL, 2.0, [(held, 1)])
+        shown = (await there.rig.client.get("/api/pools")).json()["results"]
+        assert [[one["name"] for one in pool["workers"]] for pool in shown] == [["far"], ["far"]]
+
+
 async def test_a_question_of_the_command_line_is_not_answered_here(tmp_path: Path) -> None:
     async with here(tmp_path) as there:
         peer = there.peer()

@@ -50,6 +50,16 @@ def is_worker(text: str) -> bool:
     return fit and not text.startswith(LOCAL_WORKERS)
 
 
+def worker_id(pool: str, name: str) -> WorkerId:
+    """What a worker from elsewhere is known by, so that two pools may have one of the same name."""
+    return WorkerId(name if pool == DEFAULT_POOL else f"{pool}/{name}")
+
+
+def worker_name(known: str) -> str:
+    """What a worker calls itself; see `worker_id`."""
+    return known.rpartition("/")[2]
+
+
 def base32(data: bytes) -> str:
     """Spell *data* in lower-case Crockford base32, padded with zero bits to whole characters."""
     bits = len(data) * 8

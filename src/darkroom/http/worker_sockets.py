@@ -6,6 +6,7 @@ here runs. Its first message is its hello, and it is heard in order from then on
 
 from typing import cast
 
+import msgspec
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,7 +14,7 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from darkroom.domain.errors import PeerMisbehaved, StoreBusy
-from darkroom.domain.ids import DEFAULT_POOL, WORKER_RULE, is_worker
+from darkroom.domain.ids import DEFAULT_POOL, WORKER_RULE, is_worker, worker_id
 from darkroom.http.answers import route
 from darkroom.http.edge import Authenticator
 from darkroom.http.problems import problem
@@ -119,7 +120,10 @@ class _RemoteVisit:
             return
         try:
             self._seat, kept = await self._dispatcher.rejoin(
-                hello, pool=self._pool, send=self._link.send, close=self._link.close
+                msgspec.structs.replace(hello, worker=worker_id(self._pool, hello.worker)),
+                pool=self._pool,
+                send=self._link.send,
+                close=self._link.close,
             )
         except StoreBusy as error:
             self._link.close(LATER, str(error))
