@@ -25,6 +25,7 @@ _log = structlog.get_logger()
 
 
 class _Bounds(msgspec.Struct, frozen=True):
+    max: int
     idle_seconds: float
     gpus: float
     cpus: float
@@ -34,6 +35,7 @@ class _Bounds(msgspec.Struct, frozen=True):
 class _Pool(msgspec.Struct, frozen=True):
     name: str
     busy: list[str]
+    needed: int | None
     wanted: int | None
     bounds: _Bounds | None
 
@@ -46,11 +48,11 @@ class Wishes:
     """What a server told its pools need, as the cluster is to hear it.
 
     Of several servers behind one address each knows only what it was itself asked, and one that
-    was just started knows nothing: the idle window is minded here too.
+    was just started knows nothing: what was needed within the idle window is minded here too.
     """
 
     def __init__(self) -> None:
-        self._peaks: dict[str, Peak] = {}
+        self._peaks: dict[tuple[str, float], Peak] = {}
 
     def read(self, told: Json, now: float) -> Mapping[str, PoolWant]:
         """What is wanted of each pool that has bounds.
@@ -64,18 +66,20 @@ class Wishes:
             raise Refused(f"the server's answer is not that of /api/pools ({error})") from error
         return {
             pool.name: PoolWant(
-                workers=self._peak(pool.name, pool.bounds).tell(pool.wanted, now),
+                workers=max(pool.wanted, self._of_late(pool.name, pool.bounds, pool.needed, now)),
                 gpus=pool.bounds.gpus,
                 cpus=pool.bounds.cpus,
                 resources=pool.bounds.resources,
                 busy=frozenset(pool.busy),
             )
             for pool in pools
-            if pool.bounds is not None and pool.wanted is not None
+            if pool.bounds is not None and pool.needed is not None and pool.wanted is not None
         }
 
-    def _peak(self, name: str, bounds: _Bounds) -> Peak:
-        return self._peaks.setdefault(name, Peak(bounds.idle_seconds))
+    def _of_late(self, name: str, bounds: _Bounds, needed: int, now: float) -> int:
+        window = bounds.idle_seconds
+        peak = self._peaks.setdefault((name, window), Peak(window))
+        return min(peak.tell(needed, now), bounds.max)
 
 
 class Rounds:
