@@ -115,6 +115,20 @@ def test_every_link_between_documents_leads_somewhere() -> None:
     assert broken == []
 
 
+def test_every_decision_has_a_number_of_its_own() -> None:
+    records = sorted((DOCS / "decisions").glob("*.md"))
+    told = [int(one.read_text("utf-8").removeprefix("# ").partition(".")[0]) for one in records]
+    assert told == [int(one.name[:4]) for one in records] == list(range(1, len(records) + 1))
+
+
+def test_no_word_is_told_twice() -> None:
+    page = (DOCS / "glossary.md").read_text("utf-8")
+    words = [word for words in re.findall(r"^\| \*\*(.+?)\*\*", page, re.MULTILINE)
+             for word in words.split(", ")]  # fmt: skip
+    assert words
+    assert sorted(words) == sorted(set(words))
+
+
 def test_every_promise_names_tests_and_every_one_of_them_exists() -> None:
     promises = [line for line in (DOCS / "guarantees.md").read_text("utf-8").splitlines()
                 if line.startswith("| **")]  # fmt: skip
