@@ -5,12 +5,14 @@ import inspect
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
+from typing import cast
 
 import pytest
+import yaml
 
 from darkroom.cli.app import app
 from darkroom.cli.outcome import Exit
@@ -59,6 +61,21 @@ def test_every_documented_setting_exists() -> None:
     page = (DOCS / "configuration.md").read_text("utf-8")
     named = re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE)
     assert [name for name in named if name not in Settings.model_fields] == []
+
+
+def test_every_setting_stands_in_the_example() -> None:
+    example = (ROOT / "darkroom.example.yaml").read_text("utf-8")
+    named = set(re.findall(r"^(?:# )?([a-z_]+):", example, re.MULTILINE))
+    assert named == set(Settings.model_fields)
+
+
+def test_every_default_in_the_example_is_true() -> None:
+    example = (ROOT / "darkroom.example.yaml").read_text("utf-8")
+    told = cast("Mapping[str, object]", yaml.safe_load(example))
+    assert told
+    wrong = [name for name, value in told.items()
+             if Settings.model_fields[name].default not in (value, Path(str(value)))]  # fmt: skip
+    assert wrong == []
 
 
 def test_every_error_is_documented() -> None:
