@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -21,6 +22,8 @@ from darkroom.service.pools import Peak
 _ROUND_SECONDS = 2.0
 _NAMESPACE = "darkroom"
 _REFUSED = frozenset({401, 403, 404})
+_HEAD = re.compile(r"[^/\s]+:[0-9]{1,5}")
+_LAST_PORT = 65535
 _log = structlog.get_logger()
 
 
@@ -157,8 +160,7 @@ def worker_command(server: str) -> Sequence[str]:
 def _begin(
     address: str, command: Sequence[str], *, tokens: str | None, open_allowed: bool
 ) -> Begin:
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
+    if not _HEAD.fullmatch(address) or int(address.rpartition(":")[2]) > _LAST_PORT:
         raise InvalidSetting(f"address: {address!r} is not host:port, such as 10.0.0.1:6379")
     return Begin(
         address=address,
