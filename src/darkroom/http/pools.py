@@ -44,6 +44,7 @@ class WirePool(msgspec.Struct, frozen=True):
     waiting: int
     running: int
     busy: list[str]
+    needed: int | None
     wanted: int | None
     bounds: WireBounds | None
     workers: list[WireWorker]
@@ -72,6 +73,7 @@ def _pool(state: PoolState) -> WirePool:
         waiting=state.waiting,
         running=state.running,
         busy=[worker_name(one) for one in state.busy],
+        needed=state.needed,
         wanted=state.wanted,
         bounds=None if state.bounds is None else _bounds(state.bounds),
         workers=[_worker(seat) for seat in state.seats],
