@@ -117,19 +117,19 @@ def failed(error: str) -> Ended:
 
 
 class HandClock:
-    """Real wall time; monotonic time goes where a test puts it."""
+    """Real wall time; monotonic time stands still, and goes where a test puts it."""
 
     def __init__(self) -> None:
-        self._ahead = 0.0
+        self._now = 1000.0
 
     def forward(self, seconds: float) -> None:
-        self._ahead += seconds
+        self._now += seconds
 
     def wall_ms(self) -> int:
         return SystemClock().wall_ms()
 
     def monotonic(self) -> float:
-        return SystemClock().monotonic() + self._ahead
+        return self._now
 
 
 def watch(dispatcher: Dispatcher, clock: HandClock, seconds: int) -> list[str]:
