@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from typing import TypeVar, cast
 
 import pytest
-from tests.support.rig import Rig, failed
+from tests.support.hands import failed
+from tests.support.rig import Rig
 
 from darkroom.protocol.messages import Said
 from darkroom.store.rows import Row

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.support.hands import succeeded
 from tests.support.limits import NO_LIMITS, Limits
-from tests.support.rig import KEY, Rig, rig, succeeded
+from tests.support.rig import KEY, Rig, rig
 from tests.support.web import serving
 
 from darkroom.domain.errors import PeerMisbehaved, StoreBusy, WorkerRefused
