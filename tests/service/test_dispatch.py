@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from tests.support import rig as rigs
-from tests.support.rig import HandWorker, Rig, failed, succeeded
+from tests.support.hands import HandWorker, failed, succeeded
+from tests.support.rig import Rig
 
 from darkroom.domain.errors import PeerMisbehaved, StoreBusy
 from darkroom.domain.events import EventKind, Report

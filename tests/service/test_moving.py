@@ -9,7 +9,7 @@ import pytest
 from tests.service.test_watch import Clock
 from tests.store.acceptances import acceptance
 from tests.store.places import Loop, PostgresPlace, postgres_place
-from tests.support.rig import HandClock, HandWorker, succeeded, watch
+from tests.support.hands import HandClock, HandWorker, succeeded, watch
 
 from darkroom.blobs.local import LocalBlobs
 from darkroom.domain.ids import PredictionId, ServerId

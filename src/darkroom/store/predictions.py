@@ -44,7 +44,8 @@ class PredictionTables:
 
     def accept(self, new: Acceptance) -> Awaitable[Prediction]:
         """T1, and T2 if a holder is named."""
-        return self._database.write(lambda: accepting.accept(new), patient=new.patient)
+        about = None if new.limited else new.id  # a gate depends on others of its owner
+        return self._database.write(lambda: accepting.accept(new), patient=new.patient, about=about)
 
     def claim(self, asking: Asking) -> Awaitable[Sequence[Claimed]]:
         """T2."""
@@ -52,15 +53,15 @@ class PredictionTables:
 
     def report(self, report: Report) -> Awaitable[Prediction | None]:
         """T3, T4, T5."""
-        return self._database.write(lambda: reporting.report(report))
+        return self._database.write(lambda: reporting.report(report), about=report.prediction)
 
     def lose(self, lost: Lost) -> Awaitable[Prediction | None]:
         """T6."""
-        return self._database.write(lambda: losing.lose(lost))
+        return self._database.write(lambda: losing.lose(lost), about=lost.prediction)
 
     def cancel(self, prediction: PredictionId, owner: Owner | None) -> Awaitable[Prediction | None]:
         """T7."""
-        return self._database.write(lambda: ending.cancel(prediction, owner))
+        return self._database.write(lambda: ending.cancel(prediction, owner), about=prediction)
 
     def expire(self, most: int) -> Awaitable[Sequence[Prediction]]:
         """T8."""
