@@ -31,7 +31,7 @@ from darkroom.service.watched import WatchedTime
 
 _log = structlog.get_logger()
 MOST_HELD = 10_000
-"""Attempts that a worker may say it holds: far more than it can, far less than keeps a server busy."""
+"""Attempts that a worker may say it holds; far more than it can."""
 _QUIET = 0.4
 """Of the time after which a worker counts as silent: two of its beats did not come."""
 _LATELY_MS = 60_000
