@@ -56,6 +56,10 @@ def test_gpus_may_be_none_some_or_a_part_of_one(gpus: float) -> None:
     assert load({"pools": {"default": {"max": 1, "gpus": gpus}}}).pools["default"].gpus == gpus
 
 
+def test_a_pool_may_have_a_name_that_begins_alike() -> None:
+    assert load({"pools": {"localized": {"max": 1}}}).pools["localized"].max == 1
+
+
 def test_a_name_that_no_pool_may_have_is_refused() -> None:
     with pytest.raises(InvalidSetting, match="pools: the name 'Big' must be 1 to 40 lower-case"):
         load({"pools": {"Big": {"max": 1}}})

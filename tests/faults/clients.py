@@ -110,11 +110,11 @@ def _verdict(verb: Verb, code: int) -> Verdict:
 
 
 @contextmanager
-def clients(url: str, history: History, count: int = 6) -> Generator[None]:
+def clients(url: str, history: History, count: int = 6, *, work_ms: int = 20) -> Generator[None]:
     """So many clients at work until the block ends; then each finishes the call it is in."""
     stop = threading.Event()
     threads = [
-        threading.Thread(target=_work, args=(Client(url, history), lane, stop))
+        threading.Thread(target=_work, args=(Client(url, history, work_ms), lane, stop))
         for lane in range(count)
     ]
     for thread in threads:

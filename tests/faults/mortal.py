@@ -1,6 +1,7 @@
-"""`darkroom` that is killed beside one commit: `MORTAL=before python -m tests.faults.mortal serve`.
+"""`darkroom` that dies beside one commit: `MORTAL=file python -m tests.faults.mortal serve`.
 
-The commit is the first that holds a prediction whose input has the word `doomed`.
+If the file is there, it says `before` or `after` and a word. The commit is the first that holds a
+prediction with that word in its input; then the file goes too, and with it the danger.
 """
 
 import os
@@ -9,12 +10,10 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import cast
 
 from darkroom.cli.app import main
-
-DOOMED = "doomed"
-_ASKED = f"select 1 from inputs where input like '%{DOOMED}%'"  # noqa: S608  # our own word
 
 
 class Mortal(sqlite3.Connection):
@@ -22,13 +21,25 @@ class Mortal(sqlite3.Connection):
 
     def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:
         run = cast("Callable[..., sqlite3.Cursor]", super().execute)
-        doomed = sql == "commit" and run(_ASKED).fetchone() is not None
-        if doomed and os.environ["MORTAL"] == "before":
+        moment = self._moment() if sql == "commit" else None
+        if moment == "before":
             os.kill(os.getpid(), signal.SIGKILL)
         done = run(sql, *parameters)
-        if doomed:
+        if moment == "after":
             os.kill(os.getpid(), signal.SIGKILL)
         return done
+
+    def _moment(self) -> str | None:
+        """When to die, if now."""
+        doom = Path(os.environ["MORTAL"])
+        if not doom.exists():
+            return None
+        moment, word = doom.read_text("utf-8").split()
+        asked = "select 1 from inputs where instr(input, ?)"
+        if super().execute(asked, (word,)).fetchone() is None:
+            return None
+        doom.unlink()
+        return moment
 
 
 if __name__ == "__main__":

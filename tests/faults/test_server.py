@@ -1,60 +1,76 @@
 """The server is killed at the worst moments: just before and just after a commit."""
 
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
 import httpx2
 import pytest
-from tests.faults.mortal import DOOMED
 from tests.support.processes import Server
 
 ROOT = Path(__file__).parents[2]
-INPUT = {"prompt": DOOMED, "image": "data:image/png;base64,iVBORw0KGgo="}
-BODY = {"version": "darkroom/echo", "input": INPUT}
-NAMED = {"Idempotency-Key": "k"}
+PICTURE = "data:image/png;base64,iVBORw0KGgo="
 
 
-def mortal(folder: Path, moment: str) -> Server:
-    """A server that is killed *before* or *after* the commit of what is doomed."""
-    server = Server(folder)
-    server.module = "tests.faults.mortal"
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One that can be told when to die."""
+    made = Server(tmp_path_factory.mktemp("mortal"))
+    made.module = "tests.faults.mortal"
     path = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    server.environment |= {"MORTAL": moment, "PYTHONPATH": os.pathsep.join(filter(None, path))}
-    return server
+    made.environment |= {
+        "MORTAL": str(made.folder / "doom"),
+        "PYTHONPATH": os.pathsep.join(filter(None, path)),
+    }
+    with made as running:
+        yield running
 
 
-def die(server: Server, headers: dict[str, str]) -> None:
-    """Create what is doomed, and start an ordinary server in the place of the dead one."""
+def die(server: Server, moment: str, word: str, headers: Mapping[str, str]) -> dict[str, object]:
+    """Create what kills the server *before* or *after* its commit; start it again.
+
+    Returns:
+        The input: one that has *word* in it.
+    """
+    given: dict[str, object] = {"prompt": word, "image": PICTURE}
+    doom = server.folder / "doom.new"
+    doom.write_text(f"{moment} {word}", "utf-8")
+    doom.rename(server.folder / "doom")
     with pytest.raises(httpx2.TransportError):
-        server.client.post("/v1/predictions", json=BODY, headers=headers)
+        server.client.post(
+            "/v1/predictions",
+            json={"version": "darkroom/echo", "input": given},
+            headers=dict(headers),
+        )
     server.kill()
-    server.module = "darkroom"
     server.start()
+    return given
 
 
-def listed(server: Server) -> list[dict[str, object]]:
-    shown = server.client.get("/v1/predictions").json()["results"]
-    return cast("list[dict[str, object]]", shown)
+def named(server: Server, word: str) -> list[dict[str, object]]:
+    """Predictions with *word* in their input."""
+    shown = cast("list[dict[str, object]]", server.client.get("/v1/predictions").json()["results"])
+    return [one for one in shown if word in str(server.get(one["id"])["input"])]
 
 
 @pytest.mark.fault(1)
-def test_what_was_committed_before_a_kill_runs_and_is_found_by_its_key(tmp_path: Path) -> None:
-    with mortal(tmp_path, "after") as server:
-        die(server, NAMED)
-        again = server.create("darkroom/echo", INPUT, **NAMED, Prefer="wait=30")
-        there = listed(server)
+def test_what_was_committed_before_a_kill_runs_and_is_found_by_its_key(server: Server) -> None:
+    key = {"Idempotency-Key": "first"}
+    given = die(server, "after", "alpha", key)
+    again = server.create("darkroom/echo", given, **key, Prefer="wait=30")
+    there = named(server, "alpha")
 
     assert [one["id"] for one in there] == [again["id"]]
     assert again["status"] == "succeeded"
 
 
 @pytest.mark.fault(1)
-def test_without_a_key_the_same_request_finds_it_once(tmp_path: Path) -> None:
-    with mortal(tmp_path, "after") as server:
-        die(server, {})
-        ended = server.ended(listed(server)[0])
-        adopted, other = (server.create("darkroom/echo", INPUT) for _ in range(2))
+def test_without_a_key_the_same_request_finds_it_once(server: Server) -> None:
+    given = die(server, "after", "beta", {})
+    (there,) = named(server, "beta")
+    ended = server.ended(there)
+    adopted, other = (server.create("darkroom/echo", given) for _ in range(2))
 
     assert ended["status"] == "succeeded"
     assert adopted["id"] == ended["id"]
@@ -62,14 +78,16 @@ def test_without_a_key_the_same_request_finds_it_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault(2)
-@pytest.mark.parametrize("headers", [NAMED, {"Prefer": "wait=30"}], ids=["named", "waiting"])
+@pytest.mark.parametrize(
+    ("word", "headers"),
+    [("gamma", {"Idempotency-Key": "second"}), ("delta", {"Prefer": "wait=30"})],
+)
 def test_what_was_not_committed_before_a_kill_is_not_there(
-    tmp_path: Path, headers: dict[str, str]
+    server: Server, word: str, headers: dict[str, str]
 ) -> None:
-    with mortal(tmp_path, "before") as server:
-        die(server, headers)
-        there = listed(server)
-        made = server.create("darkroom/echo", INPUT, **NAMED, Prefer="wait=30")
+    given = die(server, "before", word, headers)
+    there = named(server, word)
+    made = server.create("darkroom/echo", given, **{**headers, "Prefer": "wait=30"})
 
     assert there == []
     assert made["status"] == "succeeded"

@@ -10,11 +10,11 @@ import pytest
 from tests.faults.clients import PICTURE, clients
 from tests.faults.history import History, Verb, Verdict, contradictions, unended
 from tests.faults.rows import Rows, read_hand, read_sqlite
-from tests.store.places import Loop, PostgresPlace, postgres_place
-from tests.support.postgres import cluster
+from tests.store.places import Loop, postgres_place
+from tests.support.postgres import Cluster, cluster
 from tests.support.processes import Server, wait_until_gone
 
-BETWEEN = 40
+BETWEEN = 20
 """Creations that are told between two kills."""
 CUT = (
     "select pg_terminate_backend(pid) from pg_stat_activity"
@@ -30,6 +30,13 @@ def free_port() -> str:
 @pytest.fixture(scope="module")
 def loop() -> Iterator[Loop]:
     with closing(Loop()) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Cluster]:
+    """One that flushes, so that it may be killed; each test has a database of its own."""
+    with cluster(quick=False) as made:
         yield made
 
 
@@ -99,12 +106,12 @@ def test_a_server_on_postgresql_killed_under_load_loses_nothing(
     "kills", [2, pytest.param(8, marks=[pytest.mark.slow, pytest.mark.timeout(300)])]
 )
 def test_a_postgresql_killed_under_load_loses_nothing(
-    tmp_path: Path, loop: Loop, kills: int
+    tmp_path: Path, postgres: Cluster, loop: Loop, kills: int
 ) -> None:
     history = History()
     with (
-        cluster(quick=False) as postgres,
-        Server(tmp_path, database_url=postgres.url) as server,
+        postgres_place(loop, postgres.url) as place,
+        Server(tmp_path, database_url=place.url) as server,
     ):
 
         def killed() -> None:
@@ -113,9 +120,8 @@ def test_a_postgresql_killed_under_load_loses_nothing(
             postgres.start()
 
         storm(server, killed, kills, history)
-        with closing(PostgresPlace(loop, postgres.url)) as place:
-            hand = place.hand()
-            rows = settled(server, lambda: read_hand(hand))
+        hand = place.hand()
+        rows = settled(server, lambda: read_hand(hand))
 
     judged(history, rows, Verdict.REFUSED)
     assert history.count(Verb.CREATE, Verdict.UNKNOWN) == 0
@@ -139,10 +145,12 @@ def test_connections_that_are_cut_again_and_again_lose_nothing(
 
 
 @pytest.mark.fault(19)
-def test_those_who_wait_and_listen_hear_the_end_over_a_kill_of_postgresql(tmp_path: Path) -> None:
+def test_those_who_wait_and_listen_hear_the_end_over_a_kill_of_postgresql(
+    tmp_path: Path, postgres: Cluster, loop: Loop
+) -> None:
     with (
-        cluster(quick=False) as postgres,
-        Server(tmp_path, database_url=postgres.url) as server,
+        postgres_place(loop, postgres.url) as place,
+        Server(tmp_path, database_url=place.url) as server,
         ThreadPoolExecutor(1) as thread,
     ):
         server.create("darkroom/echo", {"image": PICTURE}, Prefer="wait=30")

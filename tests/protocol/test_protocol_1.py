@@ -59,6 +59,7 @@ class OldServer(scripted.Server):
             super()._received(message)
 
 
+@pytest.mark.fault(25)
 async def test_a_worker_of_today_serves_a_server_that_speaks_protocol_1(tmp_path: Path) -> None:
     async with scripted.rig(tmp_path, server=OldServer(tmp_path / "s", beat_seconds=0.01)) as here:
         heard = await here.server.run(scripted.spec(), {"image": "data:,GIF89a"})
@@ -70,6 +71,7 @@ async def test_a_worker_of_today_serves_a_server_that_speaks_protocol_1(tmp_path
         assert await here.running is True
 
 
+@pytest.mark.fault(25)
 async def test_a_server_of_today_takes_a_worker_that_speaks_protocol_1(tmp_path: Path) -> None:
     heard: asyncio.Queue[m.ToWorker] = asyncio.Queue()
     async with server_rig(tmp_path) as here:
@@ -80,7 +82,7 @@ async def test_a_server_of_today_takes_a_worker_that_speaks_protocol_1(tmp_path:
             lambda: link, str(tmp_path / "door")
         )
         link.send(m.Hello(1, "local-1", 1, "", {"echo-text": 1}))
-        assert await heard.get() == m.Welcome(1, 2.0)
+        assert await heard.get() == m.Welcome(1, 10 / 7)
 
         asked = {"version": "darkroom/echo-text", "input": {"prompt": "x"}}
         shown = asyncio.create_task(
@@ -96,6 +98,7 @@ async def test_a_server_of_today_takes_a_worker_that_speaks_protocol_1(tmp_path:
         await door.close()
 
 
+@pytest.mark.fault(25)
 @pytest.mark.parametrize(("newest", "oldest"), [(9, 3), (0, 0)])
 async def test_who_speaks_no_protocol_of_ours_is_put_out_with_words(
     tmp_path: Path, newest: int, oldest: int, capsys: pytest.CaptureFixture[str]

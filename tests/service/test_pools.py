@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from tests.support.rig import HandClock
+from tests.support.hands import HandClock
 
 from darkroom.domain.ids import VersionId
 from darkroom.ports.pools import Running, Waiting

@@ -163,10 +163,14 @@ class Server:
             self._process.stdout.close()
         return code
 
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Send a signal to the server and wait for its exit code."""
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the server."""
         assert self._process is not None
         self._process.send_signal(number)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal to the server and wait for its exit code."""
+        self.send(number)
         return self._reaped()
 
 

@@ -2,13 +2,17 @@
 
 import asyncio
 import base64
+import contextlib
 import hashlib
+import socket
 import ssl
+import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import uvloop
 from tests.support.certificates import self_signed
 
 from darkroom.domain.errors import InvalidSetting, WorkerRefused
@@ -81,6 +85,26 @@ async def test_any_other_answer_may_change(answer: bytes) -> None:
     async with server(saying(answer)) as url:
         with pytest.raises(OSError):  # noqa: PT011  # whatever it is, but no WorkerRefused
             await way(url).connect(nothing, nothing)
+
+
+def hang_up(listener: socket.socket) -> None:
+    """Cut each connection the moment it stands, until nobody listens any more."""
+    with contextlib.suppress(OSError):
+        while True:
+            listener.accept()[0].close()
+
+
+def test_who_hangs_up_before_being_asked_may_answer_later() -> None:
+    """On the loop that a worker runs on, where the line may be gone before it is used."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=hang_up, args=(listener,), daemon=True)
+        thread.start()
+        connector = way(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        for _ in range(20):
+            with pytest.raises(OSError):  # noqa: PT011
+                uvloop.run(connector.connect(nothing, nothing))
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
 
 
 async def test_where_nobody_listens_it_may_be_tried_again() -> None:

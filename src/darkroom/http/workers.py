@@ -32,7 +32,8 @@ from darkroom.service.seats import Seat
 
 _log = structlog.get_logger()
 FRAME_BYTES = 64 * 2**20
-BEATS_PER_SILENCE = 5
+BEATS_PER_SILENCE = 7
+"""So the third beat, which hands a lost job back, comes within five seconds of ten."""
 _OWNER_ONLY = 0o600
 
 
@@ -42,7 +43,7 @@ class WorkerDoor:
     Args:
         dispatcher: seats workers.
         reply: answers a question of the command line.
-        silence_seconds: after which a worker is given up; it is asked to beat five times as often.
+        silence_seconds: after which a worker is given up; it is asked to beat seven times as often.
     """
 
     def __init__(

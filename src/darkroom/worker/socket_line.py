@@ -119,7 +119,7 @@ class SocketConnector(Connector):
             if status in _POINTLESS:
                 raise WorkerRefused(said) from error
             raise ConnectionError(said) from error
-        except InvalidHandshake as error:
+        except (InvalidHandshake, ConnectionClosed) as error:  # closed: before it could be asked
             raise ConnectionError(f"it does not answer as a server does ({error})") from error
         except ssl.SSLCertVerificationError as error:
             raise ConnectionError(
