@@ -176,7 +176,7 @@ def connected(flags: entry.Flags) -> Generator[Api]:
     Raises:
         NoServer: there is none.
     """
-    token = os.environ.get(TOKEN_VARIABLE)
+    token = os.environ.get(TOKEN_VARIABLE, "").strip() or None
     url = os.environ.get(URL_VARIABLE)
     if url is None:
         url, own = entry.endpoint(flags)

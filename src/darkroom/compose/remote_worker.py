@@ -23,7 +23,7 @@ from darkroom.settings import Settings
 from darkroom.worker.client import Worker
 from darkroom.worker.folders import run_folder
 from darkroom.worker.options import Options
-from darkroom.worker.socket_line import SocketConnector
+from darkroom.worker.socket_line import SocketConnector, server_address
 
 NAME = "worker.name"
 _LETTERS = "abcdefghijkmnpqrstuvwxyz"
@@ -46,6 +46,7 @@ def main(settings: Settings, *, server: str, token: str, name: str | None) -> in
     """
     configure_logs()
     AllowList.parse(settings.egress_allow)
+    server = server_address(server)
     way = SocketConnector(server, token, silence_seconds=settings.worker_silence_seconds)
     called = _checked(name) if name else kept_name(settings.data_dir)
     incarnation = time.time_ns() // 1_000_000
@@ -87,7 +88,8 @@ def _checked(name: str) -> str:
 
 
 async def _serve(settings: Settings, options: Options, server: str) -> int:
-    log = structlog.get_logger().bind(worker=options.name, server=server)
+    structlog.contextvars.bind_contextvars(server=server)
+    log = structlog.get_logger().bind(worker=options.name)
     async with AsyncExitStack() as stack:
         worker = Worker(options, await make_tools(stack, settings, server=server))
         _heed_signals(worker)
