@@ -147,8 +147,7 @@ class Api:
             raise Refused(f"{_FOREIGN} (it is no JSON)") from error
 
     def _address(self) -> str:
-        parts = urlsplit(self._base)
-        return f"{parts.scheme}://{parts.netloc}"
+        return self._base.removesuffix("/v1").removesuffix("/replicate")
 
     def _credentials(self, link: str) -> dict[str, str]:
         ours = urlsplit(link)[:2] == urlsplit(self._base)[:2]

@@ -103,11 +103,11 @@ class _Server:
         """For ever: keep workers running, replace silent ones, end what is past its deadline."""
         while True:
             try:
+                self.sockets.sweep()
                 if not self.life.stopping:
                     await self.placer.reconcile(self.workers)
                 for name in self.dispatcher.reap():
                     self.placer.replace(name)
-                self.sockets.sweep()
                 await self.dispatcher.expire()
             except Exception:  # noqa: BLE001  # the top of a loop that must not end
                 _log.exception("keeping.failed")
