@@ -120,6 +120,25 @@ def test_what_a_dead_server_ran_runs_again_on_another(postgres_url: str, tmp_pat
     assert "its server went away" in cast("str", ended["logs"])
 
 
+@pytest.mark.slow
+def test_a_server_stops_within_a_minute_although_its_database_is_away(tmp_path: Path) -> None:
+    with cluster(quick=False) as postgres:
+        with Server(tmp_path, database_url=postgres.url) as server:
+            server.create(ECHO, QUICK, Prefer="wait")
+            shown = server.create(ECHO, {**QUICK, "ms": 1_000})
+            postgres.kill()
+            began = time.monotonic()
+            code = server.stop()
+            took = time.monotonic() - began
+        postgres.start()
+        with Server(tmp_path, database_url=postgres.url) as again:
+            ended = again.ended(again.get(shown["id"]))
+
+    assert code == 0
+    assert took < 60
+    assert ended["status"] == "succeeded"
+
+
 @pytest.mark.fault(19)
 def test_while_the_database_is_away_nothing_is_taken_and_nothing_is_lost(tmp_path: Path) -> None:
     with cluster(quick=False) as postgres, Server(tmp_path, database_url=postgres.url) as server:

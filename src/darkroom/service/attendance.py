@@ -19,7 +19,6 @@ from darkroom.domain.prediction import Outcome
 from darkroom.ports.predictions import (
     NOT_THERE,
     Adopted,
-    Departed,
     Holder,
     Lease,
     LiveAttempt,
@@ -46,13 +45,11 @@ _Life: TypeAlias = tuple[WorkerId, int]
 class Returns(Protocol):
     """Where remote workers are, and what they hold, as the database has it."""
 
-    def adopt(
-        self, holder: Holder, held: Sequence[tuple[PredictionId, int]], pool: str
-    ) -> Awaitable[Adopted]:
+    def adopt(self, holder: Holder, held: Sequence[tuple[PredictionId, int]]) -> Awaitable[Adopted]:
         """See `ports.predictions.Attempts`."""
         ...
 
-    async def departed(self, within_ms: int) -> Sequence[Departed]:
+    async def departed(self, within_ms: int) -> Sequence[Holder]:
         """See `ports.predictions.Attempts`."""
         ...
 
@@ -137,7 +134,7 @@ class Attendance:
         absence.coming = True
         try:
             found = await self._attempts.adopt(
-                holder, [(PredictionId(id_), attempt) for id_, attempt in hello.held], pool
+                holder, [(PredictionId(id_), attempt) for id_, attempt in hello.held]
             )
         finally:
             absence.coming = False
@@ -263,9 +260,9 @@ class Attendance:
         if not seats:
             return
         found = await self._attempts.departed(_LATELY_MS)
-        departed = {(one.pool, one.holder.worker): one.holder.incarnation for one in found}
+        departed = {one.worker: one.incarnation for one in found}
         for seat in seats:  # whoever has come back meanwhile has another seat
-            latest = departed.get((seat.pool, seat.holder.worker))
+            latest = departed.get(seat.holder.worker)
             if latest is not None and seat.holder.incarnation <= latest:
                 self._lose(seat, _GONE)
                 seat.close()
