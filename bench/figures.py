@@ -59,6 +59,11 @@ def middle(values: Iterable[float]) -> float:
     return median(values)
 
 
+def quantile(values: Iterable[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
 def write_json(figures: Sequence[Figure], to: Path) -> None:
     to.parent.mkdir(parents=True, exist_ok=True)
     rows = [

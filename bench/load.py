@@ -15,6 +15,8 @@ from typing import cast
 
 import uvloop
 
+from bench.figures import quantile
+
 CHECK_EVERY = 100
 CONNECT_SECONDS = 10.0
 STALL_SECONDS = 15.0
@@ -59,8 +61,7 @@ class Outcome:
         return len(self.latencies) / self.seconds
 
     def quantile_ms(self, share: float) -> float:
-        ordered = sorted(self.latencies)
-        return 1e3 * ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+        return 1e3 * quantile(self.latencies, share)
 
 
 class _Client(asyncio.Protocol):

@@ -7,14 +7,13 @@ to cancel until a listener has read `done`, so that it includes the commit.
 import asyncio
 import json
 import time
-from collections.abc import Sequence
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import uvloop
 
 from bench.contenders import KEY, darkroom_recipe
-from bench.figures import Figure, ratio_at_most
+from bench.figures import Figure, quantile, ratio_at_most
 from bench.servers import Running, running
 
 STREAMS = 1000
@@ -29,18 +28,13 @@ def figures() -> list[Figure]:
         alone = uvloop.run(_delays(server, PREDICTIONS, 1))
         crowd = uvloop.run(_delays(server, PREDICTIONS, STREAMS // PREDICTIONS))
     name = f"event to client, {STREAMS} open streams"
-    baseline = _quantile(alone, 0.5)
+    baseline = 1e3 * quantile(alone, 0.5)
     return [
         ratio_at_most(
-            f"{name}: {label}", _quantile(crowd, share), "ms", baseline=baseline, goal=None
+            f"{name}: {label}", 1e3 * quantile(crowd, share), "ms", baseline=baseline, goal=None
         )
         for label, share in (("p50", 0.5), ("p99", 0.99))
     ]
-
-
-def _quantile(delays: Sequence[float], share: float) -> float:
-    ordered = sorted(delays)
-    return 1e3 * ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 async def _delays(server: Running, predictions: int, listeners: int) -> list[float]:

@@ -5,12 +5,14 @@ import inspect
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
+from typing import cast
 
 import pytest
+import yaml
 
 from darkroom.cli.app import app
 from darkroom.cli.outcome import Exit
@@ -59,6 +61,21 @@ def test_every_documented_setting_exists() -> None:
     page = (DOCS / "configuration.md").read_text("utf-8")
     named = re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE)
     assert [name for name in named if name not in Settings.model_fields] == []
+
+
+def test_every_setting_stands_in_the_example() -> None:
+    example = (ROOT / "darkroom.example.yaml").read_text("utf-8")
+    named = set(re.findall(r"^(?:# )?([a-z_]+):", example, re.MULTILINE))
+    assert named == set(Settings.model_fields)
+
+
+def test_every_default_in_the_example_is_true() -> None:
+    example = (ROOT / "darkroom.example.yaml").read_text("utf-8")
+    told = cast("Mapping[str, object]", yaml.safe_load(example))
+    assert told
+    wrong = [name for name, value in told.items()
+             if Settings.model_fields[name].default not in (value, Path(str(value)))]  # fmt: skip
+    assert wrong == []
 
 
 def test_every_error_is_documented() -> None:
@@ -113,6 +130,20 @@ def test_every_link_between_documents_leads_somewhere() -> None:
         if "://" not in link and not (document.parent / link).exists()
     ]
     assert broken == []
+
+
+def test_every_decision_has_a_number_of_its_own() -> None:
+    records = sorted((DOCS / "decisions").glob("*.md"))
+    told = [int(one.read_text("utf-8").removeprefix("# ").partition(".")[0]) for one in records]
+    assert told == [int(one.name[:4]) for one in records] == list(range(1, len(records) + 1))
+
+
+def test_no_word_is_told_twice() -> None:
+    page = (DOCS / "glossary.md").read_text("utf-8")
+    words = [word for words in re.findall(r"^\| \*\*(.+?)\*\*", page, re.MULTILINE)
+             for word in words.split(", ")]  # fmt: skip
+    assert words
+    assert sorted(words) == sorted(set(words))
 
 
 def test_every_promise_names_tests_and_every_one_of_them_exists() -> None:

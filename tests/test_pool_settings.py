@@ -32,7 +32,12 @@ def test_pools_may_be_given_as_json_in_the_environment(monkeypatch: pytest.Monke
         ({"max": 1, "idle": "soon"}, "pools.default.idle: must be a time"),
         ({"max": 1, "size": 1}, "pools.default.size: there is no such setting"),
         ({"max": 1, "gpus": -1}, "pools.default.gpus: Input should be greater than"),
+        ({"max": 1, "gpus": 1.5}, "pools.default.gpus: must be a whole number, or a part of one"),
+        ({"max": 1, "gpus": 0.00001}, "pools.default.gpus: must have at most 4 digits"),
+        ({"max": 1, "cpus": 1e300}, "pools.default.cpus: Input should be less than"),
         ({"max": 1, "resources": {"a": -1}}, "pools.default.resources.a: Input should be greater"),
+        ({"max": 1, "resources": {"CPU": 1}}, "pools.default.resources: 'CPU' is no name of yours"),
+        ({"max": 1, "resources": {"": 1}}, "pools.default.resources: the name '' must be of plain"),
     ],
 )
 def test_a_pool_that_makes_no_sense_is_refused(pool: Mapping[str, Json], told: str) -> None:
@@ -40,9 +45,19 @@ def test_a_pool_that_makes_no_sense_is_refused(pool: Mapping[str, Json], told: s
         load({"pools": {"default": pool}})
 
 
-def test_the_name_of_servers_own_workers_is_refused() -> None:
-    with pytest.raises(InvalidSetting, match="pools: 'local' is kept for workers"):
-        load({"pools": {"local": {"max": 1}}})
+@pytest.mark.parametrize("name", ["local", "local-large"])
+def test_a_name_whose_workers_would_be_refused_is_refused(name: str) -> None:
+    with pytest.raises(InvalidSetting, match=f"pools: the name '{name}' is kept for workers"):
+        load({"pools": {name: {"max": 1}}})
+
+
+@pytest.mark.parametrize("gpus", [0, 0.25, 1, 8])
+def test_gpus_may_be_none_some_or_a_part_of_one(gpus: float) -> None:
+    assert load({"pools": {"default": {"max": 1, "gpus": gpus}}}).pools["default"].gpus == gpus
+
+
+def test_a_pool_may_have_a_name_that_begins_alike() -> None:
+    assert load({"pools": {"localized": {"max": 1}}}).pools["localized"].max == 1
 
 
 def test_a_name_that_no_pool_may_have_is_refused() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bench.contenders import darkroom_recipe
 from bench.durability.asking import Asking, Unexpected
 from bench.durability.postgres import Postgres
-from bench.figures import Figure, plain
+from bench.figures import Figure, plain, quantile
 from bench.picture_bytes import SMALL_BYTES, data_url, noise_png
 from bench.servers import Running, running
 
@@ -67,7 +67,7 @@ def figures(database: Postgres, rounds: int) -> list[Figure]:
             for kind, cancels in _run(name, database).items():
                 found.setdefault((name, kind), []).extend(cancels)
     return [
-        plain(f"cancel, {kind}, {name}: {label} {rank}", _quantile(values, share), "ms")
+        plain(f"cancel, {kind}, {name}: {label} {rank}", quantile(values, share), "ms")
         for (name, kind), cancels in found.items()
         for label, values in (
             ("answered,", [one.answered for one in cancels]),
@@ -75,11 +75,6 @@ def figures(database: Postgres, rounds: int) -> list[Figure]:
         )
         for rank, share in (("p50", 0.5), ("p99", 0.99))
     ]
-
-
-def _quantile(values: Sequence[float], share: float) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def _run(name: str, database: Postgres) -> dict[str, list[_Cancel]]:

@@ -21,7 +21,7 @@ from bench.contenders import KEY, darkroom_recipe
 from bench.durability.asking import Asking, Unexpected
 from bench.durability.hands import Fleet, unix_socket
 from bench.durability.postgres import Postgres
-from bench.figures import Figure, at_most, middle, plain
+from bench.figures import Figure, at_most, middle, plain, quantile
 from bench.servers import Running, running
 
 WORKERS, RUN_SECONDS, OFFERED = 100, 1.0, 80.0
@@ -63,11 +63,11 @@ def _judged(name: str, samples: Sequence[Sample]) -> list[Figure]:
         return middle(map(figure, samples))
 
     found = [
-        plain(f"{label}: queue wait p50", of(lambda one: _quantile(one.waits, 0.5)), "ms"),
-        plain(f"{label}: queue wait p95", of(lambda one: _quantile(one.waits, 0.95)), "ms"),
+        plain(f"{label}: queue wait p50", of(lambda one: quantile(one.waits, 0.5)), "ms"),
+        plain(f"{label}: queue wait p95", of(lambda one: quantile(one.waits, 0.95)), "ms"),
         at_most(
             f"{label}: queue wait p99",
-            of(lambda one: _quantile(one.waits, 0.99)),
+            of(lambda one: quantile(one.waits, 0.99)),
             "ms",
             WAIT_GOAL_MS,
         ),
@@ -78,11 +78,6 @@ def _judged(name: str, samples: Sequence[Sample]) -> list[Figure]:
     if name != DATABASES[0]:
         found.append(plain(f"{label}: database", of(lambda one: one.database_cores), "cores"))
     return found
-
-
-def _quantile(values: Sequence[float], share: float) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def _run(name: str, database: Postgres, seconds: float) -> Sample:
@@ -102,7 +97,7 @@ def _run(name: str, database: Postgres, seconds: float) -> Sample:
         return Sample(
             name=name,
             waits=offer.waits,
-            late_ms=_quantile(offer.late, 0.99),
+            late_ms=quantile(offer.late, 0.99),
             done=len(offer.waits) / took,
             server_cores=(processes.cpu_seconds(server.pid) - cpu) / took,
             database_cores=(database.cpu_seconds() - database_cpu) / took,

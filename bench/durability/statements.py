@@ -41,7 +41,13 @@ class _OnSqlite:
         self._connection = connection
         self._texts = load(SQLITE)
 
-    async def write(self, recipe: Callable[[], Transition[T]], *, patient: bool = False) -> T:  # noqa: ARG002  # the port's signature
+    async def write(
+        self,
+        recipe: Callable[[], Transition[T]],
+        *,
+        patient: bool = False,  # noqa: ARG002  # the port's signature
+        about: str | None = None,  # noqa: ARG002  # the port's signature
+    ) -> T:
         self._connection.execute("begin immediate")
         try:
             return await self.read(recipe())
@@ -63,7 +69,13 @@ class _OnPostgres:
         self._connection = connection
         self._statements = Statements(load(postgres(ServerId("bench"))))
 
-    async def write(self, recipe: Callable[[], Transition[T]], *, patient: bool = False) -> T:  # noqa: ARG002  # the port's signature
+    async def write(
+        self,
+        recipe: Callable[[], Transition[T]],
+        *,
+        patient: bool = False,  # noqa: ARG002  # the port's signature
+        about: str | None = None,  # noqa: ARG002  # the port's signature
+    ) -> T:
         undone = self._connection.transaction()
         await undone.start()
         try:

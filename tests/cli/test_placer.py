@@ -39,13 +39,17 @@ def test_a_key_that_is_no_admin_key_ends_the_placer_with_4(darkroom: Shell, serv
     assert "admin key" in done.stderr
 
 
-def test_a_placer_needs_a_server_and_an_address(darkroom: Shell) -> None:
+def test_a_placer_needs_a_server(darkroom: Shell) -> None:
     alone = darkroom("placer", "--address", NOBODY, DARKROOM_URL="", DARKROOM_TOKEN="")
     assert alone.returncode == 2
     assert "--server and --token are needed" in alone.stderr
-    strange = darkroom("placer", "--server", "http://a", "--token", "t" * 16, "--address", "head")
-    assert strange.returncode == 2
-    assert "'head' is not host:port" in strange.stderr
+
+
+@pytest.mark.parametrize("address", ["head", "auto", ":6379", "head:99999", "ray://head:10001"])
+def test_what_is_no_address_of_a_head_is_refused(darkroom: Shell, address: str) -> None:
+    done = darkroom("placer", "--stop", "--address", address)
+    assert done.returncode == 2
+    assert f"{address!r} is not host:port" in done.stderr
 
 
 def test_stopping_says_when_there_is_no_cluster(darkroom: Shell) -> None:

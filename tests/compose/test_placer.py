@@ -12,11 +12,14 @@ from darkroom.domain.model import Json
 from darkroom.ports.serving import PoolWant
 
 
-def answer(wanted: int | None, busy: Sequence[str] = ()) -> Json:
-    bounds = {"min": 0, "max": 4, "idle_seconds": 300, "target_wait_seconds": 10}
+def answer(
+    wanted: int, busy: Sequence[str] = (), *, needed: int | None = None, most: int = 4
+) -> Json:
+    bounds = {"min": 0, "max": most, "idle_seconds": 300, "target_wait_seconds": 10}
     takes = {"gpus": 1, "cpus": 2, "resources": {"h200": 1}}
-    pool = {"name": "default", "waiting": 3, "running": 1, "busy": list(busy), "wanted": wanted}
-    return {"results": [{**pool, "bounds": {**bounds, **takes}, "workers": []}]}
+    pool = {"name": "default", "waiting": 3, "running": 1, "busy": list(busy)}
+    told = {"needed": wanted if needed is None else needed, "wanted": wanted}
+    return {"results": [{**pool, **told, "bounds": {**bounds, **takes}, "workers": []}]}
 
 
 @dataclass(slots=True)
@@ -110,9 +113,28 @@ def test_a_server_that_knows_less_of_the_past_makes_no_pool_shrink_early() -> No
     assert told == [3, 3, 3, 3, 1]
 
 
+def test_a_pool_shrinks_after_one_idle_window_and_not_after_two() -> None:
+    wishes = Wishes()
+    moments = ((3, 3, 0.0), (3, 1, 2.0), (3, 1, 298.0), (1, 1, 300.0))
+    told = [wishes.read(answer(wanted, needed=needed), now)["default"].workers
+            for wanted, needed, now in moments]  # fmt: skip
+    assert told == [3, 3, 3, 1]
+
+
+def test_a_pool_that_may_be_smaller_now_shrinks_at_once() -> None:
+    wishes = Wishes()
+    told = [wishes.read(answer(least, most=least), 0.0)["default"].workers for least in (4, 2)]
+    assert told == [4, 2]
+
+
+def test_a_placer_that_was_just_started_heeds_what_the_server_remembers() -> None:
+    assert Wishes().read(answer(3, needed=1), 0.0)["default"].workers == 3
+
+
 def test_a_pool_without_bounds_is_left_out() -> None:
-    assert Wishes().read({"results": [{"name": "x", "busy": [], "wanted": None, "bounds": None}]},
-                         0.0) == {}  # fmt: skip
+    busy: list[Json] = []
+    pool: Json = {"name": "x", "busy": busy, "needed": None, "wanted": None, "bounds": None}
+    assert Wishes().read({"results": [pool]}, 0.0) == {}
 
 
 def test_an_answer_of_something_else_is_refused() -> None:

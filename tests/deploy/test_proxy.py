@@ -1,6 +1,5 @@
 """The proxy of compose.yaml, really run: requests, streams, and a server that dies."""
 
-import socket
 import subprocess
 import time
 from collections.abc import Generator, Iterator
@@ -13,6 +12,7 @@ import pytest
 from tests.store.places import Loop, postgres_place
 from tests.support.answering import answering
 from tests.support.deployment import CADDYFILE, program
+from tests.support.ports import free_port
 from tests.support.processes import DEADLINE_SECONDS, KEY, Server
 from tests.support.remote import RemoteWorker
 
@@ -137,8 +137,3 @@ def stream(shown: dict[str, object]) -> str:
 
 def urls(shown: dict[str, object]) -> dict[str, str]:
     return cast("dict[str, str]", shown["urls"])
-
-
-def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        return int(free.getsockname()[1])

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from tests.support import rig as rigs
-from tests.support.rig import PICTURE, HandWorker, Rig, succeeded
+from tests.support.hands import PICTURE, HandWorker, succeeded
+from tests.support.rig import Rig
 from tests.worker import scripted
 from tests.worker.scripted import spec
 

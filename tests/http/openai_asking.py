@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import httpx2
-from tests.support.rig import PICTURE, Rig
+from tests.support.hands import PICTURE
+from tests.support.rig import Rig
 
 GENERATIONS = "/v1/images/generations"
 EDITS = "/v1/images/edits"

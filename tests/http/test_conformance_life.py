@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import cast
 
 import pytest
-from tests.support.rig import Rig, failed, succeeded
+from tests.support.hands import failed, succeeded
+from tests.support.rig import Rig
 
 from darkroom.protocol.messages import Gave, Said
 

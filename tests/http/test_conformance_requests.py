@@ -6,7 +6,8 @@ from typing import cast
 import httpx2
 import pytest
 from tests.http.test_files import finished
-from tests.support.rig import KEY, PICTURE, Rig
+from tests.support.hands import PICTURE
+from tests.support.rig import KEY, Rig
 from tests.support.rig import rig as open_rig
 
 from darkroom.domain.errors import DarkroomError, StoreBusy

@@ -8,7 +8,8 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from tests.http.test_stream import blocks, stream_url
-from tests.support.rig import ORIGIN, Rig, failed, succeeded
+from tests.support.hands import failed, succeeded
+from tests.support.rig import ORIGIN, Rig
 
 from darkroom.domain.ids import PredictionId
 from darkroom.http.answers import Site

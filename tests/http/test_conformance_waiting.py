@@ -6,7 +6,8 @@ from typing import cast
 
 import httpx2
 import pytest
-from tests.support.rig import Rig, failed
+from tests.support.hands import failed
+from tests.support.rig import Rig
 
 ECHO: Mapping[str, object] = {"version": "darkroom/echo", "input": {"image": "data:,x"}}
 PICTURES: Mapping[str, object] = {

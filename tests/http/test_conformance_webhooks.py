@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 from replicate.webhook import Webhooks, WebhookSigningSecret
 from standardwebhooks import Webhook
-from tests.support.rig import failed, succeeded
+from tests.support.hands import failed, succeeded
 from tests.support.telling import Telling, telling
 
 from darkroom.protocol.messages import Said

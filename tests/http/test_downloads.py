@@ -6,7 +6,8 @@ from urllib.parse import urlencode
 
 import pytest
 from tests.http.test_uploads import CONTENT, address, gone, uploaded
-from tests.support.rig import ORIGIN, PICTURE, Rig
+from tests.support.hands import PICTURE
+from tests.support.rig import ORIGIN, Rig
 
 FAR = "4102444800"
 PAST = "1000000000"

@@ -1,7 +1,8 @@
 """Output files: no credentials, ranges, and headers that keep any content inert."""
 
 import pytest
-from tests.support.rig import PICTURE, Rig
+from tests.support.hands import PICTURE
+from tests.support.rig import Rig
 
 
 async def finished(rig: Rig, data: bytes = PICTURE) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from typing import TypeVar, cast
 
 import pytest
-from tests.support.rig import Rig, failed
+from tests.support.hands import failed
+from tests.support.rig import Rig
 
 from darkroom.protocol.messages import Said
 from darkroom.store.rows import Row
@@ -46,9 +47,13 @@ def _as_strict_as_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:
         return read(self, _strict(transition))
 
     def strict_write(
-        self: SqliteDatabase, recipe: Callable[[], Transition[T]], *, patient: bool = False
+        self: SqliteDatabase,
+        recipe: Callable[[], Transition[T]],
+        *,
+        patient: bool = False,
+        about: str | None = None,
     ) -> Awaitable[T]:
-        return write(self, lambda: _strict(recipe()), patient=patient)
+        return write(self, lambda: _strict(recipe()), patient=patient, about=about)
 
     monkeypatch.setattr(SqliteDatabase, "read", strict_read)
     monkeypatch.setattr(SqliteDatabase, "write", strict_write)

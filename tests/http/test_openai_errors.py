@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from tests.http.openai_asking import ECHO, EDITS, GENERATIONS, KONTEXT, SD, UPLOAD, asked, error
 from tests.support import rig as rigs
+from tests.support.hands import failed
 from tests.support.limits import Limits
-from tests.support.rig import Rig, failed
+from tests.support.rig import Rig
 
 from darkroom.domain.ids import PredictionId
 

@@ -18,7 +18,8 @@ from tests.http.openai_asking import (
     error,
 )
 from tests.support import rig as rigs
-from tests.support.rig import PICTURE, Rig, succeeded
+from tests.support.hands import PICTURE, succeeded
+from tests.support.rig import Rig
 
 from darkroom.service import data_urls
 

@@ -19,6 +19,7 @@ async def test_an_administrator_sees_what_waits_what_runs_and_how_many_are_wante
         "waiting": 3,
         "running": 1,
         "busy": ["one"],
+        "needed": 3,
         "wanted": 3,
         "bounds": {
             "min": 0,

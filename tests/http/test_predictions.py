@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from tests.support.rig import KEY, ORIGIN, PICTURE, Rig, failed, succeeded
+from tests.support.hands import PICTURE, failed, succeeded
+from tests.support.rig import KEY, ORIGIN, Rig
 from tests.support.rig import rig as open_rig
 
 DOCUMENTED = {

@@ -6,8 +6,9 @@ from typing import cast
 import pytest
 from tests.http.test_stream import blocks, stream_url
 from tests.http.test_uploads import CONTENT, address, gone, stored, uploaded
+from tests.support.hands import PICTURE, failed
 from tests.support.pictures import data_url
-from tests.support.rig import PICTURE, Rig, failed
+from tests.support.rig import Rig
 
 from darkroom.domain.errors import FileMissing
 from darkroom.domain.ids import Owner, PredictionId

@@ -7,7 +7,8 @@ from typing import cast
 
 import pytest
 from tests.support import rig as rigs
-from tests.support.rig import PICTURE, Rig, failed, succeeded
+from tests.support.hands import PICTURE, failed, succeeded
+from tests.support.rig import Rig
 
 from darkroom.domain.errors import StoreBusy
 from darkroom.domain.events import Event

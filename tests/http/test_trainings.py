@@ -9,7 +9,8 @@ import httpx2
 import pytest
 from replicate.training import Training as ClientTraining
 from replicate.version import Version as ClientVersion
-from tests.support.rig import ORIGIN, Rig, failed, rig, succeeded
+from tests.support.hands import failed, succeeded
+from tests.support.rig import ORIGIN, Rig, rig
 from tests.support.vendor import parse
 
 from darkroom.domain.ids import PredictionId

@@ -10,8 +10,9 @@ from typing import cast
 import httpx2
 import pytest
 from tests.support import rig as rigs
+from tests.support.hands import PICTURE
 from tests.support.limits import Limits
-from tests.support.rig import ORIGIN, PICTURE, Rig
+from tests.support.rig import ORIGIN, Rig
 
 BOUNDARY = "the-boundary"
 FORM = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}

@@ -7,9 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import pytest
+from tests.support.hands import succeeded
 from tests.support.limits import NO_LIMITS, Limits
-from tests.support.rig import KEY, Rig, rig, succeeded
+from tests.support.rig import KEY, Rig, rig
 from tests.support.web import serving
 
 from darkroom.domain.errors import PeerMisbehaved, StoreBusy, WorkerRefused
@@ -210,8 +212,10 @@ async def test_a_worker_that_comes_when_the_database_is_away_may_come_again(
 @pytest.mark.parametrize(
     ("name", "changes", "words"),
     [
-        ("local-1", {}, "does not begin with local-"),
-        ("", {}, "a name of 1 to 100 characters"),
+        ("local-1", {}, "not begin with local-"),
+        ("", {}, "must be 1 to 100 printable characters"),
+        ("far\n", {}, "printable"),
+        ("gpu/far", {}, "no slash"),
         ("far", {"protocol": 9, "oldest": 3}, "speaks protocols 3 to 9, this server 2 to 2"),
         ("far", {"protocol": 1}, "speaks protocols 1 to 1, this server 2 to 2"),
     ],
@@ -229,6 +233,24 @@ async def test_a_worker_that_does_not_fit_is_told_why_and_not_to_come_again(
             await peer.connect()
 
 
+@pytest.mark.parametrize(
+    "changes", [{"incarnation": 2**63}, {"incarnation": -1}, {"slots": {"echo-text": 2**63}}]
+)
+async def test_numbers_that_no_database_holds_keep_nobody_from_their_work(
+    tmp_path: Path, changes: dict[str, object]
+) -> None:
+    async with here(tmp_path) as there:
+        peer = there.peer()
+        line = await peer.connect()
+        hello = m.Hello(m.PROTOCOL, "far", 1, "", {"echo-text": 1})
+        line.send(msgspec.structs.replace(hello, **changes))
+        await peer.gone.wait()
+
+        await there.rig.client.post("/v1/predictions", json=TEXT)
+        there.rig.worker.join()
+        await there.rig.worker.job()
+
+
 async def test_two_workers_of_one_name_are_told_apart_and_the_second_may_come_later(
     tmp_path: Path,
 ) -> None:
@@ -242,6 +264,33 @@ async def test_two_workers_of_one_name_are_told_apart_and_the_second_may_come_la
         assert "another worker called far is connected" in (line.fault or "")
         assert len(there.rig.dispatcher.seats) == 1
         await second.connect()
+
+
+async def test_a_worker_of_another_pool_may_have_the_same_name_and_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    async with here(tmp_path) as there:
+        mine = there.peer()
+        await mine.hello()
+        creating = there.rig.client.post("/v1/predictions", json=TEXT)
+        held = (await creating).json()["id"]
+        assert isinstance(await mine.heard.get(), m.Know)
+        assert isinstance(await mine.heard.get(), m.Job)
+        assert mine.line is not None
+        mine.line.close()  # away for a moment
+        await mine.gone.wait()
+
+        _, token = await there.rig.keys.create_worker("other", expires_at=None)
+        other = there.peer(token)
+        line = await other.connect()
+        line.send(m.Hello(m.PROTOCOL, "far", 2, "", {"echo-text": 4}, held=[(held, 1)]))
+        assert await other.heard.get() == m.Welcome(m.PROTOCOL, 2.0)
+
+        back = await mine.connect()
+        back.send(m.Hello(m.PROTOCOL, "far", 1, "", {"echo-text": 4}, held=[(held, 1)]))
+        assert await mine.heard.get() == m.Welcome(m.PROTOCOL, 2.0, [(held, 1)])
+        shown = (await there.rig.client.get("/api/pools")).json()["results"]
+        assert [[one["name"] for one in pool["workers"]] for pool in shown] == [["far"], ["far"]]
 
 
 async def test_a_question_of_the_command_line_is_not_answered_here(tmp_path: Path) -> None:
@@ -275,6 +324,25 @@ async def test_a_wish_for_a_websocket_elsewhere_is_ignored(tmp_path: Path) -> No
     async with here(tmp_path) as there:
         reader, writer = await there.talk("GET /healthz HTTP/1.1", *WISH)
         assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["X: " + "a" * 9000],
+        [f"X-{number}: a" for number in range(200)],
+        ["Content-Length: 1"],
+        ["Transfer-Encoding: chunked"],
+    ],
+    ids=lambda lines: str(lines[0][:20]),
+)
+async def test_a_wish_that_cannot_be_read_keeps_no_connection_open(
+    tmp_path: Path, lines: Sequence[str]
+) -> None:
+    async with here(tmp_path) as there:
+        reader, writer = await there.talk("GET /api/workers HTTP/1.1", *WISH, *lines)
+        assert (await reader.read()).startswith(b"HTTP/1.1 400")
         writer.close()
 
 

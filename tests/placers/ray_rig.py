@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 import uuid
@@ -15,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+from tests.support.ports import free_port
+from tests.support.processes import alive, descendants
 
 from darkroom.domain.errors import ClusterAway
 from darkroom.placers.ray import RayPlacer
@@ -111,7 +112,7 @@ async def cluster(
     program = await asyncio.create_subprocess_exec(
         sys.executable,
         str(HERE / "ray_cluster.py"),
-        str(_free_port()),
+        str(free_port()),
         env=spoken,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -133,7 +134,8 @@ async def cluster(
 
 async def _end(program: asyncio.subprocess.Process, mark: str) -> None:
     """End the cluster and whatever it has started, and see that all of it is gone."""
-    doomed = {*_below(program.pid), *_marked(mark)}
+    # Some of its children hide their environment.
+    doomed = {*descendants(program.pid), *_marked(mark)}
     with suppress(ProcessLookupError):
         program.kill()
     await program.wait()
@@ -151,19 +153,6 @@ def parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-def _below(root: int) -> set[int]:
-    """Processes that *root* and its children have started; some of them hide their environment."""
-    parents: dict[int, int] = {}
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            parents[int(process.name)] = parent(int(process.name))
-    found, new = set[int](), {root}
-    while new:
-        found |= new
-        new = {pid for pid, parent in parents.items() if parent in found} - found
-    return found - {root}
-
-
 def _marked(mark: str) -> set[int]:
     found: set[int] = set()
     for process in Path("/proc").glob("[0-9]*"):
@@ -171,21 +160,6 @@ def _marked(mark: str) -> set[int]:
             if f"{_MARK}={mark}".encode() in (process / "environ").read_bytes():
                 found.add(int(process.name))
     return found
-
-
-def alive(pid: int) -> bool:
-    """Whether this process has not ended."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def want(workers: int) -> Mapping[str, PoolWant]:

@@ -8,6 +8,7 @@ from tests.placers.ray_rig import running, settled, want
 
 from darkroom.domain.errors import ClusterAway
 from darkroom.placers.ray import RayPlacer
+from darkroom.placers.ray_driver import lets_strangers_in
 from darkroom.placers.ray_talk import Begin
 
 
@@ -24,6 +25,14 @@ async def test_workers_get_a_gpu_each_and_go_when_none_is_wanted(tmp_path: Path)
         await settled(placer, want(0), lambda: not placer.keepers)
         assert (tmp_path / "default-1.drained").exists()
         assert (tmp_path / "default-2.drained").exists()
+
+
+def test_a_cluster_is_not_taken_for_guarded_because_a_knock_came_to_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONHOME", str(tmp_path))  # the process that knocks cannot begin
+    with pytest.raises(OSError, match="no answer without a token"):
+        lets_strangers_in("127.0.0.1:1")
 
 
 async def test_a_head_that_is_not_there_is_told_as_such() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.placers import ray_rig
 from tests.placers.ray_rig import Rig, running, settled, want
+from tests.support.processes import alive
 
 from darkroom.domain.errors import ClusterAway, InvalidSetting
 from darkroom.ports.serving import PoolWant
@@ -52,7 +53,7 @@ async def test_a_killed_keeper_takes_its_worker_along_and_both_come_back(rig: Ri
     before = rig.told
     os.kill(ray_rig.parent(before["default-1"]), signal.SIGKILL)
     await settled(placer, want(1), lambda: rig.told != before and running(placer) == rig.told)
-    assert not ray_rig.alive(before["default-1"])
+    assert not alive(before["default-1"])
 
 
 @pytest.mark.fault(24)
@@ -85,7 +86,7 @@ async def test_stopping_drains_and_removes_every_worker_of_every_pool(rig: Rig) 
     both = {**want(1), "big-one": PoolWant(workers=1, gpus=2)}
     await settled(placer, both, lambda: len(rig.told) == 2)
     await placer.stop(10)
-    assert not [pid for pid in rig.told.values() if ray_rig.alive(pid)]
+    assert not [pid for pid in rig.told.values() if alive(pid)]
     assert {path.name for path in rig.folder.glob("*.drained")} == {
         "default-1.drained",
         "big-one-1.drained",
@@ -117,7 +118,7 @@ async def test_workers_of_a_lost_node_are_placed_again_elsewhere(rig: Rig) -> No
         want(2),
         lambda: not rig.told.items() & before.items() and running(placer) == rig.told,
     )
-    assert not [pid for pid in before.values() if ray_rig.alive(pid)]
+    assert not [pid for pid in before.values() if alive(pid)]
 
 
 async def test_a_cluster_that_asks_for_no_token_is_refused(tmp_path: Path) -> None:
@@ -149,7 +150,7 @@ async def test_workers_outlive_the_head_and_a_head_that_kept_its_state_finds_the
         await rig.tell("kill head")
         with pytest.raises(ClusterAway, match="nobody answers"):
             await placer.reconcile(want(2))
-        assert ray_rig.alive(before["default-1"])
+        assert alive(before["default-1"])
         await rig.tell("start head")
         await settled(placer, want(2), lambda: len(running(placer)) == 2)
         assert running(placer)["default-1"] == before["default-1"]
@@ -180,5 +181,5 @@ async def test_workers_go_on_under_a_head_that_forgot_them(tmp_path: Path) -> No
         await rig.tell("kill head")
         await rig.tell("start head")
         await ray_rig.away(placer, want(2), "WrongClusterID")
-        assert ray_rig.alive(before["default-1"])
+        assert alive(before["default-1"])
         assert rig.told == before

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from tests.service.test_dispatch import Busy
 from tests.support import rig as rigs
-from tests.support.rig import HandWorker, Rig, succeeded, watch
+from tests.support.hands import HandWorker, succeeded, watch
+from tests.support.rig import Rig
 
 from darkroom.domain.errors import PeerMisbehaved
 from darkroom.domain.ids import PredictionId

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from tests.support import rig as rigs
-from tests.support.rig import HandWorker, Rig, failed, succeeded
+from tests.support.hands import HandWorker, failed, succeeded
+from tests.support.rig import Rig
 
 from darkroom.domain.errors import PeerMisbehaved, StoreBusy
 from darkroom.domain.events import EventKind, Report
@@ -103,6 +104,25 @@ async def test_reports_keep_their_order_when_the_store_is_busy(tmp_path: Path) -
     assert done["output"] is not None
 
 
+async def test_a_server_stops_although_the_database_takes_no_writes(tmp_path: Path) -> None:
+    async with rigs.rig(tmp_path, store_class=Busy) as rig:
+        assert isinstance(rig.store, Busy)
+        rig.worker.join()
+        shown = await rig.create()
+        job = await rig.worker.job()
+        rig.store.refusals = 99
+        rig.worker.tell(job, ended=succeeded())
+        rig.worker.leave()
+        async with asyncio.timeout(5):
+            await rig.dispatcher.drain(0, write_seconds=0.01)
+        unended = await rig.get(shown["id"])
+        rig.store.refusals = 0
+        await rig.settled()
+        ended = await rig.get(shown["id"])
+
+    assert (unended["status"], ended["status"]) == ("starting", "succeeded")
+
+
 async def test_what_a_crashed_attempt_told_last_is_kept(rig: Rig) -> None:
     rig.worker.join(ONE_SLOT)
     shown = await rig.create()
@@ -163,6 +183,7 @@ async def test_a_job_that_never_arrived_is_sent_again(rig: Rig) -> None:
     again = await rig.worker.job(1)
 
     assert (again.id, again.attempt) == (shown["id"], 2)
+    assert [(stop.id, stop.attempt) for stop in rig.worker.stops] == [(shown["id"], 1)]
 
 
 async def test_a_job_that_a_worker_lists_stays_its_own(rig: Rig) -> None:

@@ -2,7 +2,7 @@
 
 import math
 
-from tests.support.rig import HandClock
+from tests.support.hands import HandClock
 
 from darkroom.service.gates import FAILURES, IN_ALL, PER_ENDPOINT, PER_HOST, PROBE_SECONDS, Gates
 

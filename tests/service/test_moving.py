@@ -9,7 +9,7 @@ import pytest
 from tests.service.test_watch import Clock
 from tests.store.acceptances import acceptance
 from tests.store.places import Loop, PostgresPlace, postgres_place
-from tests.support.rig import HandClock, HandWorker, succeeded, watch
+from tests.support.hands import HandClock, HandWorker, succeeded, watch
 
 from darkroom.blobs.local import LocalBlobs
 from darkroom.domain.ids import PredictionId, ServerId
@@ -130,6 +130,59 @@ async def test_a_server_that_takes_its_worker_for_connected_ends_nothing_either(
 
     assert one.worker.closed
     assert (found.status, found.attempt) == (Status.SUCCEEDED, 1)
+
+
+@pytest.mark.fault(11)
+async def test_a_line_that_its_worker_has_left_gets_nothing_more_after_the_next_sweep(
+    place: PostgresPlace, tmp_path: Path
+) -> None:
+    async with server(place, "one", tmp_path) as one, server(place, "two", tmp_path) as two:
+        await one.worker.rejoin()
+        await two.worker.rejoin()
+        await one.accept()
+        await one.worker.job()
+        await two.twins.sweep()
+        await one.twins.sweep()
+        await one.dispatcher.settled()
+        await two.twins.sweep()
+        job = await two.worker.job()
+        seats = [len(at.dispatcher.seats) for at in (one, two)]
+
+    assert one.worker.closed
+    assert (job.attempt, seats) == (2, [0, 1])
+
+
+async def test_a_worker_that_has_come_back_keeps_its_line(
+    place: PostgresPlace, tmp_path: Path
+) -> None:
+    async with server(place, "one", tmp_path) as one, server(place, "two", tmp_path) as two:
+        for at in (one, two, one):
+            await at.worker.rejoin()
+        await two.twins.sweep()
+        await one.twins.sweep()
+
+    assert (one.worker.closed, two.worker.closed) == (True, True)  # its first line, and the other
+    assert [len(at.dispatcher.seats) for at in (one, two)] == [1, 0]
+
+
+@pytest.mark.fault(11)
+async def test_what_went_into_a_line_that_its_worker_has_left_counts_against_nobody(
+    place: PostgresPlace, tmp_path: Path
+) -> None:
+    async with server(place, "one", tmp_path) as one, server(place, "two", tmp_path) as two:
+        await one.worker.rejoin()
+        await two.worker.rejoin()
+        await one.accept()
+        await one.worker.job()
+        one.pass_seconds(2 * SILENCE)
+        await one.dispatcher.settled()
+        two.dispatcher.wake(ECHO)
+        job = await two.worker.job()
+        found = await two.found()
+        ((losses,),) = place.hand().execute("select losses from predictions").fetchall()
+
+    assert (job.attempt, losses) == (2, 0)
+    assert "Attempt 1 was lost: it never reached its worker." in found.logs
 
 
 @pytest.mark.fault(4)

@@ -5,7 +5,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.support.rig import HandWorker, rig
+from tests.support.hands import HandWorker
+from tests.support.rig import rig
 
 from darkroom.domain.errors import InvalidSetting
 from darkroom.service.catalogue import load_catalogue

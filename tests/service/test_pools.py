@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from tests.support.rig import HandClock
+from tests.support.hands import HandClock
 
 from darkroom.domain.ids import VersionId
 from darkroom.ports.pools import Running, Waiting
@@ -68,7 +68,8 @@ async def test_a_pool_shrinks_only_when_fewer_have_done_for_the_idle_window() ->
     assert await wanted(demand) == 3
     counts.waits = []
     clock.forward(101)
-    assert await wanted(demand) == 2
+    (state,) = await demand.look()
+    assert (state.needed, state.wanted) == (0, 2)
     clock.forward(200)
     assert await wanted(demand) == 0
     counts.waits = [waits(50)]

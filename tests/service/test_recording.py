@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 from pathlib import Path
 
 from tests.support import rig as rigs
-from tests.support.rig import succeeded
+from tests.support.hands import succeeded
 
 from darkroom.domain.errors import RunFailed
 from darkroom.domain.events import Report

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from tests.support import rig as rigs
+from tests.support.hands import PICTURE
 from tests.support.pictures import data_url
-from tests.support.rig import PICTURE, Rig
+from tests.support.rig import Rig
 from tests.support.signing import NamedBucket
 
 from darkroom.domain.errors import PeerMisbehaved

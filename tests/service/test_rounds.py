@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from structlog.testing import capture_logs
-from tests.support.rig import HandClock
+from tests.support.hands import HandClock
 
 from darkroom.domain.errors import FilesUnavailable, StoreBusy
 from darkroom.domain.prediction import Milliseconds

@@ -9,7 +9,8 @@ from structlog.testing import capture_logs
 from tests.blobs import stores
 from tests.blobs.stores import Blobs
 from tests.support import rig as rigs
-from tests.support.rig import PICTURE, HandClock, Rig
+from tests.support.hands import PICTURE, HandClock
+from tests.support.rig import Rig
 
 from darkroom.domain.errors import FileMissing, FilesUnavailable
 from darkroom.ports.buckets import Shelf, ShelfPage

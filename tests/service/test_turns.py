@@ -14,6 +14,7 @@ from tests.support import rig as rigs
 from tests.support.limits import Limits
 from tests.support.rig import Rig
 
+from darkroom.domain.errors import StoreBusy
 from darkroom.domain.ids import Owner, PredictionId, VersionId
 from darkroom.domain.model import Version
 from darkroom.domain.prediction import Prediction, Status
@@ -204,6 +205,27 @@ async def test_a_line_of_a_version_that_is_gone_fails_to_its_end(rig: Rig) -> No
     found = [await rig.store.get(PredictionId(f"p{number}")) for number in range(5)]
 
     assert [one.status for one in found if one] == [Status.FAILED] * 5
+
+
+async def test_a_line_moves_on_however_long_the_database_was_busy(rig: Rig) -> None:
+    class Busy(TurnTables):
+        refusals = 20
+
+        async def advance(self, owner: Owner) -> Sequence[VersionId] | None:
+            self.refusals -= 1
+            if self.refusals > 0:
+                raise StoreBusy("disk full")
+            return await super().advance(owner)
+
+    woken: asyncio.Queue[Version] = asyncio.Queue()
+    turns = Turns(store=Busy(rig.database), fairness=rig.dispatcher.fairness,
+                  catalogue=load_catalogue({}), clock=rig.clock, wake=woken.put_nowait,
+                  retry_seconds=[0.0])  # fmt: skip
+    await rig.store.accept(replace(acceptance("p1"), owner=Owner("ada"), version=ECHO.id,
+                                   limited=True))  # fmt: skip
+    turns.changed(replace(RUNNING, owner=Owner("ada"), claimed=False))
+
+    assert (await asyncio.wait_for(woken.get(), 5)).id == ECHO.id
 
 
 # ── who is asked for what ──

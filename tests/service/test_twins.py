@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.service.test_watch import Clock, Table
 from tests.store.acceptances import ADA, acceptance
-from tests.support.rig import HandClock, HandWorker
+from tests.support.hands import HandClock, HandWorker
 
 from darkroom.blobs.local import LocalBlobs
 from darkroom.domain.ids import PredictionId, ServerId, VersionId, WorkerId

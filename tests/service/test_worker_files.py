@@ -4,7 +4,7 @@ import base64
 from collections.abc import Sequence
 
 import pytest
-from tests.support.rig import HandClock
+from tests.support.hands import HandClock
 
 from darkroom.domain.errors import FileMissing
 from darkroom.protocol.messages import MAX_FILE_BYTES

@@ -19,7 +19,7 @@ from darkroom.domain.ids import ServerId
 from darkroom.store import migrate
 from darkroom.store.database import Database
 from darkroom.store.postgres import connect, open_postgres, prepare
-from darkroom.store.postgres_writer import follow
+from darkroom.store.postgres_writer import follow_together
 from darkroom.store.rows import Parameters, Row, Value
 from darkroom.store.sqlite import open_sqlite
 from darkroom.store.statements import SQLITE, Dialect, Statements, load, numbered, postgres
@@ -165,13 +165,17 @@ class PostgresHand:
         return Rows([cast("Row", tuple(record)) for record in found])
 
     def commit(self, transition: Transition[T], statements: Mapping[str, str]) -> T:
-        texts = Statements(statements)
+        texts, made = Statements(statements), list[T]()
 
-        async def done() -> T:
+        def chain() -> Transition[None]:
+            made.append((yield from transition))
+
+        async def done() -> None:
             async with self._connection.transaction():
-                return await follow(self._connection, texts, transition)
+                await follow_together(self._connection, texts, [chain()])
 
-        return self._loop.run(done())
+        self._loop.run(done())
+        return made[0]
 
     def plan(self, statement: str, parameters: Parameters) -> Sequence[str]:
         """As for a table too large to be read, and for values that are not known yet."""

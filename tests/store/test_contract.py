@@ -93,7 +93,7 @@ async def test_logs_and_events_of_several_reports_add_up(place: Place) -> None:
 
 
 PLANS: list[tuple[str, Parameters, str]] = [
-    ("peek", {"version": "v", "most": 1, "full": "[]"}, "predictions_ready"),
+    ("peek", {"version": "v", "most": 1, "listed": "[]"}, "predictions_ready"),
     (
         "page_down",
         {"owner": "a", "above": "", "below": "~", "from_ms": 0, "until_ms": 9, "size": 9},
@@ -130,8 +130,16 @@ PLANS: list[tuple[str, Parameters, str]] = [
     ("pool_waiting", {}, "predictions_ready"),
     ("pool_running", {}, "attempts_one_live"),
     ("items", {"id": "p"}, "sqlite_autoindex_items"),
+    ("inputs_of", {"listed": "[]"}, "sqlite_autoindex_inputs"),
+    ("items_of", {"listed": "[]"}, "sqlite_autoindex_items"),
+    ("logs_of", {"listed": "[]"}, "sqlite_autoindex_log_lines"),
     ("live_attempts", {}, "attempts_one_live"),
-    ("attempts_of_worker", {"worker": "w"}, "attempts_one_live"),
+    ("attempts_of_worker", {"worker": "w", "pool": "p"}, "attempts_one_live"),
+    (
+        "came_elsewhere",
+        {"id": "p", "worker": "w", "incarnation": 1, "server": ""},
+        "sqlite_autoindex_remote_workers",
+    ),
     (
         "lease_stands",
         {"id": "p", "attempt": 1, "worker": "w", "incarnation": 1, "server": ""},
@@ -202,3 +210,15 @@ async def test_hot_statements_use_their_index(
     known = index if place.name == "sqlite" else IN_POSTGRES.get(name, index)
     assert known in plan or f"{known.removeprefix('sqlite_autoindex_')}_pkey" in plan
     assert not re.search(r"SCAN (?!CONSTANT)\w+(?! USING| VIRTUAL)\b|Seq Scan", plan)
+
+
+async def test_a_report_of_many_events_is_kept_whole(place: Place) -> None:
+    async with tables(place) as store:
+        await store.accept(acceptance("p1", holder=HOLDER))
+        told = [LogText(text=f"{number}\n") for number in range(30)]
+        shown = await store.report(Report(prediction=PredictionId("p1"), attempt=1, events=told))
+        found = await store.get(PredictionId("p1"))
+
+    assert found == shown
+    assert found is not None
+    assert found.logs.split() == [str(number) for number in range(30)]

@@ -33,8 +33,14 @@ class Counted:
     connection: sqlite3.Connection
     steps: int = field(default=0)
 
-    def write(self, recipe: Callable[[], Transition[T]], *, patient: bool = False) -> Awaitable[T]:
-        raise NotImplementedError(patient, recipe)
+    def write(
+        self,
+        recipe: Callable[[], Transition[T]],
+        *,
+        patient: bool = False,
+        about: str | None = None,
+    ) -> Awaitable[T]:
+        raise NotImplementedError(patient, about, recipe)
 
     async def scrub(self) -> None:
         raise NotImplementedError

@@ -301,7 +301,7 @@ async def test_statements_of_turns_use_their_index(
 async def test_a_claim_among_many_versions_reads_only_what_is_first_in_turn(place: Place) -> None:
     async with place.opened():
         pass
-    peek = {"version": "v", "most": 3, "full": "[]"}
+    peek = {"version": "v", "most": 3, "listed": "[]"}
     plan = " ".join(place.hand().plan("peek", peek))
 
     assert re.search(r"predictions_ready \(version=\?\)|Index Scan using predictions_ready", plan)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import httpx2
+from tests.support.ports import free_port
 
 START_SECONDS = 60.0
 _BUCKET = "darkroom"
@@ -65,11 +66,6 @@ def moto_server() -> Generator[S3Server]:
     finally:
         process.terminate()
         process.wait(START_SECONDS)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def until_listening(process: "subprocess.Popen[bytes]", port: int) -> None:

@@ -7,15 +7,16 @@ A server of our own is made from the binaries of this machine or from those of t
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Generator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+
+from tests.support.ports import free_port
 
 URL_VARIABLE = "DARKROOM_TEST_POSTGRES"
 _NOBODY = 65534
@@ -58,8 +59,7 @@ class Cluster:
         done = self._popen(words, stdout=subprocess.PIPE)
         told, _ = done.communicate(timeout=_START_SECONDS)
         assert done.returncode == 0, told.decode()
-        with closing(socket.create_server(("127.0.0.1", 0))) as free:
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
 
     def _let_in(self) -> None:
         """Copy the programs if they lie where only root may look, such as in its home."""

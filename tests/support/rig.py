@@ -1,23 +1,22 @@
 """A server's inside without processes: real store, real routes, and a worker played by hand."""
 
-import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import httpx2
 from starlette.routing import BaseRoute
+from tests.support.hands import HandClock, HandWorker, watch
 from tests.support.limits import NO_LIMITS, Limits
 
 from darkroom.blobs.local import LocalBlobs
-from darkroom.compose.clock import SystemClock
 from darkroom.compose.hardware import CPU
 from darkroom.compose.models import make_models
-from darkroom.domain.ids import DEFAULT_POOL, Minter
+from darkroom.domain.ids import Minter
 from darkroom.egress.webhooks import GuardedPoster
 from darkroom.http.app import Application, Manner, Parts, create_app, routes
 from darkroom.http.webhooks import WebhookBodies
@@ -26,19 +25,6 @@ from darkroom.http.worker_files import WorkerFileRoutes
 from darkroom.http.worker_sockets import WorkerSockets
 from darkroom.ports.buckets import Bucket
 from darkroom.ports.webhooks import Poster
-from darkroom.protocol.messages import (
-    PROTOCOL,
-    Ended,
-    FileFact,
-    Gave,
-    Hello,
-    Job,
-    Key,
-    Noted,
-    Said,
-    Stop,
-    Told,
-)
 from darkroom.service.capabilities import Capabilities
 from darkroom.service.catalogue import Catalogue, load_catalogue
 from darkroom.service.deliveries import Deliveries
@@ -51,7 +37,6 @@ from darkroom.service.pools import Bounds, Demand
 from darkroom.service.predictions import Predictions
 from darkroom.service.remote_files import RemoteFiles
 from darkroom.service.retention import Retention
-from darkroom.service.seats import Seat
 from darkroom.service.spool import Spool
 from darkroom.service.turns import Turns
 from darkroom.service.uploads import Uploads
@@ -72,122 +57,6 @@ ORIGIN = "http://127.0.0.1:8000"
 KEY = "a-key-of-sixteen-characters"
 HOUR_MS = 3_600_000
 POOLS = {"default": Bounds(least=0, most=4, idle_seconds=300, target_wait_seconds=2)}
-PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(24)
-
-
-@dataclass(slots=True)
-class HandWorker:
-    """A seat whose jobs a test looks at and answers itself."""
-
-    dispatcher: Dispatcher
-    blobs: LocalBlobs
-    sent: list[object] = field(default_factory=list[object])
-    came: asyncio.Event = field(default_factory=asyncio.Event)
-    seat: Seat | None = None
-    closed: bool = False
-
-    def join(self, slots: Mapping[str, int] | None = None, name: str = "hand") -> None:
-        hello = Hello(PROTOCOL, name, 1, "", dict(slots or {"echo": 4, "echo-text": 4}))
-        self.seat = self.dispatcher.join(hello, self._take, self._close)
-
-    async def rejoin(self, held: Sequence[Key] = (), *, name: str = "hand", incarnation: int = 1,
-                     slots: Mapping[str, int] | None = None,
-                     pool: str = DEFAULT_POOL) -> list[Key]:  # fmt: skip
-        """Come as a remote worker that holds *held*; returns what it may go on with."""
-        takes = dict(slots or {"echo": 4, "echo-text": 4})
-        hello = Hello(PROTOCOL, name, incarnation, "", takes, held=list(held))
-        self.seat, kept = await self.dispatcher.rejoin(hello, pool=pool, send=self._take,
-                                                       close=self._close)  # fmt: skip
-        return kept
-
-    def _take(self, message: object) -> None:
-        self.sent.append(message)
-        self.came.set()
-
-    async def job(self, number: int = 0) -> Job:
-        """Job *number* from 0, as soon as it has come."""
-        while len(self.jobs) <= number:
-            self.came.clear()
-            await self.came.wait()
-        return self.jobs[number]
-
-    async def taken(self) -> None:
-        """Wait until a slot is taken, before the job itself comes."""
-        assert self.seat is not None
-        while not self.seat.held:  # noqa: ASYNC110  # nothing is signaled at that moment
-            await asyncio.sleep(0)
-
-    def _close(self) -> None:
-        self.closed = True
-
-    @property
-    def jobs(self) -> list[Job]:
-        return [one for one in self.sent if isinstance(one, Job)]
-
-    @property
-    def noted(self) -> list[tuple[str, int, int]]:
-        return [(one.id, one.attempt, one.number) for one in self.sent if isinstance(one, Noted)]
-
-    @property
-    def stops(self) -> list[Stop]:
-        return [one for one in self.sent if isinstance(one, Stop)]
-
-    def tell(
-        self, job: Job, *events: Said | Gave, ended: Ended | None = None, started: bool = True,
-        number: int = 0
-    ) -> None:  # fmt: skip
-        assert self.seat is not None
-        told = Told(job.id, job.attempt, started, list(events), ended, number)
-        self.dispatcher.told(self.seat, told)
-
-    async def give_picture(self, job: Job, *, data: bytes = PICTURE, index: int = 0,
-                           name: str | None = None) -> Gave:  # fmt: skip
-        key = f"predictions/{job.id}/{job.attempt}/{index}"
-        await self.blobs.put(key, data)
-        return Gave(index, FileFact(key=key, name=name or f"out-{index}.png",
-                                    content_type="image/png",
-                                    size_bytes=len(data), sha256=f"{index:064}"))  # fmt: skip
-
-    async def succeed(self, job: Job, *, data: bytes = PICTURE, name: str | None = None) -> None:
-        picture = await self.give_picture(job, data=data, name=name)
-        self.tell(job, picture, ended=succeeded())
-
-    def leave(self) -> None:
-        assert self.seat is not None
-        self.dispatcher.leave(self.seat)
-
-
-def succeeded() -> Ended:
-    return Ended("succeeded", None, '{"image_count":1}', 0.25)
-
-
-def failed(error: str) -> Ended:
-    return Ended("failed", error, "{}", 0.1)
-
-
-class HandClock:
-    """Real wall time; monotonic time goes where a test puts it."""
-
-    def __init__(self) -> None:
-        self._ahead = 0.0
-
-    def forward(self, seconds: float) -> None:
-        self._ahead += seconds
-
-    def wall_ms(self) -> int:
-        return SystemClock().wall_ms()
-
-    def monotonic(self) -> float:
-        return SystemClock().monotonic() + self._ahead
-
-
-def watch(dispatcher: Dispatcher, clock: HandClock, seconds: int) -> list[str]:
-    """Let that much time pass and look at workers every second; who was given up as silent."""
-    silent: list[str] = []
-    for _ in range(seconds):
-        clock.forward(1)
-        silent += dispatcher.reap()
-    return silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +73,7 @@ class Rig:
     sockets: WorkerSockets
     capabilities: Capabilities
     routes: list[BaseRoute]
-    clock: "HandClock"
+    clock: HandClock
     folder: Path
     deliveries: Deliveries  # sends when a test calls `once`
     uploads: Uploads
@@ -312,7 +181,7 @@ def keeping(database: SqliteDatabase, blobs: LocalBlobs, clock: HandClock, room:
     return uploads, removals, retention
 
 
-def sending(database: SqliteDatabase, store: PredictionTables, wire: Wire,  # it joins them
+def sending(database: SqliteDatabase, store: PredictionTables, wire: Wire,
             secrets: WebhookSecrets, clock: HandClock, poster: Poster | None
             ) -> Deliveries:  # fmt: skip
     return Deliveries(outbox=DeliveryTables(database), store=store,

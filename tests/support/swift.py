@@ -16,7 +16,8 @@ from pathlib import Path
 import httpx2
 import obstore
 from obstore.store import S3Store
-from tests.support.buckets import S3Server, free_port, until_listening
+from tests.support.buckets import S3Server, until_listening
+from tests.support.ports import free_port
 
 BUCKET = "darkroom"
 _CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test:tester", "AWS_SECRET_ACCESS_KEY": "testing"}

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from tests.support.hands import PICTURE, succeeded
 from tests.support.receiver import Receiver, receiving
-from tests.support.rig import PICTURE, Rig, rig, succeeded
+from tests.support.rig import Rig, rig
 
 from darkroom.egress.webhooks import GuardedPoster
 from darkroom.protocol.messages import Ended, FileFact, Gave, Job, Said

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -21,10 +22,13 @@ from darkroom.service.pools import Peak
 _ROUND_SECONDS = 2.0
 _NAMESPACE = "darkroom"
 _REFUSED = frozenset({401, 403, 404})
+_HEAD = re.compile(r"[^/\s]+:[0-9]{1,5}")
+_LAST_PORT = 65535
 _log = structlog.get_logger()
 
 
 class _Bounds(msgspec.Struct, frozen=True):
+    max: int
     idle_seconds: float
     gpus: float
     cpus: float
@@ -34,6 +38,7 @@ class _Bounds(msgspec.Struct, frozen=True):
 class _Pool(msgspec.Struct, frozen=True):
     name: str
     busy: list[str]
+    needed: int | None
     wanted: int | None
     bounds: _Bounds | None
 
@@ -46,11 +51,11 @@ class Wishes:
     """What a server told its pools need, as the cluster is to hear it.
 
     Of several servers behind one address each knows only what it was itself asked, and one that
-    was just started knows nothing: the idle window is minded here too.
+    was just started knows nothing: what was needed within the idle window is minded here too.
     """
 
     def __init__(self) -> None:
-        self._peaks: dict[str, Peak] = {}
+        self._peaks: dict[tuple[str, float], Peak] = {}
 
     def read(self, told: Json, now: float) -> Mapping[str, PoolWant]:
         """What is wanted of each pool that has bounds.
@@ -64,18 +69,20 @@ class Wishes:
             raise Refused(f"the server's answer is not that of /api/pools ({error})") from error
         return {
             pool.name: PoolWant(
-                workers=self._peak(pool.name, pool.bounds).tell(pool.wanted, now),
+                workers=max(pool.wanted, self._of_late(pool.name, pool.bounds, pool.needed, now)),
                 gpus=pool.bounds.gpus,
                 cpus=pool.bounds.cpus,
                 resources=pool.bounds.resources,
                 busy=frozenset(pool.busy),
             )
             for pool in pools
-            if pool.bounds is not None and pool.wanted is not None
+            if pool.bounds is not None and pool.needed is not None and pool.wanted is not None
         }
 
-    def _peak(self, name: str, bounds: _Bounds) -> Peak:
-        return self._peaks.setdefault(name, Peak(bounds.idle_seconds))
+    def _of_late(self, name: str, bounds: _Bounds, needed: int, now: float) -> int:
+        window = bounds.idle_seconds
+        peak = self._peaks.setdefault((name, window), Peak(window))
+        return min(peak.tell(needed, now), bounds.max)
 
 
 class Rounds:
@@ -153,8 +160,7 @@ def worker_command(server: str) -> Sequence[str]:
 def _begin(
     address: str, command: Sequence[str], *, tokens: str | None, open_allowed: bool
 ) -> Begin:
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
+    if not _HEAD.fullmatch(address) or int(address.rpartition(":")[2]) > _LAST_PORT:
         raise InvalidSetting(f"address: {address!r} is not host:port, such as 10.0.0.1:6379")
     return Begin(
         address=address,

@@ -17,7 +17,7 @@ from darkroom.compose import collector
 from darkroom.compose.logs import configure_logs
 from darkroom.compose.worker import make_options, make_tools
 from darkroom.domain.errors import InvalidSetting, WorkerRefused
-from darkroom.domain.ids import LOCAL_WORKERS
+from darkroom.domain.ids import WORKER_RULE, is_worker
 from darkroom.egress.allow import AllowList
 from darkroom.settings import Settings
 from darkroom.worker.client import Worker
@@ -27,7 +27,6 @@ from darkroom.worker.socket_line import SocketConnector
 
 NAME = "worker.name"
 _LETTERS = "abcdefghijkmnpqrstuvwxyz"
-_MOST_NAME = 100
 _INTERRUPTED = 130
 _PUT_RETRIES = (0.1, 0.5, 2.0)
 """Then once more, when a dead network will have been noticed: files wait for a line."""
@@ -72,6 +71,7 @@ def kept_name(directory: Path) -> str:
         host = "".join(one if one.isalnum() or one in "-." else "-" for one in socket.gethostname())
         letters = "".join(secrets.choice(_LETTERS) for _ in range(4))
         made = f"{host[:60]}-{letters}"
+        made = made if is_worker(made) else f"at-{made}"
         path.write_text(f"{made}\n", "utf-8")
     except OSError as error:
         raise InvalidSetting(
@@ -81,12 +81,8 @@ def kept_name(directory: Path) -> str:
 
 
 def _checked(name: str) -> str:
-    fit = 0 < len(name) <= _MOST_NAME and name.isprintable() and "/" not in name
-    if not fit or name.startswith(LOCAL_WORKERS):
-        raise InvalidSetting(
-            f"name: must be 1 to {_MOST_NAME} printable characters without a slash, and not begin "
-            f"with {LOCAL_WORKERS}, as the names of a server's own workers do"
-        )
+    if not is_worker(name):
+        raise InvalidSetting(f"name: {WORKER_RULE}")
     return name
 
 

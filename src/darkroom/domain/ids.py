@@ -25,6 +25,8 @@ DEFAULT_POOL = "default"
 POOL_RULE = "must be 1 to 40 lower-case letters, digits or dashes, with no dash at either end"
 LOCAL_WORKERS = "local-"
 """How the names of workers begin that a server starts itself, and of no others."""
+WORKER_RULE = "must be 1 to 100 printable characters, no slash, and not begin with local-"
+_MOST_NAME = 100
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _TO_PYTHON = str.maketrans(ALPHABET, "0123456789abcdefghijklmnopqrstuv")  # int(…, 32) reads these
 _LETTERS_GONE = dict.fromkeys(map(ord, ALPHABET))
@@ -40,6 +42,22 @@ _PAIRS = tuple(a + b for a in ALPHABET for b in ALPHABET)
 def is_pool(text: str) -> bool:
     """Whether *text* may name a pool of workers."""
     return _POOL.fullmatch(text) is not None
+
+
+def is_worker(text: str) -> bool:
+    """Whether a worker from elsewhere may be called *text*."""
+    fit = 0 < len(text) <= _MOST_NAME and text.isprintable() and "/" not in text
+    return fit and not text.startswith(LOCAL_WORKERS)
+
+
+def worker_id(pool: str, name: str) -> WorkerId:
+    """What a worker from elsewhere is known by, so that two pools may have one of the same name."""
+    return WorkerId(name if pool == DEFAULT_POOL else f"{pool}/{name}")
+
+
+def worker_name(known: str) -> str:
+    """What a worker calls itself; see `worker_id`."""
+    return known.rpartition("/")[2]
 
 
 def base32(data: bytes) -> str:

@@ -21,6 +21,7 @@ from darkroom.http.reading import ARRIVED
 
 SOCKETS = b"/api/workers"
 _TOO_LONG = b"The head of the request is too long."
+_NO_HANDSHAKE = b"This head asks for a WebSocket in a way that cannot be read."
 _PEER_ENDED = select.POLLRDHUP | select.POLLHUP | select.POLLERR
 
 
@@ -171,11 +172,7 @@ class PunctualProtocol(HttpToolsProtocol):
     def _refuse(self) -> None:
         cycle = cast("RequestResponseCycle | None", self.cycle)
         if cycle is None or cycle.response_complete:  # else it would break into an answer
-            self.transport.write(
-                b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-                b"content-type: text/plain; charset=utf-8\r\n"
-                b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(_TOO_LONG), _TOO_LONG)
-            )
+            self.transport.write(_refusal(b"431 Request Header Fields Too Large", _TOO_LONG))
         self.transport.close()
 
     def _look(self) -> None:
@@ -193,6 +190,14 @@ class PunctualProtocol(HttpToolsProtocol):
 
 class PunctualSocket(WebSocketsSansIOProtocol):
     """uvicorn's WebSocket, cut when its peer does not answer, whatever still waits for that."""
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; a head that the library cannot read is refused, which uvicorn leaves open."""
+        super().data_received(data)
+        # It is handed over whole, so what has not begun with it will never begin.
+        if not self.handshake_initiated and not self.transport.is_closing():
+            self.transport.write(_refusal(b"400 Bad Request", _NO_HANDSHAKE))
+            self.transport.close()
 
     def keepalive_timeout(self) -> None:
         """A ping was not answered in time."""
@@ -223,6 +228,13 @@ class _Both:
     def lose(self) -> None:
         for one in self._each:
             one.lose()
+
+
+def _refusal(status: bytes, words: bytes) -> bytes:
+    return (
+        b"HTTP/1.1 %b\r\ncontent-type: text/plain; charset=utf-8\r\n"
+        b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (status, len(words), words)
+    )
 
 
 def _size(header: tuple[bytes, bytes]) -> int:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from darkroom.domain.errors import NotAllowed
+from darkroom.domain.ids import worker_name
 from darkroom.http.answers import caller, json_answer, route
 from darkroom.service.pools import Bounds, Demand, PoolState
 from darkroom.service.seats import Seat
@@ -43,6 +44,7 @@ class WirePool(msgspec.Struct, frozen=True):
     waiting: int
     running: int
     busy: list[str]
+    needed: int | None
     wanted: int | None
     bounds: WireBounds | None
     workers: list[WireWorker]
@@ -70,7 +72,8 @@ def _pool(state: PoolState) -> WirePool:
         name=state.name,
         waiting=state.waiting,
         running=state.running,
-        busy=list(state.busy),
+        busy=[worker_name(one) for one in state.busy],
+        needed=state.needed,
         wanted=state.wanted,
         bounds=None if state.bounds is None else _bounds(state.bounds),
         workers=[_worker(seat) for seat in state.seats],
@@ -90,4 +93,5 @@ def _bounds(bounds: Bounds) -> WireBounds:
 
 
 def _worker(seat: Seat) -> WireWorker:
-    return WireWorker(seat.holder.worker, len(seat.held), list(seat.resident), seat.draining)
+    name = worker_name(seat.holder.worker)
+    return WireWorker(name, len(seat.held), list(seat.resident), seat.draining)

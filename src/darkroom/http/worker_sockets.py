@@ -6,6 +6,7 @@ here runs. Its first message is its hello, and it is heard in order from then on
 
 from typing import cast
 
+import msgspec
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,7 +14,7 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from darkroom.domain.errors import PeerMisbehaved, StoreBusy
-from darkroom.domain.ids import DEFAULT_POOL, LOCAL_WORKERS
+from darkroom.domain.ids import DEFAULT_POOL, WORKER_RULE, is_worker, worker_id
 from darkroom.http.answers import route
 from darkroom.http.edge import Authenticator
 from darkroom.http.problems import problem
@@ -26,7 +27,6 @@ from darkroom.service.seats import Seat
 
 _log = structlog.get_logger()
 _REVOKED = "the worker's token was revoked or has expired"
-_MOST_NAME = 100
 _NO_SOCKET = (
     "This is the door of workers: it takes WebSockets alone. If a worker meets this answer, the "
     "proxy before the server does not pass WebSockets on."
@@ -114,13 +114,16 @@ class _RemoteVisit:
             raise PeerMisbehaved(f"worker {hello.worker} said hello twice")
         try:
             spoken = protocol_with(hello, REMOTE_PROTOCOL)
-            _check_name(hello)
+            _check_name(hello.worker)
         except PeerMisbehaved as error:
             self._link.close(REFUSED, str(error))
             return
         try:
             self._seat, kept = await self._dispatcher.rejoin(
-                hello, pool=self._pool, send=self._link.send, close=self._link.close
+                msgspec.structs.replace(hello, worker=worker_id(self._pool, hello.worker)),
+                pool=self._pool,
+                send=self._link.send,
+                close=self._link.close,
             )
         except StoreBusy as error:
             self._link.close(LATER, str(error))
@@ -128,13 +131,10 @@ class _RemoteVisit:
         self._link.send(Welcome(spoken, self._beat_seconds, kept))
 
 
-def _check_name(hello: Hello) -> None:
-    """Raise PeerMisbehaved if the worker goes by a name of this server's own workers."""
-    if hello.worker.startswith(LOCAL_WORKERS) or not 0 < len(hello.worker) <= _MOST_NAME:
-        raise PeerMisbehaved(
-            f"a worker from elsewhere has a name of 1 to {_MOST_NAME} characters that does not "
-            f"begin with {LOCAL_WORKERS}"
-        )
+def _check_name(name: str) -> None:
+    """Raise PeerMisbehaved unless a worker from elsewhere may be called so."""
+    if not is_worker(name):
+        raise PeerMisbehaved(f"the worker's name {WORKER_RULE}")
 
 
 class _AsgiCarrier(Carrier):

@@ -22,8 +22,8 @@ _CONNECT_SECONDS = 3.0
 _PATIENCE_SECONDS = 30.0
 _AGAIN_SECONDS = 5.0
 _STEP_SECONDS = 0.5
-GRACE_SECONDS = 35.0
-"""A draining worker takes 30 s at the most, and some to end."""
+GRACE_SECONDS = 60.0
+"""A draining worker takes the `drain_seconds` of its node, 50 at the most, and some to end."""
 _LONGEST_LINE = 2**20
 _SET: Mapping[str, str] = MappingProxyType(
     {

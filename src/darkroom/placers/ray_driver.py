@@ -110,15 +110,20 @@ def joined(begin: Begin) -> Driver | Away | Unfit:
     try:
         if not admitted(begin.address):
             return Unfit(why=_UNKNOWN.format(address=begin.address))
-        if not begin.open_allowed and _lets_strangers_in(begin.address):
+        if not begin.open_allowed and lets_strangers_in(begin.address):
             return Unfit(why=_OPEN.format(address=begin.address))
         return Driver(RayCluster(begin.address, begin.namespace), begin, time.monotonic)
     except (*_NO_ANSWER, subprocess.TimeoutExpired) as error:
         return Away(why=_first_line(error))
 
 
-def _lets_strangers_in(address: str) -> bool:
-    """Knock without a token, from a process of its own: Ray reads its token once."""
+def lets_strangers_in(address: str) -> bool:
+    """Knock without a token, from a process of its own: Ray reads its token once.
+
+    Raises:
+        OSError: it was neither let in nor turned away.
+        subprocess.TimeoutExpired: there was no answer in time.
+    """
     nameless = {name: it for name, it in os.environ.items() if not name.startswith("RAY_AUTH_")}
     nameless["RAY_AUTH_MODE"] = "disabled"
     told = subprocess.run(  # noqa: S603  # our own program
@@ -130,6 +135,8 @@ def _lets_strangers_in(address: str) -> bool:
         timeout=_KNOCK_SECONDS,
         check=False,
     )
+    if told.returncode not in (_STRANGER, _KNOWN):
+        raise OSError("there was no answer without a token")
     return told.returncode == _STRANGER
 
 

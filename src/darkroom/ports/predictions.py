@@ -26,6 +26,9 @@ from darkroom.domain.prediction import (
 HERE = ServerId("")
 """The server that asks, whatever its name."""
 
+NOT_THERE = "it never reached its worker."
+"""Why an attempt is released that its worker does not hold."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
@@ -119,7 +122,7 @@ class Lost:
     """An attempt that ended without a result, and the sentence its prediction's log will carry.
 
     With a `lease` it is lost only if that still stands: its worker may have come to another server
-    meanwhile, and go on.
+    meanwhile, and go on. If it came there before it was sent this attempt, that is released.
     """
 
     prediction: PredictionId
@@ -226,6 +229,14 @@ class Adopted:
     orphans: Sequence[LiveAttempt] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Departed:
+    """A remote worker of a pool that has come to another server."""
+
+    pool: str
+    holder: Holder
+
+
 class Attempts(Protocol):
     """What the reaper and the files need to know beyond predictions."""
 
@@ -233,8 +244,17 @@ class Attempts(Protocol):
         """All attempts of this server that have not ended."""
         ...
 
-    def adopt(self, holder: Holder, held: Sequence[tuple[PredictionId, int]]) -> Awaitable[Adopted]:
-        """Take over what a remote worker holds and may go on with, from whichever server (T10)."""
+    def adopt(
+        self, holder: Holder, held: Sequence[tuple[PredictionId, int]], pool: str = DEFAULT_POOL
+    ) -> Awaitable[Adopted]:
+        """Take over what a remote worker holds and may go on with, from whichever server (T10).
+
+        Nothing of another *pool* is looked at: whoever has its own token may take any name.
+        """
+        ...
+
+    async def departed(self, within_ms: int) -> Sequence[Departed]:
+        """Remote workers that have come to another server last, and lately."""
         ...
 
     async def waiting(self) -> Sequence[VersionId]:

@@ -6,7 +6,7 @@ No message names a database, a file path of the server's or a secret.
 """
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
 
@@ -24,6 +24,10 @@ MAX_FILES = 64
 """How many files a run may give."""
 MAX_FILE_BYTES = 64 * 2**20
 """How large each may be."""
+
+Number: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""As far as databases count."""
+Slots: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
 
 Key: TypeAlias = tuple[str, int]
 """Prediction id and attempt: what every worker's and host's message about a run quotes."""
@@ -139,9 +143,9 @@ class Hello(Message, frozen=True):
 
     protocol: int
     worker: str
-    incarnation: int
+    incarnation: Number
     token: str
-    slots: dict[str, int]
+    slots: dict[str, Slots]
     oldest: int = 1
     held: list[Key] = []
 

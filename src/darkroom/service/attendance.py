@@ -16,7 +16,15 @@ from darkroom.domain.errors import NotFound, PeerMisbehaved
 from darkroom.domain.ids import PredictionId, VersionId, WorkerId
 from darkroom.domain.model import Version
 from darkroom.domain.prediction import Outcome
-from darkroom.ports.predictions import Adopted, Holder, Lease, LiveAttempt, Lost
+from darkroom.ports.predictions import (
+    NOT_THERE,
+    Adopted,
+    Departed,
+    Holder,
+    Lease,
+    LiveAttempt,
+    Lost,
+)
 from darkroom.ports.serving import Clock
 from darkroom.protocol.messages import Drain, Hello, Key, Stop
 from darkroom.service.seats import Seat
@@ -25,19 +33,26 @@ from darkroom.service.watched import WatchedTime
 _log = structlog.get_logger()
 _QUIET = 0.4
 """Of the time after which a worker counts as silent: two of its beats did not come."""
+_LATELY_MS = 60_000
+"""Longer than a line can seem to stand that does not: its worker is silent here by then."""
 _GONE = "its worker went away."
 _STOPPED = "its worker was stopped."
 _NOT_BACK = "its worker did not come back."
 _ANEW = "its worker was started anew."
-NOT_THERE = "it never reached its worker."
 
 _Life: TypeAlias = tuple[WorkerId, int]
 
 
 class Returns(Protocol):
-    """Takes over, in the database, what a remote worker holds."""
+    """Where remote workers are, and what they hold, as the database has it."""
 
-    def adopt(self, holder: Holder, held: Sequence[tuple[PredictionId, int]]) -> Awaitable[Adopted]:
+    def adopt(
+        self, holder: Holder, held: Sequence[tuple[PredictionId, int]], pool: str
+    ) -> Awaitable[Adopted]:
+        """See `ports.predictions.Attempts`."""
+        ...
+
+    async def departed(self, within_ms: int) -> Sequence[Departed]:
         """See `ports.predictions.Attempts`."""
         ...
 
@@ -122,7 +137,7 @@ class Attendance:
         absence.coming = True
         try:
             found = await self._attempts.adopt(
-                holder, [(PredictionId(id_), attempt) for id_, attempt in hello.held]
+                holder, [(PredictionId(id_), attempt) for id_, attempt in hello.held], pool
             )
         finally:
             absence.coming = False
@@ -237,6 +252,23 @@ class Attendance:
                 _log.warning("worker.missing", worker=absence.holder.worker, held=len(absence.held))
                 self._forget(absence, *_end_of(absence.draining, _NOT_BACK))
         return [seat.holder.worker for seat in silent]
+
+    async def look_elsewhere(self) -> None:
+        """Give up lines that only seem to stand: their workers have come to another server.
+
+        Raises:
+            StoreBusy: the database does not answer now.
+        """
+        seats = [seat for seat in self.seats if seat.holder.remote]
+        if not seats:
+            return
+        found = await self._attempts.departed(_LATELY_MS)
+        departed = {(one.pool, one.holder.worker): one.holder.incarnation for one in found}
+        for seat in seats:  # whoever has come back meanwhile has another seat
+            latest = departed.get((seat.pool, seat.holder.worker))
+            if latest is not None and seat.holder.incarnation <= latest:
+                self._lose(seat, _GONE)
+                seat.close()
 
     async def part(self, seconds: float) -> None:
         """Let workers finish for that long and end; remote ones go elsewhere with what they hold.

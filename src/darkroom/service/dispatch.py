@@ -12,11 +12,11 @@ from functools import partial
 import structlog
 
 from darkroom.domain.errors import NotFound, PeerMisbehaved
-from darkroom.domain.events import Finished, Report
-from darkroom.domain.ids import PredictionId, VersionId, WorkerId
+from darkroom.domain.events import Report
+from darkroom.domain.ids import PredictionId, WorkerId
 from darkroom.domain.model import Version
 from darkroom.domain.prediction import InputFile, JsonText, Outcome, Prediction
-from darkroom.ports.predictions import Asking, Attempts, Holder, LiveAttempt, Lost, PredictionStore
+from darkroom.ports.predictions import NOT_THERE, Attempts, Holder, Lost, PredictionStore
 from darkroom.ports.serving import Clock
 from darkroom.ports.twins import NOBODY, Others
 from darkroom.protocol.messages import (
@@ -33,20 +33,21 @@ from darkroom.protocol.messages import (
     Told,
     Wants,
 )
-from darkroom.service.attendance import NOT_THERE, Attendance
+from darkroom.service.attendance import Attendance
 from darkroom.service.catalogue import Catalogue, to_spec
 from darkroom.service.claiming import Claims
 from darkroom.service.fairness import Fairness
 from darkroom.service.hub import Hub
 from darkroom.service.recording import Recorder
+from darkroom.service.recovery import Recovery
 from darkroom.service.remote_files import RemoteFiles
 from darkroom.service.reports import understood
 from darkroom.service.seats import Seat, best
 
-_log = structlog.get_logger()
 _AT_ONCE = 100
+_WRITE_SECONDS = 10.0
+_log = structlog.get_logger()
 _GONE = "its worker went away."
-_NO_VERSION = "The version is no longer served here. Run a version that the model lists now."
 
 
 class Dispatcher:
@@ -98,6 +99,15 @@ class Dispatcher:
             superseded=self._stop_superseded,
             again=self._wait_again,
             check=remote.check if remote else None,
+        )
+        self.recovery = Recovery(
+            store=store,
+            attempts=attempts,
+            catalogue=catalogue,
+            recorder=self._recorder,
+            others=others,
+            expect=self._attendance.expect,
+            wake=self.wake_quietly,
         )
 
     # ── workers come and go ──
@@ -156,6 +166,7 @@ class Dispatcher:
         self.fairness.costs.loaded(seat.known, beat.loads)
         for key in seat.missed(beat.held):
             seat.give_back(key)
+            seat.send(Stop(*key))  # should it arrive after all
             self._give_up(key, Outcome.RELEASED, NOT_THERE)
 
     def _heard(self, seat: Seat) -> None:
@@ -177,6 +188,10 @@ class Dispatcher:
     def reap(self) -> Sequence[str]:
         """Give up workers not heard of for too long; returns the names of those connected."""
         return self._attendance.reap()
+
+    async def look_elsewhere(self) -> None:
+        """Give up lines whose workers have come to another server; see `Attendance`."""
+        await self._attendance.look_elsewhere()
 
     @property
     def seats(self) -> Sequence[Seat]:
@@ -313,67 +328,13 @@ class Dispatcher:
             self.wake(self._catalogue.version(prediction.version)[1])
         except NotFound:
             if self._others.alone:
-                asyncio.ensure_future(self.fail_unknown(prediction.version))  # noqa: RUF006  # ends by itself
+                self.recovery.fail_soon(prediction.version)
 
     # ── beginning, minding, ending ──
 
     async def recover(self) -> None:
-        """Take up what this server left at its last end, and wake what waits.
-
-        Attempts of remote workers wait for these to come back.
-        """
-        for live in await self._attempts.live():
-            if live.holder.remote:
-                self._attendance.expect(live)
-            else:
-                self.release(live, "the server was restarted.")
-        await self._recorder.quiet()
-        for version in await self._attempts.waiting():
-            try:
-                known = self._catalogue.version(version)[1]
-            except NotFound:
-                if self._others.alone:
-                    await self.fail_unknown(version)
-            else:
-                await self._repool(known)
-                self.wake_quietly(known)
-
-    async def _repool(self, version: Version) -> None:
-        """The operator may have moved a model to another pool."""
-        moved = await self._attempts.repool(version.id, version.pool)
-        if moved:
-            _log.info("version.repooled", version=version.id, pool=version.pool, predictions=moved)
-
-    def release(self, live: LiveAttempt, reason: str) -> None:
-        """Have an attempt that nobody runs any more run again.
-
-        That is counted against nobody, unless its worker was remote: that one could have come back.
-        """
-        remote = live.holder.remote
-        self._recorder.record(
-            Lost(
-                prediction=live.prediction,
-                attempt=live.attempt,
-                outcome=Outcome.LOST if remote else Outcome.RELEASED,
-                reason=f"{reason[:-1]}, and its worker did not come back." if remote else reason,
-                lease=live.lease if remote else None,
-            )
-        )
-
-    async def fail_unknown(self, version: VersionId) -> None:
-        """End predictions of a version that the operator has taken out of the catalogue.
-
-        Only for a server that is alone: another one may serve that version.
-        """
-        nobody = Holder(worker=WorkerId("server"), incarnation=0)
-        finished = Finished(outcome=Outcome.FAILED, error=_NO_VERSION)
-        asking = Asking(holder=nobody, bonuses={version: 0.0}, most=_AT_ONCE)
-        while claimed := await self._store.claim(asking):
-            for one in (each.prediction for each in claimed):
-                self._recorder.record(
-                    Report(prediction=one.id, attempt=one.attempt, finished=finished)
-                )
-            await self._recorder.quiet()
+        """Take up what this server left at its last end; see `Recovery`."""
+        await self.recovery.recover()
 
     async def expire(self) -> None:
         """End what is past its deadline, and stop those who run it."""
@@ -381,13 +342,22 @@ class Dispatcher:
             self._hub.publish(prediction)
             self.stop(prediction.id)
 
-    async def drain(self, seconds: float) -> None:
+    async def drain(self, seconds: float, *, write_seconds: float = _WRITE_SECONDS) -> None:
         """Let workers finish what they hold, for that long, then wait until they are gone.
 
         Remote ones do not end: they go on, and come to another server or back to this one.
+
+        Args:
+            seconds: for runs.
+            write_seconds: for a database that takes no writes; what it does not take by then runs
+                again, or is told again by its worker.
         """
         await self._attendance.part(seconds)
-        await self.settled()
+        try:
+            async with asyncio.timeout(write_seconds):
+                await self.settled()
+        except TimeoutError:
+            _log.warning("reports.not_written")
 
     async def settled(self) -> None:
         """Wait until everything that was told is written."""

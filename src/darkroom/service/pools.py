@@ -38,8 +38,9 @@ class PoolState:
         waiting: predictions that nobody runs.
         running: predictions that run, or stop running, anywhere.
         busy: names of the workers that run them.
-        bounds: None where nobody said how large it may be; then nothing is wanted either.
-        wanted: how many workers it should have.
+        bounds: None where nobody said how large it may be; then nothing is needed or wanted either.
+        needed: how many workers would do for what waits and runs now, within its bounds.
+        wanted: how many it should have: the most that were needed of late.
         seats: its workers that are connected to this server.
     """
 
@@ -48,6 +49,7 @@ class PoolState:
     running: int
     busy: Sequence[str]
     bounds: Bounds | None
+    needed: int | None
     wanted: int | None
     seats: Sequence[Seat]
 
@@ -111,21 +113,25 @@ class Demand:
     ) -> PoolState:
         waits = [one for one in waiting if one.pool == name]
         runs = [one for one in running if one.pool == name]
+        needed = self._needed(name, waits, busy=len(runs))
         return PoolState(
             name=name,
             waiting=sum(one.count for one in waits),
             running=sum(one.count for one in runs),
             busy=sorted({one.worker for one in runs}),
             bounds=self._bounds.get(name),
-            wanted=self._wanted(name, waits, busy=len(runs)),
+            needed=needed,
+            wanted=None if needed is None else self._of_late(name, needed),
             seats=[seat for seat in self._seats() if seat.pool == name],
         )
 
-    def _wanted(self, name: str, waits: Sequence[Waiting], *, busy: int) -> int | None:
+    def _needed(self, name: str, waits: Sequence[Waiting], *, busy: int) -> int | None:
         bounds = self._bounds.get(name)
         if bounds is None:
             return None
         seconds = sum(one.count * self._seconds(one.version) for one in waits)
         needed = math.ceil(seconds / bounds.target_wait_seconds) + busy
-        within = min(max(needed, bounds.least), bounds.most)
-        return self._peaks[name].tell(within, self._clock.monotonic())
+        return min(max(needed, bounds.least), bounds.most)
+
+    def _of_late(self, name: str, needed: int) -> int:
+        return self._peaks[name].tell(needed, self._clock.monotonic())

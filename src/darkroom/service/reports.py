@@ -1,18 +1,21 @@
 """What a worker's message about a run means to the store."""
 
+import math
 from collections.abc import Sequence
 
 import msgspec
 
 from darkroom.domain.errors import PeerMisbehaved
 from darkroom.domain.events import Finished, LogText, Published, Report
+from darkroom.domain.files import is_content_type, is_file_name, is_sha256
 from darkroom.domain.ids import PredictionId
 from darkroom.domain.prediction import JsonText, Outcome, StoredFile
 from darkroom.ports.predictions import Lost
-from darkroom.protocol.messages import Ended, Gave, Said, Told
+from darkroom.protocol.messages import MAX_FILES, Ended, FileFact, Gave, Said, Told
 
 _LOSSES = frozenset({Outcome.LOST, Outcome.CRASHED, Outcome.RELEASED})
 _NUL = "\0"  # databases keep no text that has one
+_MOST_OUTPUTS = 2**31
 _metrics = msgspec.json.Decoder(dict[str, int | float]).decode
 
 
@@ -20,12 +23,12 @@ def understood(told: Told) -> Sequence[Report | Lost]:
     """What to write for a worker's message: its report, its loss, or both in this order.
 
     Raises:
-        PeerMisbehaved: it names a file that is not this attempt's, or an outcome or metrics
-            that are none.
+        PeerMisbehaved: it names a file that is not this attempt's, or a file, value, outcome,
+            metrics or time that are none.
     """
     try:
         return _understood(told)
-    except (ValueError, msgspec.DecodeError) as error:
+    except (ValueError, RecursionError, msgspec.DecodeError) as error:
         raise PeerMisbehaved(f"a message about {told.id[:40]} makes no sense: {error}") from error
 
 
@@ -63,12 +66,13 @@ def _event(id_: PredictionId, attempt: int, event: Said | Gave) -> LogText | Pub
 
 def _published(id_: PredictionId, attempt: int, gave: Gave) -> Published:
     fact = gave.file
-    if _NUL in (gave.value or "") or (fact and _NUL in f"{fact.name}{fact.content_type}"):
-        raise ValueError("an output has a NUL character where none can be")
+    if not 0 <= gave.index < (_MOST_OUTPUTS if fact is None else MAX_FILES):
+        raise ValueError(f"no run gives output {gave.index}")
     if fact is None:
-        return Published(index=gave.index, value=JsonText(gave.value or "null"))
+        return Published(index=gave.index, value=_value(gave.value or "null"))
     if fact.key != f"predictions/{id_}/{attempt}/{gave.index}":
         raise ValueError("it names a file that is not its own")
+    _check(fact)
     return Published(
         index=gave.index,
         file=StoredFile(
@@ -84,8 +88,23 @@ def _published(id_: PredictionId, attempt: int, gave: Gave) -> Published:
     )
 
 
+def _value(text: str) -> JsonText:
+    """*text*, which becomes part of answers as it is."""
+    msgspec.json.decode(text)
+    return JsonText(text)
+
+
+def _check(fact: FileFact) -> None:
+    """Raise ValueError for what no header of the file's answers could hold."""
+    spelled = is_file_name(fact.name) and is_content_type(fact.content_type)
+    if not spelled or not is_sha256(fact.sha256):
+        raise ValueError("the name, type or digest of a file is none")
+
+
 def _finished(ended: Ended) -> Finished:
     """The end, with `predict_time` among the metrics."""
+    if not (math.isfinite(ended.run_seconds) and ended.run_seconds >= 0):
+        raise ValueError(f"no run takes {ended.run_seconds} seconds")
     metrics = {**_metrics(ended.metrics), "predict_time": round(ended.run_seconds, 6)}
     return Finished(
         outcome=Outcome(ended.outcome),

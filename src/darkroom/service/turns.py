@@ -1,9 +1,8 @@
 """Keeps fair turns and running limits true: at the start, beside other servers, after each end."""
 
 import asyncio
-from collections.abc import Callable
-
-import structlog
+from collections.abc import Callable, Sequence
+from itertools import chain, repeat
 
 from darkroom.domain.errors import NotFound, StoreBusy
 from darkroom.domain.ids import Owner, VersionId, first_id
@@ -20,7 +19,6 @@ _MOST_ACCEPTED = 2000
 _MOST_RUNS = 500
 _LOOKS_TO_MEND = 20
 _RETRY_SECONDS = (0.05, 0.2, 1.0, 5.0)
-_log = structlog.get_logger()
 
 
 class Turns:
@@ -32,6 +30,7 @@ class Turns:
         catalogue: versions by id.
         clock: its wall time says which ids are new.
         wake: called with each version that an owner waits for whose line may have moved.
+        retry_seconds: pauses where a line cannot be looked at now; the last one from then on.
     """
 
     def __init__(
@@ -42,12 +41,14 @@ class Turns:
         catalogue: Catalogue,
         clock: Clock,
         wake: Callable[[Version], None],
+        retry_seconds: Sequence[float] = _RETRY_SECONDS,
     ) -> None:
         self._store = store
         self._fairness = fairness
         self._catalogue = catalogue
         self._clock = clock
         self._wake = wake
+        self._retry_seconds = retry_seconds
         self._moving: dict[Owner, asyncio.Task[None]] = {}
         self._again: set[Owner] = set()
         self._looks = 0
@@ -114,7 +115,7 @@ class Turns:
             self._move(owner)
 
     async def _moved(self, owner: Owner) -> None:
-        for pause in (*_RETRY_SECONDS, None):
+        for pause in chain(self._retry_seconds, repeat(self._retry_seconds[-1])):
             try:
                 versions = await self._store.advance(owner)
             except StoreBusy:
@@ -123,9 +124,7 @@ class Turns:
                 for version in versions:
                     self._woken(version)
                 return
-            if pause is not None:
-                await asyncio.sleep(pause)
-        _log.warning("line.stuck", owner=owner)
+            await asyncio.sleep(pause)
 
     def _woken(self, version: VersionId) -> None:
         known = self._known(version)

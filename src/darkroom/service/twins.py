@@ -132,7 +132,7 @@ class Twins:
             StoreBusy: the database does not answer now.
         """
         for attempt in await self._watch.once():
-            self._dispatcher.release(attempt, "its server went away.")
+            self._dispatcher.recovery.release(attempt, "its server went away.")
 
     async def sweep(self) -> None:
         """Look for whatever a hint should have told.
@@ -141,10 +141,11 @@ class Twins:
             StoreBusy: the database does not answer now.
         """
         self.hurried.clear()
+        await self._dispatcher.look_elsewhere()
         if self._dispatcher.has_room or self._watch.alone:
             for version in await self._attempts.waiting():
                 if not self._wake(version) and self._watch.alone:
-                    await self._dispatcher.fail_unknown(version)
+                    await self._dispatcher.recovery.fail_unknown(version)
         for id_ in self._some():
             await self._relay(id_)
         await self._keys()

@@ -12,7 +12,13 @@ T = TypeVar("T")
 class Database(Protocol):
     """One database. No method is a coroutine's body: what they queue is queued at once."""
 
-    def write(self, recipe: Callable[[], Transition[T]], *, patient: bool = False) -> Awaitable[T]:
+    def write(
+        self,
+        recipe: Callable[[], Transition[T]],
+        *,
+        patient: bool = False,
+        about: str | None = None,
+    ) -> Awaitable[T]:
         """Follow a transition in a transaction; done once the commit is on disk.
 
         A recipe may be called twice, so it must make a fresh transition each time.
@@ -20,6 +26,8 @@ class Database(Protocol):
         Args:
             recipe: makes the transition.
             patient: the commit may wait a millisecond for a change that is in more of a hurry.
+            about: the one prediction whose rows it reads and changes; None if there may be others.
+                Changes about different predictions may take their steps by turns.
 
         Raises:
             StoreBusy: the database takes no writes now.

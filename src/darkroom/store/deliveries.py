@@ -30,7 +30,7 @@ class DeliveryTables:
 
     def settle(self, done: Try) -> Awaitable[bool]:
         """Keep what came of a try."""
-        return self._database.write(lambda: delivering.settle(done))
+        return self._database.write(lambda: delivering.settle(done), about=done.delivery.prediction)
 
     def resend(self, prediction: PredictionId, n: int | None) -> Awaitable[int | None]:
         """Make a delivery due now."""

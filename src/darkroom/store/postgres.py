@@ -37,7 +37,7 @@ READERS = 4
 CONNECT_SECONDS = 5.0
 COMMAND_SECONDS = 30.0
 OLDEST = (13, 0)
-"""The oldest release whose `pg_xact_status` goes with `pg_current_xact_id`."""
+"""Older releases get no repairs any more, not even of lost writes."""
 
 _SESSION = {
     "application_name": "darkroom",
@@ -69,6 +69,11 @@ _DURABLE = (
     "select set_config('synchronous_commit', 'on', false)"
     " where current_setting('synchronous_commit') = 'off'"
 )
+_QUICK_TO_COMPRESS = (
+    "select set_config(name, 'lz4', false) from pg_settings"
+    " where name = 'default_toast_compression' and 'lz4' = any(enumvals)"
+)
+"""Inputs of some kB are mostly pictures, which the default tries long to make smaller, in vain."""
 _PLAN_ONCE = "set plan_cache_mode = force_generic_plan"
 """Planning a claim for 32 versions anew each time took nine times as long as the claim; that each
 statement's plan is good for any value is tested."""
@@ -94,9 +99,15 @@ class PostgresDatabase:
         self._pool = pool
         self._statements = statements
 
-    def write(self, recipe: Callable[[], Transition[T]], *, patient: bool = False) -> Awaitable[T]:
+    def write(
+        self,
+        recipe: Callable[[], Transition[T]],
+        *,
+        patient: bool = False,
+        about: str | None = None,
+    ) -> Awaitable[T]:
         """Follow a transition in a transaction; done once it is on disk."""
-        return self._writer.write(recipe, patient=patient)
+        return self._writer.write(recipe, patient=patient, about=about)
 
     def hints(self) -> PostgresHints:
         """What carries hints to other servers on this database, once it is started."""
@@ -146,7 +157,7 @@ async def open_postgres(url: str, server: ServerId) -> AsyncGenerator[PostgresDa
 async def connect(url: str) -> Connection:
     """A connection whose commits are on disk, for statements that come again and again."""
     connection = await asyncpg.connect(url, **_OPTIONS)
-    await connection.execute(f"{_DURABLE}; {_PLAN_ONCE}")
+    await connection.execute(f"{_DURABLE}; {_QUICK_TO_COMPRESS}; {_PLAN_ONCE}")
     return connection
 
 

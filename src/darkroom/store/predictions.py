@@ -3,13 +3,14 @@
 from collections.abc import Awaitable, Sequence
 
 from darkroom.domain.events import Event, Report
-from darkroom.domain.ids import Owner, PredictionId, VersionId, first_id
+from darkroom.domain.ids import DEFAULT_POOL, Owner, PredictionId, VersionId, first_id
 from darkroom.domain.prediction import Prediction, StoredFile
 from darkroom.ports.predictions import (
     Acceptance,
     Adopted,
     Asking,
     Claimed,
+    Departed,
     Holder,
     LiveAttempt,
     Lost,
@@ -43,7 +44,8 @@ class PredictionTables:
 
     def accept(self, new: Acceptance) -> Awaitable[Prediction]:
         """T1, and T2 if a holder is named."""
-        return self._database.write(lambda: accepting.accept(new), patient=new.patient)
+        about = None if new.limited else new.id  # a gate depends on others of its owner
+        return self._database.write(lambda: accepting.accept(new), patient=new.patient, about=about)
 
     def claim(self, asking: Asking) -> Awaitable[Sequence[Claimed]]:
         """T2."""
@@ -51,15 +53,15 @@ class PredictionTables:
 
     def report(self, report: Report) -> Awaitable[Prediction | None]:
         """T3, T4, T5."""
-        return self._database.write(lambda: reporting.report(report))
+        return self._database.write(lambda: reporting.report(report), about=report.prediction)
 
     def lose(self, lost: Lost) -> Awaitable[Prediction | None]:
         """T6."""
-        return self._database.write(lambda: losing.lose(lost))
+        return self._database.write(lambda: losing.lose(lost), about=lost.prediction)
 
     def cancel(self, prediction: PredictionId, owner: Owner | None) -> Awaitable[Prediction | None]:
         """T7."""
-        return self._database.write(lambda: ending.cancel(prediction, owner))
+        return self._database.write(lambda: ending.cancel(prediction, owner), about=prediction)
 
     def expire(self, most: int) -> Awaitable[Sequence[Prediction]]:
         """T8."""
@@ -97,9 +99,16 @@ class PredictionTables:
         found = await self._database.read(rows_of("live_attempts", {}))
         return [rows.live_attempt(row) for row in found]
 
-    def adopt(self, holder: Holder, held: Sequence[tuple[PredictionId, int]]) -> Awaitable[Adopted]:
+    def adopt(
+        self, holder: Holder, held: Sequence[tuple[PredictionId, int]], pool: str = DEFAULT_POOL
+    ) -> Awaitable[Adopted]:
         """T10."""
-        return self._database.write(lambda: adopting.adopt(holder, frozenset(held)))
+        return self._database.write(lambda: adopting.adopt(holder, frozenset(held), pool))
+
+    async def departed(self, within_ms: int) -> Sequence[Departed]:
+        """Workers that others have seen last."""
+        found = await self._database.read(rows_of("departed", {"within_ms": within_ms}))
+        return [rows.departed(row) for row in found]
 
     async def waiting(self) -> Sequence[VersionId]:
         """Versions that unclaimed predictions wait for."""

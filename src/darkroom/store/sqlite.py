@@ -27,7 +27,13 @@ class SqliteDatabase:
         self._reader = reader
         self._statements = statements
 
-    def write(self, recipe: Callable[[], Transition[T]], *, patient: bool = False) -> Awaitable[T]:
+    def write(
+        self,
+        recipe: Callable[[], Transition[T]],
+        *,
+        patient: bool = False,
+        about: str | None = None,  # noqa: ARG002  # there is no way to the database to share
+    ) -> Awaitable[T]:
         """Follow a transition in a transaction; done once it is on disk."""
         return self._writer.write(recipe, patient=patient)
 

@@ -3,7 +3,7 @@
 A text may carry marks: `/*NOW*/` the clock in milliseconds, `/*PREDICTION*/` the columns of a
 prediction, `/*SERVER*/` the id of this server, `/*LOCK*/` and `/*LOCK_ROW*/` the clauses by which
 writers pass one another, `/*ALONE*/` 1 unless another server takes from this :endpoint just now,
-`/*OWNER_ALONE*/` the same for the line of an :owner, `/*LISTED*/` the texts of a JSON list, :full.
+`/*OWNER_ALONE*/` the same for the line of an :owner, `/*LISTED*/` the texts of a JSON :listed.
 """
 
 import re
@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from darkroom.store.rows import PREDICTION_COLUMNS, Parameters, Value
-from darkroom.store.transitions.recipe import Calls, Gathered
+from darkroom.store.transitions.recipe import Call, Calls, Gathered
 
 _COMMENT = re.compile(r"--[^\n]*")
 _PLACE = re.compile(r"\$(\d+)")
 _PARAMETER = re.compile(r":([a-z_][a-z0-9_]*)")
+_MARK = "cast($1 as bigint) as mark, "
+_SHOWS = re.compile(r"(?is)select\b|with\b|.*\breturning\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ SQLITE = Dialect(
     lock_row="",
     alone="1",
     owner_alone="1",
-    listed="select value from json_each(:full)",
+    listed="select value from json_each(:listed)",
     server="''",
 )
 
@@ -57,7 +59,7 @@ def postgres(server: str) -> Dialect:
         "then 1 else 0 end",
         owner_alone="case when pg_try_advisory_xact_lock("
         "hashtextextended(cast(:owner as text), 1)) then 1 else 0 end",
-        listed="select jsonb_array_elements_text(cast(:full as jsonb))",
+        listed="select jsonb_array_elements_text(cast(:listed as jsonb))",
         server=f"'{server}'",
     )
 
@@ -91,6 +93,11 @@ class Numbered:
     text: str
     names: Sequence[str]
 
+    @property
+    def shows(self) -> bool:
+        """Whether rows come back."""
+        return _SHOWS.match(self.text) is not None
+
     def values(self, parameters: Parameters) -> list[Value]:
         """What stands in each place. PostgreSQL keeps no NUL in text: it becomes U+FFFD."""
         return [_without_nul(parameters[name]) for name in self.names]
@@ -119,32 +126,58 @@ class Statements:
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._alone = {name: numbered(text) for name, text in texts.items()}
         self._together: dict[tuple[int, tuple[str, ...]], str] = {}
+        self._marked: dict[tuple[int, tuple[str, ...]], str] = {}
 
     def filled(self, asked: Calls) -> tuple[str, list[Value]]:
         """The text for what a transition asks, and the values of its parameters."""
         if isinstance(asked, tuple):
             one = self._alone[asked[0]]
             return one.text, one.values(asked[1])
-        calls = asked.calls if isinstance(asked, Gathered) else asked
+        calls, shown = _calls(asked)
         names = tuple(name for name, _ in calls)
-        shown = len(calls) if isinstance(asked, Gathered) else 1
         text = self._together.get((shown, names))
         if text is None:
             text = self._together[shown, names] = self._joined(names, shown)
         values = [self._alone[name].values(parameters) for name, parameters in calls]
         return text, [value for several in values for value in several]
 
-    def _joined(self, names: Sequence[str], shown: int) -> str:
+    def spelled(self, name: str, parameters: Mapping[str, int]) -> str:
+        """The text of one statement with whole numbers written into it, to go with others."""
+        one = self._alone[name]
+        return _PLACE.sub(lambda match: str(parameters[one.names[int(match[1]) - 1]]), one.text)
+
+    def marked(self, asked: Calls, mark: int) -> tuple[str, list[Value]]:
+        """As `filled`, with *mark* as the first column of every row that comes back."""
+        calls, shown = _calls(asked)
+        names = tuple(name for name, _ in calls)
+        text = self._marked.get((shown, names))
+        if text is None:
+            text = self._marked[shown, names] = self._joined(names, shown, _MARK)
+        values: list[Value] = [mark]
+        for name, parameters in calls:
+            values += self._alone[name].values(parameters)
+        return text, values
+
+    def _joined(self, names: Sequence[str], shown: int, mark: str = "") -> str:
         """One statement that does what several do; its rows are those of the first *shown*."""
         parts: list[str] = []
-        before = 0
+        before = 1 if mark else 0
         for number, name in enumerate(names):
             one = self._alone[name]
             moved = _PLACE.sub(lambda match, by=before: f"${int(match.group(1)) + by}", one.text)
             parts.append(f"s{number} as ({moved})")
             before += len(one.names)
-        rows = " union all ".join(f"select * from s{number}" for number in range(shown))  # noqa: S608  # our own texts
+        if not self._alone[names[0]].shows:
+            return f"with {', '.join(parts)} select {mark}null where false"
+        rows = " union all ".join(f"select {mark}* from s{number}" for number in range(shown))  # noqa: S608  # our own texts
         return f"with {', '.join(parts)} {rows}"
+
+
+def _calls(asked: Calls) -> tuple[Sequence[Call], int]:
+    """The statements that *asked* is made of, and of how many of them the rows come back."""
+    if isinstance(asked, Gathered):
+        return asked.calls, len(asked.calls)
+    return ([asked] if isinstance(asked, tuple) else asked), 1
 
 
 def _without_nul(value: Value) -> Value:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # the driver is an extra
 
 MOST_TOLD = 100
 _OURS = "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'"
-_NOT_MOVED = {"schema_migrations", "servers"}
+_NOT_MOVED = {"schema_migrations", "servers", "commits", "remote_workers"}
 
 
 async def contradictions(database: Database) -> Sequence[str]:

@@ -2,19 +2,16 @@
 
 import asyncio
 import hashlib
-import re
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from darkroom.domain.errors import FilesUnavailable
+from darkroom.domain.files import is_content_type, is_file_name
 from darkroom.ports.buckets import Keeper
 from darkroom.protocol.messages import FileFact, Output
 from darkroom.worker.magic import UNKNOWN
 
 _LARGE_BYTES = 2**20
-_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
-_CONTENT_TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}(; ?charset=[\w-]{1,20})?", re.ASCII)
-
 
 Settled: TypeAlias = Callable[[FileFact | FilesUnavailable], None]
 
@@ -90,8 +87,8 @@ def _fact(key: str, output: Output) -> FileFact:
     name, content_type = output.name.replace(" ", "-"), output.content_type
     return FileFact(
         key=key,
-        name=name if _NAME.fullmatch(name) else "output",
-        content_type=content_type if _CONTENT_TYPE.fullmatch(content_type) else UNKNOWN,
+        name=name if is_file_name(name) else "output",
+        content_type=content_type if is_content_type(content_type) else UNKNOWN,
         size_bytes=len(output.data),
         sha256=hashlib.sha256(output.data).hexdigest(),
     )

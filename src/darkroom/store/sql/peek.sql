@@ -1,4 +1,4 @@
--- What waits for a version and may be claimed, first in turn first; owners that are :full are passed by.
+-- What waits for a version and may be claimed, first in turn first; owners that are :listed are passed by.
 select id, version, priority, fair_key, owner, gate,
        case when server = /*SERVER*/ then 1 else 0 end
   from predictions

@@ -73,7 +73,7 @@ def _turns(asking: Asking, most: int, full: set[str]) -> Transition[Sequence[_Tu
         size = next(size for size in _SIZES if size >= len(some))
         padded = [*some, *[""] * (size - len(some))]
         peeks: list[Call] = [
-            ("peek", {"version": version, "most": most, "full": names}) for version in padded
+            ("peek", {"version": version, "most": most, "listed": names}) for version in padded
         ]
         waiting = yield Gathered(peeks)
         found += [_turn(row, asking) for row in waiting]

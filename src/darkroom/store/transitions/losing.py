@@ -1,10 +1,11 @@
 """T6: an attempt is lost."""
 
+from dataclasses import replace
 from typing import cast
 
 from darkroom.domain.events import Finished, LogText, Report
 from darkroom.domain.prediction import MAX_ATTEMPTS, Outcome, Prediction, Status
-from darkroom.ports.predictions import Lease, Lost
+from darkroom.ports.predictions import NOT_THERE, Lease, Lost
 from darkroom.store import rows
 from darkroom.store.rows import Parameters
 from darkroom.store.transitions import outbox
@@ -15,10 +16,15 @@ from darkroom.store.transitions.recipe import Transition
 
 def lose(lost: Lost) -> Transition[Prediction | None]:
     """T6: run again while attempts are left, else fail; releases do not count."""
-    ended = Finished(outcome=lost.outcome, error=lost.reason)
     live = yield "live", {"id": lost.prediction, "attempt": lost.attempt}
-    if lost.lease is not None and not (yield "lease_stands", _lease(lost, lost.lease)):
-        return None
+    if lost.lease is not None:
+        lease = _lease(lost, lost.lease)
+        if not (yield "lease_stands", lease):
+            return None
+        if lost.outcome is Outcome.LOST and (yield "came_elsewhere", lease):
+            # What it held when it went there was adopted; this was sent after it had left.
+            lost = replace(lost, outcome=Outcome.RELEASED, reason=NOT_THERE)
+    ended = Finished(outcome=lost.outcome, error=lost.reason)
     yield "end_attempt", end(lost.prediction, lost.attempt, ended)
     if not live:
         return None

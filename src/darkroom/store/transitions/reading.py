@@ -27,13 +27,31 @@ def one(id_: PredictionId) -> Transition[Prediction | None]:
 
 
 def several(statement: str, parameters: Parameters) -> Transition[Sequence[Prediction]]:
-    """The predictions that a statement finds, in its order."""
+    """The predictions that a statement finds, in its order; however many, a few statements."""
     found = yield statement, parameters
-    completed: list[Prediction] = []
-    for row in found:
-        prediction = yield from complete(row)
-        completed.append(prediction)
-    return completed
+    if not found:
+        return []
+    ids = [PredictionId(str(row[0])) for row in found]
+    inputs = {
+        id_: str(input_) for id_, input_ in (yield "inputs_of", {"listed": rows.json_text(ids)})
+    }
+    told = [id_ for id_, row in zip(ids, found, strict=True) if rows.event_count(row)]
+    items: dict[object, list[Row]] = {}
+    texts: dict[object, list[str]] = {}
+    if told:
+        for id_, *item in (yield "items_of", {"listed": rows.json_text(told)}):
+            items.setdefault(id_, []).append(tuple(item))
+        for id_, text in (yield "logs_of", {"listed": rows.json_text(told)}):
+            texts.setdefault(id_, []).append(str(text))
+    return [
+        rows.prediction(
+            row,
+            inputs[id_],
+            rows.output_items(id_, items.get(id_, ())) if rows.event_count(row) else (),
+            "".join(texts.get(id_, ())),
+        )
+        for id_, row in zip(ids, found, strict=True)
+    ]
 
 
 def complete(row: Row, *also: Call) -> Transition[Prediction]:
