@@ -30,6 +30,8 @@ from darkroom.service.seats import Seat
 from darkroom.service.watched import WatchedTime
 
 _log = structlog.get_logger()
+MOST_HELD = 10_000
+"""Attempts that a worker may say it holds; far more than it can."""
 _QUIET = 0.4
 """Of the time after which a worker counts as silent: two of its beats did not come."""
 _LATELY_MS = 60_000
@@ -128,8 +130,11 @@ class Attendance:
             PeerMisbehaved: it cannot be let in, now or under this name.
             StoreBusy: the database does not answer now; it may come again.
         """
+        if len(hello.held) > MOST_HELD:
+            raise PeerMisbehaved(f"worker {hello.worker} says it holds more than {MOST_HELD} runs")
         holder = Holder(worker=WorkerId(hello.worker), incarnation=hello.incarnation, remote=True)
         self._let_in(holder)
+        known = self._known(holder)
         absence = self._expected(holder, hello.held)
         absence.coming = True
         try:
@@ -151,7 +156,7 @@ class Attendance:
             heard_at=self.now,
         )
         kept = self._resume(seat, found)
-        self._give_up_orphans(holder, absence.held.difference(kept), found.orphans)
+        self._give_up_orphans(holder, known.difference(kept), found.orphans)
         self.seat(seat)
         return seat, kept
 
@@ -181,11 +186,15 @@ class Attendance:
 
     def _expected(self, holder: Holder, held: Iterable[Key]) -> Absence:
         """Miss *holder* from now on, with what it is known to hold."""
-        before = self._absent.get(_life(holder))
-        known = before.held if before else set[Key]()
+        known = self._known(holder)
         absence = Absence(holder=holder, held={*known, *held}, since=self.now)
         self._absent[_life(holder)] = absence
         return absence
+
+    def _known(self, holder: Holder) -> set[Key]:
+        """What an absent worker held, as far as this server knows."""
+        before = self._absent.get(_life(holder))
+        return before.held if before else set()
 
     def _resume(self, seat: Seat, found: Adopted) -> list[Key]:
         """Count what goes on; what nobody wants any more is stopped after the welcome."""
