@@ -96,7 +96,7 @@ def test_whatever_dies_or_stands_still_in_a_fleet_nothing_is_lost(
     faults = [*STORM * 3, Fleet.postgres_killed]
     chance.shuffle(faults)
     with fleet(tmp_path, silence_seconds=2.5) as running:
-        with clients(running.url, history):
+        with clients(running.url, history, work_ms=200):
             for fault in faults:
                 history.wait_for_more(Verb.CREATE, Verdict.OK, BETWEEN)
                 fault(running, chance.randrange(6))
