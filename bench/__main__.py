@@ -19,7 +19,7 @@ EXTRA = ("picture",)
 
 
 def main() -> int:
-    words = _words()
+    words = words_of(sys.argv[1:])
     if words.markdown:
         print(markdown(read_json(OUT)))
         return 0
@@ -49,10 +49,15 @@ def main() -> int:
 def _parts(words: argparse.Namespace, group: str) -> list[str]:
     """All parts of *group*, or those that were named."""
     named: Sequence[str] = words.parts or PARTS[group]
-    return [part for part in named if part in (*PARTS[group], *(EXTRA if group == "api" else ()))]
+    return [part for part in named if part in _all_parts(group)]
 
 
-def _words() -> argparse.Namespace:
+def _all_parts(group: str) -> tuple[str, ...]:
+    return (*PARTS[group], *(EXTRA if group == "api" else ()))
+
+
+def words_of(line: Sequence[str]) -> argparse.Namespace:
+    """Read the words of the command line; exits with 2 if they make no sense."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", choices=tuple(PARTS), help="run this group alone")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of all servers")
@@ -76,7 +81,15 @@ def _words() -> argparse.Namespace:
     parser.add_argument(
         "--markdown", action="store_true", help=f"measure nothing; print {OUT} as a table"
     )
-    return parser.parse_args()
+    words = parser.parse_args(line)
+    if words.only:
+        foreign = [part for part in words.parts or () if part not in _all_parts(words.only)]
+        if foreign:
+            parser.error(
+                f"{', '.join(foreign)}: no part of {words.only}, "
+                f"which has {', '.join(_all_parts(words.only))}"
+            )
+    return words
 
 
 if __name__ == "__main__":

@@ -79,9 +79,13 @@ def read_json(path: Path) -> list[Figure]:
 
 
 def markdown(figures: Sequence[Figure]) -> str:
-    """The figures that are held against something, as a table for a document."""
+    """A table for a document: the figures that are held against something, or all if none is."""
     held = [figure for figure in figures if figure.baseline is not None or figure.goal is not None]
-    rows = [HEADINGS, tuple("---" for _ in HEADINGS), *(_cells(figure) for figure in held)]
+    rows = [
+        HEADINGS,
+        tuple("---" for _ in HEADINGS),
+        *(_cells(figure) for figure in held or figures),
+    ]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 

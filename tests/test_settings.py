@@ -255,3 +255,27 @@ def test_a_database_is_shown_without_its_password(url: str, shown: str) -> None:
 def test_a_database_of_another_kind_is_refused() -> None:
     with pytest.raises(InvalidSetting, match="database_url: must begin with postgresql://"):
         load({"database_url": "mysql://ada:secret@db.lan/d"})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("owners: {ada: 3}", "owners.ada: must name what is granted, such as {weight: 3}"),
+        ('owners: {"a b": {weight: 3}}', "owners: the name 'a b' must be 1 to 64 letters"),
+        ("files_url: s3://My_Bucket", "files_url: .*name 3 to 63 small letters, digits"),
+    ],
+)
+def test_a_mistake_in_a_group_or_a_name_is_told_with_the_rule(
+    write: Write, text: str, words: str
+) -> None:
+    write(text)
+    with pytest.raises(InvalidSetting, match=words):
+        load({})
+
+
+def test_a_group_in_a_variable_is_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DARKROOM_OWNERS", '{"ada": {"weight": 3}}')
+    assert load({}).owners["ada"].weight == 3
+    monkeypatch.setenv("DARKROOM_OWNERS", "ada=3")
+    with pytest.raises(InvalidSetting, match="owners: DARKROOM_OWNERS must be JSON, such as"):
+        load({})

@@ -1,12 +1,24 @@
 """What an operator may grant to one owner, as it is written under `owners:`."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class OwnerSettings(BaseModel):
     """Terms of one owner; what is left out is as for all others."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_names(cls, value: object) -> object:
+        if not isinstance(value, Mapping | OwnerSettings):
+            raise ValueError(  # noqa: TRY004  # pydantic tells this one as a fault of the setting
+                "must name what is granted, such as {weight: 3}; "
+                f"there are {', '.join(cls.model_fields)}"
+            )
+        return value
 
     weight: float = Field(
         1.0,

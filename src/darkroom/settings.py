@@ -32,7 +32,7 @@ from pydantic_settings import (
 
 from darkroom.domain import durations
 from darkroom.domain.errors import InvalidIdentifier, InvalidSetting
-from darkroom.domain.ids import is_version, parse_identifier
+from darkroom.domain.ids import OWNER_RULE, is_owner, is_version, parse_identifier
 from darkroom.domain.model import Json
 from darkroom.owner_settings import OwnerSettings
 from darkroom.pool_settings import PoolSettings, check_names
@@ -43,6 +43,11 @@ PREFIX = "DARKROOM_"
 CLIENT_VARIABLES = frozenset({"DARKROOM_URL", "DARKROOM_TOKEN"})
 """What the command line reads besides: which server it speaks to, and with which key."""
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?")
+_FIELD = re.compile(r'field "([a-z_]+)"')
+_EXAMPLES = {
+    "owners": '{"ada": {"weight": 3}}',
+    "pools": '{"gpu": {"gpus": 1, "max": 4}}',
+}
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _DATABASE = re.compile(r"postgres(ql)?://")
 _PASSWORD = re.compile(r"(?<=://)([^:/?#@]*:)[^/?#]*(?=@)|([?&]password=)[^&#]+")
@@ -215,6 +220,14 @@ class Settings(BaseSettings):
         check_names(value)
         return value
 
+    @field_validator("owners")
+    @classmethod
+    def _of_owners(cls, value: Mapping[str, OwnerSettings]) -> Mapping[str, OwnerSettings]:
+        for name in value:
+            if not is_owner(name):
+                raise ValueError(f"the name {name[:80]!r} {OWNER_RULE}")
+        return value
+
     @field_validator("bootstrap_key", "worker_token")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
@@ -271,7 +284,9 @@ class Settings(BaseSettings):
     def _a_bucket(cls, value: str | None) -> str | None:
         if value is not None and not _BUCKET.fullmatch(value):
             raise ValueError(
-                "must be s3://bucket or s3://bucket/prefix; leave it out for the data directory"
+                "must be s3://bucket or s3://bucket/prefix, the bucket's name 3 to 63 small "
+                "letters, digits, dots and dashes with a letter or digit at both ends; leave it "
+                "out for the data directory"
             )
         return value
 
@@ -310,7 +325,7 @@ def load(flags: Mapping[str, Json]) -> Settings:
     except ValidationError as error:
         raise InvalidSetting(_first_fault(error)) from error
     except SettingsError as error:  # a variable that should hold JSON and does not
-        raise InvalidSetting(str(error)) from error
+        raise InvalidSetting(_not_json(str(error))) from error
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
@@ -330,6 +345,16 @@ def _first_fault(error: ValidationError) -> str:
     if first["type"] == "literal_error":  # these are never secrets
         told = told.replace("Input", repr(first["input"])[:80], 1)
     return f"{name}: {told}"
+
+
+def _not_json(told: str) -> str:
+    """What to say of a variable that pydantic cannot read; *told* are its own words."""
+    named = _FIELD.search(told)
+    if named is None:
+        return told
+    name = named[1]
+    example = _EXAMPLES.get(name, "{}")
+    return f"{name}: {PREFIX}{name.upper()} must be JSON, such as {example}"
 
 
 def _web_address(value: str) -> SplitResult:

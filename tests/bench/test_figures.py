@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from bench.__main__ import words_of
 from bench.figures import at_most, markdown, plain, ratio_at_least, read_json, write_json
 
 FIGURES = [
@@ -25,3 +28,17 @@ def test_a_document_gets_a_row_for_each_figure_with_a_goal_or_a_baseline() -> No
         "| echo | 2,000 | 1/s | 1,000 | 2 |  |  |",
         "| echo, 64 clients | 900 | 1/s | 1,000 | 0.9 | 2 | NO |",
     ]
+
+
+def test_a_document_gets_all_figures_if_none_is_held_against_something() -> None:
+    assert markdown([plain("memory", 90.0, "MB")]).splitlines()[2:] == [
+        "| memory | 90 | MB |  |  |  |  |"
+    ]
+
+
+def test_a_part_of_another_group_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        words_of(["--only", "durability", "--parts", "rows", "start"])
+    assert ended.value.code == 2
+    assert "start: no part of durability" in capsys.readouterr().err
+    assert words_of(["--only", "api", "--parts", "picture"]).parts == ["picture"]

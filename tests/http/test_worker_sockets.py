@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 from tests.support.hands import succeeded
 from tests.support.limits import NO_LIMITS, Limits
 from tests.support.rig import KEY, Rig, rig
@@ -139,6 +140,19 @@ async def test_without_a_workers_token_nobody_is_let_in(
     async with here(tmp_path) as there:
         with pytest.raises(WorkerRefused, match=words):
             await there.peer(token).connect()
+
+
+async def test_a_refused_worker_is_told_in_one_line_of_ours(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with here(tmp_path) as there:
+        with capture_logs() as logs, pytest.raises(WorkerRefused):
+            await there.peer("dkr_nothing").connect()
+        raw = [one.getMessage() for one in caplog.records if one.name.startswith("uvicorn")]
+    (line,) = [one for one in logs if one["event"] == "worker.refused"]
+    assert line["address"] == "127.0.0.1"
+    assert line["reason"] == "You did not pass a valid authentication token"
+    assert raw == []
 
 
 async def test_a_workers_token_opens_nothing_of_the_api(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from tests.service.test_dispatch import Busy
 from tests.support import rig as rigs
 from tests.support.hands import HandWorker, succeeded, watch
@@ -340,7 +341,7 @@ async def test_a_worker_that_was_stopping_when_its_line_broke_is_not_counted(rig
     rig.worker.leave()
     rig.watch(SILENCE + 1)
 
-    assert "its worker was stopped" in (await losses(rig, job.id))[0]
+    assert "Attempt 1 was handed back: its worker was stopped" in (await losses(rig, job.id))[0]
 
 
 async def test_a_worker_known_to_be_dead_is_not_waited_for(rig: Rig) -> None:
@@ -375,3 +376,17 @@ async def test_a_crash_told_twice_counts_once(rig: Rig) -> None:
     back.tell(job, Said("last\n"), ended=crashed, number=2)
     logs, _ = await losses(rig, job.id)
     assert (logs.count("last\n"), logs.count("Attempt 1 was lost")) == (1, 1)
+
+
+async def test_only_a_worker_that_ended_in_good_order_is_not_missed(rig: Rig) -> None:
+    for name in ("good", "gone"):
+        other = come(rig)
+        await other.rejoin(name=name)
+        assert other.seat is not None
+        if name == "good":
+            rig.dispatcher.draining(other.seat)
+        other.leave()
+    with capture_logs() as logs:
+        rig.watch(SILENCE + 1)
+
+    assert [one["worker"] for one in logs if one["event"] == "worker.missing"] == ["gone"]

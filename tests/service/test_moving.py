@@ -182,7 +182,7 @@ async def test_what_went_into_a_line_that_its_worker_has_left_counts_against_nob
         ((losses,),) = place.hand().execute("select losses from predictions").fetchall()
 
     assert (job.attempt, losses) == (2, 0)
-    assert "Attempt 1 was lost: it never reached its worker." in found.logs
+    assert "Attempt 1 was handed back: it never reached its worker." in found.logs
 
 
 @pytest.mark.fault(4)

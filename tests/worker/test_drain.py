@@ -29,7 +29,7 @@ async def test_a_run_may_finish_and_a_late_job_is_released(tmp_path: Path) -> No
         assert await here.running is True
         await here.server.left.wait()
         assert [heard.end.outcome, other.end.outcome] == ["succeeded", "canceled"]
-        assert (late.end.outcome, late.end.error) == ("released", "The worker was told to stop.")
+        assert (late.end.outcome, late.end.error) == ("released", "its worker was told to stop.")
 
 
 async def test_a_run_that_takes_too_long_is_released(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from tests.worker.elsewhere import Far, far
 from tests.worker.scripted import spec
 from tests.worker.test_remote import Kept
@@ -173,6 +174,16 @@ async def test_a_worker_told_to_end_waits_until_its_last_word_is_noted(tmp_path:
         assert await here.running is True
     assert waits
     assert drainings == 1
+
+
+async def test_a_worker_that_ends_its_line_itself_misses_no_server(tmp_path: Path) -> None:
+    with capture_logs() as logs:
+        async with far(tmp_path) as here:
+            await here.welcome()
+            here.worker.drain()
+            assert await here.running is True
+
+    assert [one for one in logs if one["event"] == "server.away"] == []
 
 
 async def test_a_worker_told_to_end_without_a_server_ends_in_time(

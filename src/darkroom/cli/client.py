@@ -229,7 +229,7 @@ def _refused(response: httpx2.Response) -> Refused:
         return Refused(f"{_FOREIGN} (it answered 404)")
     detail = detail or f"the server answered {status}"
     if status in (401, 403):
-        detail = f"{detail}; set {TOKEN_VARIABLE} to a key of this server{_or_unset()}"
+        detail = f"{detail.rstrip('.')}; set {TOKEN_VARIABLE} to a key of this server{_or_unset()}"
     return Refused(detail, status=status)
 
 

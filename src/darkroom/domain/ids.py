@@ -26,6 +26,11 @@ POOL_RULE = "must be 1 to 40 lower-case letters, digits or dashes, with no dash 
 LOCAL_WORKERS = "local-"
 """How the names of workers begin that a server starts itself, and of no others."""
 WORKER_RULE = "must be 1 to 100 printable characters, no slash, and not begin with local-"
+OWNER_RULE = (
+    "must be 1 to 64 letters, digits, dots, dashes or underscores, "
+    "with a letter or digit at both ends"
+)
+_OWNER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 _MOST_NAME = 100
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _TO_PYTHON = str.maketrans(ALPHABET, "0123456789abcdefghijklmnopqrstuv")  # int(…, 32) reads these
@@ -42,6 +47,11 @@ _PAIRS = tuple(a + b for a in ALPHABET for b in ALPHABET)
 def is_pool(text: str) -> bool:
     """Whether *text* may name a pool of workers."""
     return _POOL.fullmatch(text) is not None
+
+
+def is_owner(text: str) -> bool:
+    """Whether an owner of keys may be called *text*."""
+    return _OWNER.fullmatch(text) is not None
 
 
 def is_worker(text: str) -> bool:

@@ -11,13 +11,16 @@ import socket
 import struct
 import termios
 from collections.abc import Callable
-from typing import ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from darkroom.http.delivery import CONNECTION, Losable
 from darkroom.http.reading import ARRIVED
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGISendEvent
 
 SOCKETS = b"/api/workers"
 _TOO_LONG = b"The head of the request is too long."
@@ -198,6 +201,12 @@ class PunctualSocket(WebSocketsSansIOProtocol):
         if not self.handshake_initiated and not self.transport.is_closing():
             self.transport.write(_refusal(b"400 Bad Request", _NO_HANDSHAKE))
             self.transport.close()
+
+    async def send(self, message: "ASGISendEvent") -> None:
+        """Send; a refusal is a whole answer, after which uvicorn would still miss a handshake."""
+        await super().send(message)
+        if self.close_sent:
+            self.handshake_complete = True
 
     def keepalive_timeout(self) -> None:
         """A ping was not answered in time."""

@@ -147,6 +147,8 @@ class Edge:
         try:
             self._enter_worker(scope)
         except DarkroomError as error:
+            if not isinstance(error, Throttled):  # who guesses tokens shall not fill the log
+                _log.warning("worker.refused", address=_address(scope), reason=str(error))
             await from_error(error)(scope, receive, send)
             return
         await self._app(scope, receive, send)

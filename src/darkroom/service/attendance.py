@@ -255,7 +255,9 @@ class Attendance:
             seat.close()
         for absence in list(self._absent.values()):
             if now - absence.since > self._silence and not absence.coming:
-                _log.warning("worker.missing", worker=absence.holder.worker, held=len(absence.held))
+                if absence.held or not absence.draining:
+                    name = absence.holder.worker
+                    _log.warning("worker.missing", worker=name, held=len(absence.held))
                 self._forget(absence, *_end_of(absence.draining, _NOT_BACK))
         return [seat.holder.worker for seat in silent]
 

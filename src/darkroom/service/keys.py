@@ -5,7 +5,6 @@ all before them. The checksum lets a scanner, and us, tell a mistyped key withou
 """
 
 import hashlib
-import re
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,7 +12,15 @@ from datetime import UTC, datetime
 
 from darkroom.domain import durations
 from darkroom.domain.errors import InvalidSetting
-from darkroom.domain.ids import DEFAULT_POOL, POOL_RULE, Owner, base32, is_pool
+from darkroom.domain.ids import (
+    DEFAULT_POOL,
+    OWNER_RULE,
+    POOL_RULE,
+    Owner,
+    base32,
+    is_owner,
+    is_pool,
+)
 from darkroom.domain.prediction import Milliseconds
 from darkroom.ports.keys import ApiKey, KeyStore
 from darkroom.ports.serving import Clock
@@ -28,7 +35,6 @@ SHORTEST = 16
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BODY = 32
 _CHECK = 6
-_OWNER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 
 
 class Keys:
@@ -291,11 +297,8 @@ def _acting(key: ApiKey) -> ApiKey:
 
 
 def _checked_owner(owner: str, *, admin: bool) -> Owner:
-    if not _OWNER.fullmatch(owner):
-        raise InvalidSetting(
-            f"owner: {owner[:80]!r} must be 1 to 64 letters, digits, dots, dashes or underscores, "
-            "with a letter or digit at both ends"
-        )
+    if not is_owner(owner):
+        raise InvalidSetting(f"owner: {owner[:80]!r} {OWNER_RULE}")
     if owner == ADMIN and not admin:
         raise InvalidSetting("owner: `admin` is kept for admin keys; add --admin or choose another")
     if owner == WORKER:

@@ -120,7 +120,7 @@ class Recorder:
     def _applied(self, item: _Item, prediction: Prediction | None) -> None:
         if isinstance(item, Lost) and prediction is not None:
             _log.info(
-                "attempt.lost",
+                "attempt.released" if item.outcome is Outcome.RELEASED else "attempt.lost",
                 prediction=item.prediction,
                 attempt=item.attempt,
                 outcome=item.outcome,

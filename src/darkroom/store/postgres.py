@@ -211,7 +211,7 @@ async def look(url: str) -> Standing:
     try:
         found = connection.get_server_version()
         return Standing(
-            version=f"{found.major}.{found.minor}",
+            version=f"{found.major}.{found.minor or found.micro}",  # asyncpg reads 15.18 as 15.0.18
             too_old=found < OLDEST,
             schema=await migrate.schema_of(connection),
             flushes=await connection.fetchval("show fsync") == "on",

@@ -104,7 +104,7 @@ def told(error: Exception, *, what: str = "takes no writes now") -> Exception:
         reason = str(error) or type(error).__name__
         if isinstance(error, asyncpg.InternalClientError):  # it speaks of states of the protocol
             reason = "the connection broke"
-        return StoreBusy(f"The database {what}: {reason}. Try again.")
+        return StoreBusy(f"The database {what}: {reason.rstrip('.')}. Try again.")
     return error
 
 

@@ -148,8 +148,8 @@ class Worker:
         self._places.disconnected()
 
     def _tell_trouble(self, why: str) -> None:
-        """Say what is wrong, once."""
-        if why != self._trouble:
+        """Say what is wrong, once; the end that this worker itself has chosen is nothing wrong."""
+        if why != self._trouble and not self._ending:
             self._trouble = why
             held = len(self._held)
             _log.warning("server.away", worker=self._options.name, why=why, held=held)

@@ -42,7 +42,7 @@ from darkroom.worker.telling import Place
 
 _OUTCOMES = frozenset({Outcome.SUCCEEDED, Outcome.FAILED, Outcome.CANCELED})
 _SHARED = "Another run in the same process would not stop, so the process was ended."
-_CLOSING = "The worker was told to stop."
+_CLOSING = "its worker was told to stop."
 
 
 class Dispatch:

@@ -38,7 +38,8 @@ def lose(lost: Lost) -> Transition[Prediction | None]:
         else None
     )
     again = "" if final else " The prediction runs again."
-    line = f"Attempt {lost.attempt} was lost: {lost.reason}{again}\n"
+    fate = "handed back" if lost.outcome is Outcome.RELEASED else "lost"
+    line = f"Attempt {lost.attempt} was {fate}: {lost.reason}{again}\n"
     status = Status.FAILED if final else None
     updated = yield (
         "lose",
