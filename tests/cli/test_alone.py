@@ -189,3 +189,15 @@ def test_the_doctor_names_a_wrong_entry_of_the_allow_list(alone: Shell) -> None:
     bad = alone("doctor", DARKROOM_EGRESS_ALLOW="http://nas/")
     assert bad.returncode == 1
     assert "fail  egress" in bad.stdout
+
+
+def test_no_second_database_is_made_where_another_one_is_in_use(alone: Shell) -> None:
+    data = alone.folder / alone.environment["DARKROOM_DATA_DIR"]
+    data.mkdir(exist_ok=True)
+    (data / "server.id").write_text("abc\n")
+    made = alone("keys", "create", "--owner", "alice")
+
+    assert (made.returncode, made.stdout) == (2, "")
+    assert "belongs to a server with another database" in made.stderr
+    assert "DARKROOM_DATABASE_URL" in made.stderr
+    assert not (data / "darkroom.db").exists()

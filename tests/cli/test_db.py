@@ -156,6 +156,21 @@ def test_a_move_takes_every_row_and_refuses_a_second_one(
     assert checked.stdout == "The database is well.\n", checked.stderr
 
 
+def test_no_server_starts_on_what_was_moved_until_the_mark_is_removed(
+    shell: Shell, data: Path, target: PostgresPlace
+) -> None:
+    asyncio.run(lived(data))
+    shell("db", "move", "--to", target.url)
+    refused = shell("serve", "--port", "0", "--workers", "0")
+    (data / "moved-to-postgresql").unlink()
+    again = shell("db", "upgrade")
+
+    assert refused.returncode == 2
+    assert "was moved to a PostgreSQL" in refused.stderr
+    assert "moved-to-postgresql" in refused.stderr
+    assert again.returncode == 0, again.stderr
+
+
 def test_a_backup_of_postgresql_is_left_to_its_own_tools(
     shell: Shell, target: PostgresPlace
 ) -> None:

@@ -246,7 +246,7 @@ async def test_a_run_whose_upload_has_gone_meanwhile_finds_no_bytes(rig: Rig) ->
     rig.worker.join()
     job = await rig.worker.job()
 
-    with pytest.raises(FileMissing, match="not stored here any more"):
+    with pytest.raises(FileMissing, match="not stored here"):
         await rig.blobs.get(job.files[0].key)
 
 

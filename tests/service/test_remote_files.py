@@ -134,7 +134,7 @@ async def test_a_file_that_is_there_is_believed(rig: Rig, bucket: NamedBucket) -
 @pytest.mark.parametrize(
     ("size", "told"),
     [
-        ("none", "the file is not stored here any more"),
+        ("none", "the file is not stored here"),
         (3, f"output 0 has 3 bytes, not {len(PICTURE)}"),
         (None, "the file store does not answer as it should"),
     ],

@@ -112,3 +112,15 @@ async def test_servers_agree_on_how_far_fair_queueing_has_come() -> None:
     await scene.rounds(4, alive=True)
 
     assert scene.table.clocks[ME] == {"default/echo/0": 7.5}
+
+
+async def test_a_server_is_met_when_it_is_seen_to_live_and_not_before() -> None:
+    scene, met = Scene(), list[ServerId]()
+    scene.watch = Watch(
+        me=ME, servers=scene.table, clock=scene.clock, silence_seconds=SILENCE, met=met.append
+    )
+    await scene.rounds(2 * BEAT_SECONDS, alive=False)
+    before = list(met)
+    await scene.rounds(BEAT_SECONDS, alive=True)
+
+    assert (before, met) == ([], [OTHER])

@@ -30,7 +30,7 @@ class NamedBucket(Bucket):
 
     async def size_bytes(self, key: str) -> int:
         if key not in self.sizes:
-            raise FileMissing("the file is not stored here any more")
+            raise FileMissing("the file is not stored here")
         size = self.sizes[key]
         if size is None:
             raise FilesUnavailable("the file store does not answer as it should")

@@ -34,7 +34,7 @@ class Kept(SignedFiles):
         try:
             return self.files[url]
         except KeyError as error:
-            raise FileMissing("the file is not stored here any more") from error
+            raise FileMissing("the file is not stored here") from error
 
 
 async def test_an_input_comes_from_its_address_and_the_output_goes_to_its_own(
@@ -100,7 +100,7 @@ async def test_an_input_that_is_gone_fails_the_run_by_its_name(tmp_path: Path) -
         await heard.ended.wait()
     assert (heard.end.outcome, heard.end.error) == (
         "failed",
-        "input image: the file is not stored here any more",
+        "input image: the file is not stored here",
     )
 
 

@@ -168,7 +168,7 @@ async def test_a_file_that_left_the_store_fails_the_run(tmp_path: Path) -> None:
         gone = FileRef(path=["image"], key="predictions/p1/0/0")
         heard = here.server.job(spec(SHOWS), {"image": ""}, files=[gone])
         await heard.ended.wait()
-        assert heard.end.error == "input image: the file is not stored here any more"
+        assert heard.end.error == "input image: the file is not stored here"
 
 
 async def test_an_input_that_is_no_object_fails_the_run(tmp_path: Path) -> None:

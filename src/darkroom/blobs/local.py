@@ -190,7 +190,7 @@ def _told(act: Callable[[], T]) -> T:
     try:
         return act()
     except FileNotFoundError as error:
-        raise FileMissing("the file is not stored here any more") from error
+        raise FileMissing("the file is not stored here") from error
     except OSError as error:
         raise FilesUnavailable(f"the file store does not answer ({error.strerror})") from error
 

@@ -287,7 +287,7 @@ def _told(act: Callable[[], T]) -> T:
     try:
         return act()
     except FileNotFoundError as error:
-        raise FileMissing("the file is not stored here any more") from error
+        raise FileMissing("the file is not stored here") from error
     except (PermissionDeniedError, UnauthenticatedError) as error:
         _log_trouble(error)
         raise FilesUnavailable("the file store refuses the server's credentials") from error

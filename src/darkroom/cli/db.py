@@ -90,3 +90,6 @@ def move(
         return
     print_table(("TABLE", "ROWS"), [(table, str(count)) for table, count in moved.items()])
     note("Set DARKROOM_DATABASE_URL to use it; the files stay where they are.")
+    note(
+        "The SQLite file is kept, and no server starts on it while `moved-to-postgresql` is there."
+    )

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from darkroom.compose.control import ask
-from darkroom.compose.files import endpoint_of
+from darkroom.compose.directory import SERVER, check_own
+from darkroom.compose.files import endpoint_of, files_folder
 from darkroom.compose.finding import Finding, Level
+from darkroom.compose.neighbours import REMEDY, shared
 from darkroom.domain.errors import DarkroomError, InvalidSetting
 from darkroom.domain.extras import how_to_install
+from darkroom.domain.ids import ServerId
 from darkroom.egress.allow import AllowList
 from darkroom.service.catalogue import load_catalogue
 from darkroom.settings import Settings, unknown_variables
@@ -45,7 +48,7 @@ async def look(settings: Settings) -> list[Finding]:
     """Everything, in the order a person would ask."""
     return [
         _python(),
-        await _database(settings),
+        *await _database(settings),
         _folder(settings.data_dir),
         _disk(settings),
         _open_files(),
@@ -64,19 +67,39 @@ def _python() -> Finding:
     return Finding(Level.OK, "darkroom", line)
 
 
-async def _database(settings: Settings) -> Finding:
+async def _database(settings: Settings) -> Sequence[Finding]:
     if settings.database_url is None:
-        return _sqlite()
+        return [_sqlite(), *_not_ours(settings.data_dir)]
     try:
         from darkroom.store import postgres
     except ImportError:
         line = "PostgreSQL is asked for, and its driver is not installed"
-        return Finding(Level.FAIL, "postgres", line, how_to_install("postgres"))
+        return [Finding(Level.FAIL, "postgres", line, how_to_install("postgres"))]
     url = settings.database_url.get_secret_value()
     try:
-        return _postgres(await postgres.look(url), postgres.place(url))
+        found = await postgres.look(url)
     except InvalidSetting as error:
-        return Finding(Level.FAIL, "postgres", str(error), "see `darkroom config`")
+        return [Finding(Level.FAIL, "postgres", str(error), "see `darkroom config`")]
+    return [_postgres(found, postgres.place(url)), *_apart(settings, found.servers)]
+
+
+def _not_ours(folder: Path) -> Iterator[Finding]:
+    try:
+        check_own(folder)
+    except InvalidSetting as error:
+        yield Finding(Level.FAIL, "sqlite", str(error), "see `darkroom config`")
+
+
+def _apart(settings: Settings, servers: Sequence[ServerId]) -> Iterator[Finding]:
+    """Of servers on the same database that keep their files where this one does not look."""
+    if settings.files_url is not None:
+        return
+    files, me = files_folder(settings), settings.data_dir / SERVER
+    names = {me.read_text("ascii").strip()} if me.exists() else set[str]()
+    apart = [one for one in servers if one not in names and not shared(files, one)]
+    if apart:
+        line = f"{files} is not shared by {len(apart)} other server(s) on the same PostgreSQL"
+        yield Finding(Level.WARN, "files", line, REMEDY)
 
 
 def _postgres(found: "Standing", place: str) -> Finding:

@@ -18,6 +18,9 @@ DATABASE = "darkroom.db"
 SERVER = "server.id"
 """Whose attempts a server finds after a restart; a copy of the directory is no second server."""
 
+MOVED = "moved-to-postgresql"
+"""Beside a SQLite file whose rows `db move` has copied: what is written there now would be lost."""
+
 _NO_DRIVER = (
     f"database_url: PostgreSQL needs a package that is not here; {how_to_install('postgres')}"
 )
@@ -29,10 +32,12 @@ async def open_database(settings: Settings) -> AsyncGenerator[Database]:
 
     Raises:
         DirectoryInUse: a server holds the directory.
-        InvalidSetting: the directory cannot be made or written, or the database cannot be used.
+        InvalidSetting: the directory cannot be made or written, it belongs to a PostgreSQL and the
+            settings name none, or the database cannot be used.
     """
     with held(settings):
         if settings.database_url is None:
+            check_own(settings.data_dir)
             async with open_sqlite(settings.data_dir / DATABASE) as database:
                 yield database
             return
@@ -43,6 +48,26 @@ async def open_database(settings: Settings) -> AsyncGenerator[Database]:
         url = settings.database_url.get_secret_value()
         async with open_postgres(url, server_id(settings.data_dir)) as database:
             yield database
+
+
+def check_own(directory: Path) -> None:
+    """Raise InvalidSetting if the SQLite file of *directory* is not its database, or not now.
+
+    Without this a forgotten setting would make a second, empty database, or wake an old one.
+    """
+    moved = directory / MOVED
+    if moved.exists():
+        raise InvalidSetting(
+            f"database_url: the database of {directory} was moved to a PostgreSQL, and none is "
+            "named. Set DARKROOM_DATABASE_URL, or DARKROOM_CONFIG to the file that names it; to "
+            f"go back to what SQLite had before the move, remove {moved}"
+        )
+    if (directory / SERVER).exists() and not (directory / DATABASE).exists():
+        raise InvalidSetting(
+            f"database_url: {directory} belongs to a server with another database, and none is "
+            "named. Set DARKROOM_DATABASE_URL, or DARKROOM_CONFIG to the file that names it; to "
+            f"begin anew with SQLite, remove {directory / SERVER}"
+        )
 
 
 def server_id(directory: Path) -> ServerId:

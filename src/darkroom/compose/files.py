@@ -5,6 +5,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from darkroom.blobs.local import LocalBlobs
@@ -39,9 +40,14 @@ async def open_files(stack: AsyncExitStack, settings: Settings) -> Files:
     """
     if settings.files_url is not None:
         return await _bucket(stack, settings.files_url, settings.files_endpoint)
-    blobs = LocalBlobs(settings.data_dir / "files", fsync=settings.fsync_files)
+    blobs = LocalBlobs(files_folder(settings), fsync=settings.fsync_files)
     stack.push_async_callback(blobs.close)
     return Files(blobs=blobs, shelf=blobs, size_bytes=blobs.size_bytes)
+
+
+def files_folder(settings: Settings) -> Path:
+    """Where files lie without a bucket."""
+    return settings.data_dir / "files"
 
 
 def endpoint_of(environment: Mapping[str, str], setting: str | None) -> str | None:

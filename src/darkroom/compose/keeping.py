@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from darkroom.compose.files import Files
+from darkroom.compose.outage import Outage
 from darkroom.compose.taking import make_room
 from darkroom.domain import durations
 from darkroom.domain.ids import Minter
@@ -58,18 +59,19 @@ def make_keeping(settings: Settings, database: Database, files: Files, clock: Cl
     return Keeping(uploads=uploads, retention=retention, strays=strays)
 
 
-def start_removing(stack: AsyncExitStack, keeping: Keeping) -> None:
+def start_removing(stack: AsyncExitStack, keeping: Keeping, outage: Outage) -> None:
     """Remove, a round a second, until *stack* closes."""
-    removing = asyncio.create_task(_remove(keeping))
+    removing = asyncio.create_task(_remove(keeping, outage))
     stack.push_async_callback(_end, removing)
 
 
-async def _remove(keeping: Keeping) -> None:
+async def _remove(keeping: Keeping, outage: Outage) -> None:
     while True:
         more = False
         try:
-            more = await keeping.retention.once()
-            await keeping.strays.once()
+            with outage.felt_by("removing"):
+                more = await keeping.retention.once()
+                await keeping.strays.once()
         except Exception:  # noqa: BLE001  # the top of a loop that must not end
             _log.exception("removing.failed")
         await asyncio.sleep(0 if more else _ROUND_SECONDS)

@@ -12,6 +12,8 @@ def configure_logs() -> None:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
     # It warns of every form that makes no sense: any client could fill the log.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
+    # It tells with a traceback, every few seconds, what our own line on the outage has told.
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

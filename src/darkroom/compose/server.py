@@ -17,12 +17,13 @@ from darkroom.compose.control import control_path, reply
 from darkroom.compose.directory import open_database
 from darkroom.compose.keeping import start_removing
 from darkroom.compose.logs import configure_logs
+from darkroom.compose.outage import Outage
 from darkroom.compose.parts import make_core, make_manner, make_parts, make_twins
 from darkroom.compose.placing import local_placer
 from darkroom.compose.signals import heed_signals
-from darkroom.compose.taking import start_taking
+from darkroom.compose.taking import make_room, start_taking
 from darkroom.compose.twins import start_twins
-from darkroom.domain.errors import InvalidSetting
+from darkroom.domain.errors import FilesUnavailable, InvalidSetting
 from darkroom.egress.allow import AllowList
 from darkroom.http.app import Application, create_app
 from darkroom.http.deadlines import PunctualProtocol, PunctualSocket
@@ -33,12 +34,14 @@ from darkroom.service.catalogue import Catalogue
 from darkroom.service.deliveries import Deliveries
 from darkroom.service.dispatch import Dispatcher
 from darkroom.service.keys import Keys
+from darkroom.service.limits import Room
 from darkroom.settings import Settings
 from darkroom.store.database import Database
 
 _log = structlog.get_logger()
 _LAST_STREAMS_SECONDS = 2
 _KEEP_SECONDS = 1.0
+_KEEPING = "keeping"
 _LAST_WORDS_SECONDS = 5.0
 _LAST_WEBHOOKS_SECONDS = 3.0
 _MOST_CONNECTIONS = 4096
@@ -97,21 +100,26 @@ class _Server:
     placer: LocalPlacer
     workers: int
     life: "_Life"
+    outage: Outage
     app: Application
 
     async def keep(self) -> None:
         """For ever: keep workers running, replace silent ones, end what is past its deadline."""
         while True:
             try:
-                self.sockets.sweep()
-                if not self.life.stopping:
-                    await self.placer.reconcile(self.workers)
-                for name in self.dispatcher.reap():
-                    self.placer.replace(name)
-                await self.dispatcher.expire()
+                with self.outage.felt_by(_KEEPING):
+                    await self._keep_once()
             except Exception:  # noqa: BLE001  # the top of a loop that must not end
                 _log.exception("keeping.failed")
             await asyncio.sleep(_KEEP_SECONDS)
+
+    async def _keep_once(self) -> None:
+        self.sockets.sweep()
+        if not self.life.stopping:
+            await self.placer.reconcile(self.workers)
+        for name in self.dispatcher.reap():
+            self.placer.replace(name)
+        await self.dispatcher.expire()
 
     async def end(self, drain_seconds: float) -> None:
         """Runs finish or are released, workers end, the last webhooks leave, the door shuts."""
@@ -133,9 +141,10 @@ async def _joined(
     await start_taking(stack, core.predictions.intake, SystemClock())
     await core.sending.deliveries.start()
     stack.push_async_callback(core.sending.deliveries.close, 0)
-    start_removing(stack, core.keeping)
+    outage = Outage(SystemClock())
+    start_removing(stack, core.keeping, outage)
     if (twins := make_twins(core)) is not None:
-        start_twins(stack, core.beside, twins, core.turns)
+        start_twins(stack, core.beside, twins, core.turns, outage)
     door = WorkerDoor(
         core.dispatcher,
         lambda question: reply(core.keys, question, url=url),
@@ -147,7 +156,8 @@ async def _joined(
     path = control_path(settings)
     await door.open(path)
     life = _Life()
-    ready = partial(_unready, life, core.dispatcher, settings.workers)
+    room = make_room(settings, SystemClock())
+    ready = partial(_unready, life, core.dispatcher, settings.workers, outage, room)
     return _Server(
         keys=core.keys,
         dispatcher=core.dispatcher,
@@ -157,6 +167,7 @@ async def _joined(
         placer=local_placer(settings, path, core.dispatcher.ended),
         workers=settings.workers,
         life=life,
+        outage=outage,
         app=create_app(make_parts(core, sockets, ready), make_manner(settings)),
     )
 
@@ -171,12 +182,18 @@ def _check_openai_model(settings: Settings, catalogue: Catalogue) -> None:
         )
 
 
-def _unready(life: _Life, dispatcher: Dispatcher, workers: int) -> str | None:
+def _unready(
+    life: _Life, dispatcher: Dispatcher, workers: int, outage: Outage, room: Room
+) -> str | None:
     if life.stopping:
         return "The server is stopping."
     if workers and not dispatcher.seats:
         return "No worker is connected yet."
-    return None
+    try:
+        room.check()
+    except FilesUnavailable as error:
+        return str(error)
+    return outage.reason(_KEEPING)
 
 
 def _listener(settings: Settings) -> socket.socket:

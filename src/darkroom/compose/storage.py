@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from darkroom.compose.directory import DATABASE, held, open_database
+from darkroom.compose.directory import DATABASE, MOVED, held, open_database
 from darkroom.compose.files import bucket_store
 from darkroom.domain.errors import InvalidSetting
 from darkroom.settings import Settings
@@ -17,6 +17,10 @@ from darkroom.store import migrate, whole
 
 FILES = "files"
 MANIFEST = "manifest.json"
+_MOVED_SAYS = (
+    "The rows of darkroom.db were copied to a PostgreSQL. No server starts on darkroom.db while\n"
+    "this file is here: what it took would be unknown there. Remove it only to go back.\n"
+)
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -126,7 +130,9 @@ async def move(settings: Settings, url: str) -> Mapping[str, int]:
     if not path.exists():
         raise InvalidSetting(f"data_dir: there is no database in {settings.data_dir}")
     with held(settings):
-        return await whole.move_to_postgres(path, url)
+        rows = await whole.move_to_postgres(path, url)
+        (settings.data_dir / MOVED).write_text(_MOVED_SAYS, "ascii")
+        return rows
 
 
 def _on_sqlite(settings: Settings, instead: str) -> None:

@@ -4,11 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
 from darkroom.compose.clock import SystemClock
 from darkroom.compose.directory import server_id
+from darkroom.compose.files import files_folder
+from darkroom.compose.neighbours import Neighbours, mark
+from darkroom.compose.outage import Outage
 from darkroom.ports.twins import Hints
 from darkroom.service.fairness import Fairness
 from darkroom.service.turns import LOOK_SECONDS, Turns
@@ -41,27 +45,42 @@ def make_beside(
     assert isinstance(database, PostgresDatabase)  # noqa: S101  # as the setting says
     hints = database.hints()
     stack.push_async_callback(hints.close)
+    me = server_id(settings.data_dir)
+    met = None
+    if settings.files_url is None:
+        folder = files_folder(settings)
+        mark(folder, me)
+        met = Neighbours(folder).met
     watch = Watch(
-        me=server_id(settings.data_dir),
+        me=me,
         servers=ServerTables(database),
         clock=SystemClock(),
         silence_seconds=settings.worker_silence_seconds,
         fairness=fairness,
+        met=met,
     )
     return Beside(announcer=Announcer(hints, watch), watch=watch, hints=hints)
 
 
-def start_twins(stack: AsyncExitStack, beside: Beside, twins: Twins, turns: Turns) -> None:
+def start_twins(
+    stack: AsyncExitStack, beside: Beside, twins: Twins, turns: Turns, outage: Outage
+) -> None:
     """Beat, hear and sweep until *stack* closes."""
     if beside.hints is not None:
         beside.hints.listen(twins.heard, twins.missed)
         beside.hints.start()
-    for work, seconds, hurried in (
-        (twins.once, BEAT_SECONDS, None),
-        (twins.sweep, SWEEP_SECONDS, twins.hurried),
-        (turns.look, LOOK_SECONDS, None),
+    for name, work, seconds, hurried in (
+        ("beating", twins.once, BEAT_SECONDS, None),
+        ("sweeping", twins.sweep, SWEEP_SECONDS, twins.hurried),
+        ("turns", turns.look, LOOK_SECONDS, None),
     ):
-        stack.push_async_callback(_end, asyncio.create_task(_over(work, seconds, hurried)))
+        felt = partial(_felt, work, name, outage)
+        stack.push_async_callback(_end, asyncio.create_task(_over(felt, seconds, hurried)))
+
+
+async def _felt(work: Callable[[], Awaitable[None]], name: str, outage: Outage) -> None:
+    with outage.felt_by(name):
+        await work()
 
 
 async def _over(

@@ -121,7 +121,7 @@ class SignedDoor(SignedFiles):
         limit = self._slack_seconds + FILE_BYTES / SLOWEST_BYTES
         async with self._answer("GET", url, limit, {}, None) as response:
             if response.status in _MISSING:
-                raise FileMissing("the file is not stored here any more")
+                raise FileMissing("the file is not stored here")
             if response.status not in _STORED:
                 raise FilesUnavailable(await _reason(response))
             body = bytearray()

@@ -98,9 +98,15 @@ class Deliveries:
         self._loop = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
+        away = False
         while not self._closing:
             try:
                 sleep = await self.once()
+                away = False
+            except StoreBusy as error:
+                if not away:
+                    _log.warning("webhooks.postponed", error=str(error))
+                away, sleep = True, _RETRY_SECONDS
             except Exception:  # noqa: BLE001  # the top of a loop that must not end
                 _log.exception("webhooks.failed")
                 sleep = _RETRY_SECONDS

@@ -6,7 +6,7 @@ server that was stopped for minutes buries nobody. Source: client-go's leader el
 leases the same way.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -40,6 +40,7 @@ class Watch:
         clock: its monotonic time counts.
         silence_seconds: how long a beat may stand still.
         fairness: its clocks travel with the beats.
+        met: called with a server whose number has been seen to grow; each time.
     """
 
     def __init__(
@@ -50,8 +51,10 @@ class Watch:
         clock: Clock,
         silence_seconds: float,
         fairness: Fairness | None = None,
+        met: Callable[[ServerId], None] | None = None,
     ) -> None:
         self._fairness = fairness or Fairness()
+        self._met = met
         self._me = me
         self._servers = servers
         self._clock = clock
@@ -88,4 +91,8 @@ class Watch:
 
     def _sight(self, one: ServerBeat, now: float) -> _Seen:
         seen = self._seen.get(one.server)
-        return seen if seen and seen.beat == one.beat else _Seen(one.beat, now)
+        if seen and seen.beat == one.beat:
+            return seen
+        if seen and self._met is not None:
+            self._met(one.server)
+        return _Seen(one.beat, now)

@@ -1,7 +1,7 @@
 """The database in PostgreSQL, which several servers may share: a writer each, and some readers."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -193,12 +193,16 @@ async def _reached(url: str) -> Connection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What is to know of a PostgreSQL before it is used; `schema` is None where there is none."""
+    """What is to know of a PostgreSQL before it is used; `schema` is None where there is none.
+
+    `servers` are those that beat on it, and any that has died within some seconds.
+    """
 
     version: str
     too_old: bool
     schema: int | None
     flushes: bool
+    servers: Sequence[ServerId] = ()
 
 
 async def look(url: str) -> Standing:
@@ -215,9 +219,17 @@ async def look(url: str) -> Standing:
             too_old=found < OLDEST,
             schema=await migrate.schema_of(connection),
             flushes=await connection.fetchval("show fsync") == "on",
+            servers=await _servers(connection),
         )
     finally:
         await end(connection)
+
+
+async def _servers(connection: Connection) -> Sequence[ServerId]:
+    if await connection.fetchval("select to_regclass('servers')") is None:
+        return ()
+    found = await connection.fetchval("select array_agg(id order by id) from servers")
+    return [ServerId(id_) for id_ in cast("Sequence[str] | None", found) or ()]
 
 
 def place(url: str) -> str:
