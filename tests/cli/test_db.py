@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -99,6 +99,20 @@ def test_a_harmed_backup_is_refused_before_anything_is_written(
     done = shell("db", "restore", "backup", "--data-dir", "fresh")
 
     assert done.returncode == 2
+    assert not (tmp_path / "fresh" / "darkroom.db").exists()
+
+
+@pytest.mark.parametrize("words", [(), ("--without-files",)])
+def test_a_manifest_without_its_database_is_refused(
+    shell: Shell, data: Path, tmp_path: Path, words: Sequence[str]
+) -> None:
+    asyncio.run(lived(data))
+    shell("db", "backup", "backup")
+    manifest = tmp_path / "backup" / "manifest.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "files": {}}))
+    done = shell("db", "restore", "backup", *words, "--data-dir", "fresh")
+
+    assert (done.returncode, "names no database" in done.stderr) == (2, True)
     assert not (tmp_path / "fresh" / "darkroom.db").exists()
 
 

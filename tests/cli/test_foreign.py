@@ -95,6 +95,13 @@ def test_a_redirection_is_not_taken_for_an_answer() -> None:
                 ask()
 
 
+@pytest.mark.parametrize("prefix", ["", "/replicate"])
+def test_administration_lies_beside_the_api_also_behind_a_path(prefix: str) -> None:
+    with httpx2.Client(trust_env=False) as http:
+        api = Api(f"https://h.test/a{prefix}/v1", http, None)
+        assert api.administration("/pools") == "https://h.test/a/api/pools"
+
+
 def test_a_404_of_another_server_names_the_variable_and_no_model() -> None:
     with answering(b"<h1>Not Found</h1>", 404) as address:
         done = CliRunner().invoke(app, ("run", "a/b"), env={"DARKROOM_URL": address})

@@ -13,11 +13,16 @@ from darkroom.ports.serving import PoolWant
 
 
 def answer(
-    wanted: int, busy: Sequence[str] = (), *, needed: int | None = None, most: int = 4
+    wanted: int,
+    busy: Sequence[str] = (),
+    *,
+    needed: int | None = None,
+    most: int = 4,
+    name: str = "default",
 ) -> Json:
     bounds = {"min": 0, "max": most, "idle_seconds": 300, "target_wait_seconds": 10}
     takes = {"gpus": 1, "cpus": 2, "resources": {"h200": 1}}
-    pool = {"name": "default", "waiting": 3, "running": 1, "busy": list(busy)}
+    pool = {"name": name, "waiting": 3, "running": 1, "busy": list(busy)}
     told = {"needed": wanted if needed is None else needed, "wanted": wanted}
     return {"results": [{**pool, **told, "bounds": {**bounds, **takes}, "workers": []}]}
 
@@ -140,6 +145,11 @@ def test_a_pool_without_bounds_is_left_out() -> None:
 def test_an_answer_of_something_else_is_refused() -> None:
     with pytest.raises(Refused, match="not that of /api/pools"):
         Wishes().read({"detail": "no"}, 0.0)
+
+
+def test_a_pool_whose_name_would_lead_a_node_to_another_file_is_refused() -> None:
+    with pytest.raises(Refused, match="names a pool"):
+        Wishes().read(answer(1, name="../../key"), 0.0)
 
 
 def test_the_command_of_a_worker_holds_no_token() -> None:

@@ -11,8 +11,8 @@ from typing import cast
 import pytest
 from tests.faults.clients import PICTURE
 from tests.faults.rows import Attempt, attempts
-from tests.faults.test_storms import free_port
 from tests.support.cable import Cable
+from tests.support.ports import free_port
 from tests.support.processes import Server
 from tests.support.remote import RemoteWorker, token
 
@@ -28,7 +28,9 @@ LONG_AGO_SECONDS = 2 * 24 * 3600
 def server(tmp_path: Path) -> Iterator[Server]:
     folder = tmp_path / "server"
     folder.mkdir()
-    with Server(folder, workers="0", port=free_port(), worker_silence_seconds=SILENCE) as running:
+    with Server(
+        folder, workers="0", port=str(free_port()), worker_silence_seconds=SILENCE
+    ) as running:
         yield running
 
 

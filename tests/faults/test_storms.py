@@ -1,6 +1,5 @@
 """Parts are killed again and again while clients work; then the database must bear them out."""
 
-import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -11,6 +10,7 @@ from tests.faults.clients import PICTURE, clients
 from tests.faults.history import History, Verb, Verdict, contradictions, unended
 from tests.faults.rows import Rows, read_hand, read_sqlite
 from tests.store.places import Loop, postgres_place
+from tests.support.ports import free_port
 from tests.support.postgres import Cluster, cluster
 from tests.support.processes import Server, wait_until_gone
 
@@ -20,11 +20,6 @@ CUT = (
     "select pg_terminate_backend(pid) from pg_stat_activity"
     " where datname = current_database() and pid <> pg_backend_pid()"
 )
-
-
-def free_port() -> str:
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        return str(free.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +71,7 @@ def judged(history: History, rows: Rows, hit: Verdict = Verdict.UNKNOWN) -> None
 )
 def test_a_server_killed_under_load_loses_nothing(tmp_path: Path, kills: int) -> None:
     history = History()
-    with Server(tmp_path, port=free_port()) as server:
+    with Server(tmp_path, port=str(free_port())) as server:
         storm(server, lambda: killed_and_started(server), kills, history)
         rows = settled(server, lambda: read_sqlite(tmp_path / "data" / "darkroom.db"))
 
@@ -92,7 +87,7 @@ def test_a_server_on_postgresql_killed_under_load_loses_nothing(
     history = History()
     with (
         postgres_place(loop, postgres_url) as place,
-        Server(tmp_path, port=free_port(), database_url=place.url) as server,
+        Server(tmp_path, port=str(free_port()), database_url=place.url) as server,
     ):
         storm(server, lambda: killed_and_started(server), 8, history)
         hand = place.hand()

@@ -284,11 +284,11 @@ async def test_a_worker_of_another_pool_may_have_the_same_name_and_changes_nothi
         other = there.peer(token)
         line = await other.connect()
         line.send(m.Hello(m.PROTOCOL, "far", 2, "", {"echo-text": 4}, held=[(held, 1)]))
-        assert await other.heard.get() == m.Welcome(m.PROTOCOL, 2.0)
+        assert await other.heard.get() == m.Welcome(m.PROTOCOL, 10 / 7)
 
         back = await mine.connect()
         back.send(m.Hello(m.PROTOCOL, "far", 1, "", {"echo-text": 4}, held=[(held, 1)]))
-        assert await mine.heard.get() == m.Welcome(m.PROTOCOL, 2.0, [(held, 1)])
+        assert await mine.heard.get() == m.Welcome(m.PROTOCOL, 10 / 7, [(held, 1)])
         shown = (await there.rig.client.get("/api/pools")).json()["results"]
         assert [[one["name"] for one in pool["workers"]] for pool in shown] == [["far"], ["far"]]
 

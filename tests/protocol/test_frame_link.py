@@ -10,6 +10,7 @@ from darkroom.protocol.frame_link import (
     LATER,
     MISBEHAVED,
     ORDERLY,
+    REFUSED,
     Carrier,
     CarrierGone,
     FrameLink,
@@ -168,6 +169,30 @@ async def test_a_peer_that_takes_nothing_cannot_hold_up_the_end() -> None:
     await carried(link)
 
     assert there.closed is None
+
+
+class Deaf(Memory):
+    """Takes nothing any more, and still has something to say."""
+
+    async def send(self, frame: bytearray) -> None:
+        raise CarrierGone(None, f"{len(frame)} bytes too late")
+
+
+async def test_what_a_peer_said_before_its_end_is_heard_although_it_takes_nothing_more() -> None:
+    sender = link_on(first := Memory())
+    sender.send(Logged("p1", 1, "last"))
+    sender.close()
+    await carried(sender)
+    link = link_on(there := Deaf())
+    link.send(Logged("p1", 1, "x"))
+    running = asyncio.create_task(carried(link))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    there.coming.put_nowait(first.frames[0])
+    there.coming.put_nowait(CarrierGone(REFUSED, "go"))
+
+    assert await running == [Logged("p1", 1, "last")]
+    assert (link.close_code, link.fault) == (REFUSED, "go")
 
 
 async def test_a_bug_of_whoever_takes_the_messages_is_not_swallowed() -> None:

@@ -10,7 +10,7 @@ from tests.service.test_attendance import SILENCE, begun, come, key, losses
 from tests.support import rig as rigs
 
 from darkroom.domain.errors import PeerMisbehaved, StoreBusy
-from darkroom.domain.ids import DEFAULT_POOL, PredictionId
+from darkroom.domain.ids import PredictionId
 from darkroom.ports.predictions import Adopted, Holder
 from darkroom.store.predictions import PredictionTables
 
@@ -28,9 +28,7 @@ class Gated(PredictionTables):
 
     gate: Gate | None = None
 
-    def adopt(
-        self, holder: Holder, held: Sequence[tuple[PredictionId, int]], pool: str = DEFAULT_POOL
-    ) -> Awaitable[Adopted]:
+    def adopt(self, holder: Holder, held: Sequence[tuple[PredictionId, int]]) -> Awaitable[Adopted]:
         gate = self.gate
 
         async def later() -> Adopted:
@@ -38,7 +36,7 @@ class Gated(PredictionTables):
                 await gate.open.wait()
                 if gate.busy:
                     raise StoreBusy("disk full")
-            return await PredictionTables.adopt(self, holder, held, pool)
+            return await PredictionTables.adopt(self, holder, held)
 
         return later()
 

@@ -1,5 +1,7 @@
 """Keys are found by digest, expire, are revoked, and never kept in the clear."""
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -10,6 +12,7 @@ from tests.support.keys import KeysInMemory
 
 from darkroom.domain.errors import InvalidSetting
 from darkroom.domain.prediction import Milliseconds
+from darkroom.ports.keys import ApiKey
 from darkroom.service.keys import Keys, digest, well_formed
 
 T0 = 1_800_000_000_000
@@ -198,6 +201,30 @@ async def test_the_first_start_makes_an_admin_key_and_later_starts_none() -> Non
     assert found is not None
     assert found.admin
     assert await Keys(store, clock, Counted()).first_start() is None
+
+
+async def test_a_key_revoked_while_all_are_read_stays_revoked() -> None:
+    class Slow(KeysInMemory):
+        read = asyncio.Event()
+        go_on = asyncio.Event()
+
+        async def keys(self) -> Sequence[ApiKey]:
+            found = await super().keys()
+            self.read.set()
+            await self.go_on.wait()
+            return found
+
+    store = Slow(T0)
+    keys = Keys(store, Clock(), Counted())
+    key, secret = await keys.create("alice", admin=False, expires_at=None)
+    listing = asyncio.create_task(keys.list())
+    await store.read.wait()
+    await keys.revoke(key.id)
+    store.go_on.set()
+    [listed] = await listing
+
+    assert listed.revoked_at is not None
+    assert keys.authenticate(secret) is None
 
 
 async def test_local_access_is_an_admin_key_that_is_never_stored() -> None:

@@ -134,10 +134,10 @@ PLANS: list[tuple[str, Parameters, str]] = [
     ("items_of", {"listed": "[]"}, "sqlite_autoindex_items"),
     ("logs_of", {"listed": "[]"}, "sqlite_autoindex_log_lines"),
     ("live_attempts", {}, "attempts_one_live"),
-    ("attempts_of_worker", {"worker": "w", "pool": "p"}, "attempts_one_live"),
+    ("attempts_of_worker", {"worker": "w"}, "attempts_one_live"),
     (
         "came_elsewhere",
-        {"id": "p", "worker": "w", "incarnation": 1, "server": ""},
+        {"worker": "w", "incarnation": 1, "server": ""},
         "sqlite_autoindex_remote_workers",
     ),
     (

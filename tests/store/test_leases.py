@@ -52,33 +52,19 @@ async def test_a_worker_takes_over_what_it_holds_and_the_rest_is_told(place: Pla
     assert [(one.prediction, one.holder) for one in found.orphans] == [(P2, FAR), (P3, earlier)]
 
 
-async def test_a_worker_of_another_pool_takes_nothing_over_by_its_name(place: Place) -> None:
-    async with tables(place) as store:
-        await store.accept(acceptance(P1, holder=FAR))
-        same, later = FAR, replace(FAR, incarnation=8)
-        found = [await store.adopt(who, [(P1, 1)], "other") for who in (same, later)]
-        own = await store.adopt(FAR, [(P1, 1)])
-
-    assert found == [Adopted(resumed=[], orphans=[])] * 2
-    assert [one.prediction for one in own.resumed] == [P1]
-
-
-@pytest.mark.parametrize(
-    ("pool", "counted"), [("default", 0), ("other", 1)], ids=["of the pool", "of another pool"]
-)
 async def test_what_was_sent_after_its_worker_had_gone_elsewhere_is_released(
-    postgres_url: str, postgres_loop: Loop, pool: str, counted: int
+    postgres_url: str, postgres_loop: Loop
 ) -> None:
     with postgres_place(postgres_loop, postgres_url) as place:
         async with tables(place) as one, tables(place, "s2") as other:
             await one.adopt(FAR, [])
-            await other.adopt(FAR, [], pool)
+            await other.adopt(FAR, [])
             await one.accept(acceptance("p1", holder=FAR))
             found = await one.lose(lost(Lease(holder=FAR)))
             ((losses,),) = place.hand().execute("select losses from predictions").fetchall()
 
     assert found is not None
-    assert losses == counted
+    assert losses == 0
 
 
 async def test_who_has_come_back_is_lost_as_ever(postgres_url: str, postgres_loop: Loop) -> None:

@@ -9,6 +9,7 @@ from typing import cast
 
 import pytest
 from tests.store.places import Loop, postgres_place
+from tests.support.patience import once_below
 from tests.support.postgres import cluster
 from tests.support.processes import Server, wait_until_gone
 
@@ -16,7 +17,8 @@ ECHO = "darkroom/echo"
 PICTURE = "data:image/png;base64,iVBORw0KGgo="
 QUICK = {"prompt": "a", "image": PICTURE}
 LONG = {**QUICK, "ms": 60_000}
-SOON_SECONDS = 2.5  # a sweep comes later: whatever is quicker came by a hint
+SOON_SECONDS = 2.5
+"""A sweep comes every 3 s: right after one, whatever is quicker came by a hint."""
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +46,16 @@ def test_what_one_accepts_the_other_runs_and_both_tell_the_same(
     servers: tuple[Server, Server],
 ) -> None:
     idle, busy = servers
-    idle.create(ECHO, QUICK, Prefer="wait")  # the host starts
-    began = time.monotonic()
-    shown = idle.create(ECHO, QUICK, Prefer="wait")
+
+    def took() -> float:
+        began = time.monotonic()
+        idle.create(ECHO, QUICK, Prefer="wait")
+        return time.monotonic() - began
+
+    shown = idle.create(ECHO, QUICK, Prefer="wait")  # the host starts
 
     assert shown["status"] == "succeeded"
-    assert time.monotonic() - began < SOON_SECONDS
+    assert once_below(SOON_SECONDS, took)
     other = busy.get(shown["id"])
     assert {**shown, "urls": None, "output": None} == {**other, "urls": None, "output": None}
 
@@ -65,17 +71,24 @@ def test_a_stream_tells_of_a_run_on_the_other(servers: tuple[Server, Server]) ->
 
 def test_a_cancel_here_frees_the_worker_there(servers: tuple[Server, Server]) -> None:
     idle, busy = servers
-    for _ in range(3):  # more than there are slots
+
+    def took() -> float:
         long = [idle.create(ECHO, LONG) for _ in range(2)]
+        while {busy.get(one["id"])["status"] for one in long} != {"processing"}:
+            pass  # until both slots are taken
         began = time.monotonic()
         for one in long:
             answer = idle.client.post(f"/v1/predictions/{one['id']}/cancel")
             assert answer.json()["status"] == "canceled"
         ended = busy.create(ECHO, QUICK, Prefer="wait")
+        seconds = time.monotonic() - began
 
         assert ended["status"] == "succeeded"
-        assert time.monotonic() - began < SOON_SECONDS
         assert [busy.get(one["id"])["status"] for one in long] == ["canceled"] * 2
+        return seconds
+
+    took()
+    assert min(took(), took()) < SOON_SECONDS  # each time with as many as there are slots
 
 
 def test_one_idempotency_key_makes_one_prediction_wherever_it_is_sent(
@@ -91,13 +104,18 @@ def test_one_idempotency_key_makes_one_prediction_wherever_it_is_sent(
 def test_a_model_made_on_one_is_known_to_the_other(servers: tuple[Server, Server]) -> None:
     idle, busy = servers
     made = {"owner": "admin", "name": "mine", "visibility": "private", "hardware": "cpu"}
-    assert idle.client.post("/v1/models", json=made).status_code == 201
-    deadline = time.monotonic() + SOON_SECONDS
-    while busy.client.get("/v1/models/admin/mine").status_code == 404:
-        assert time.monotonic() < deadline
-    assert idle.client.delete("/v1/models/admin/mine").status_code == 204
-    while busy.client.get("/v1/models/admin/mine").status_code == 200:
-        assert time.monotonic() < deadline
+
+    def took() -> float:
+        began = time.monotonic()
+        assert idle.client.post("/v1/models", json=made).status_code == 201
+        while busy.client.get("/v1/models/admin/mine").status_code == 404:
+            pass
+        assert idle.client.delete("/v1/models/admin/mine").status_code == 204
+        while busy.client.get("/v1/models/admin/mine").status_code == 200:
+            pass
+        return time.monotonic() - began
+
+    assert once_below(SOON_SECONDS, took)
 
 
 @pytest.mark.fault(7)
@@ -107,7 +125,7 @@ def test_what_a_dead_server_ran_runs_again_on_another(postgres_url: str, tmp_pat
         folder.mkdir()
     with closing(Loop()) as loop, postgres_place(loop, postgres_url) as place:
         with Server(folders[0], database_url=place.url) as dying:
-            shown = dying.create(ECHO, {**QUICK, "ms": 8_000})
+            shown = dying.create(ECHO, {**QUICK, "ms": 4_000})
             dying.create(ECHO, QUICK, Prefer="wait")  # by then the first one runs
             family = dying.family()
             dying.kill()
@@ -118,6 +136,25 @@ def test_what_a_dead_server_ran_runs_again_on_another(postgres_url: str, tmp_pat
 
     assert ended["status"] == "succeeded"
     assert "its server went away" in cast("str", ended["logs"])
+
+
+@pytest.mark.slow
+def test_a_server_stops_within_a_minute_although_its_database_is_away(tmp_path: Path) -> None:
+    with cluster(quick=False) as postgres:
+        with Server(tmp_path, database_url=postgres.url) as server:
+            server.create(ECHO, QUICK, Prefer="wait")
+            shown = server.create(ECHO, {**QUICK, "ms": 1_000})
+            postgres.kill()
+            began = time.monotonic()
+            code = server.stop()
+            took = time.monotonic() - began
+        postgres.start()
+        with Server(tmp_path, database_url=postgres.url) as again:
+            ended = again.ended(again.get(shown["id"]))
+
+    assert code == 0
+    assert took < 60
+    assert ended["status"] == "succeeded"
 
 
 @pytest.mark.fault(19)

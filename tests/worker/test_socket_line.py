@@ -17,7 +17,7 @@ from tests.support.certificates import self_signed
 
 from darkroom.domain.errors import InvalidSetting, WorkerRefused
 from darkroom.protocol.messages import Draining, ToWorker
-from darkroom.worker.socket_line import SocketConnector
+from darkroom.worker.socket_line import SocketConnector, server_address
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 
@@ -44,6 +44,17 @@ def saying(answer: bytes) -> Serve:
         writer.write(answer)
 
     return serve
+
+
+async def shake_hands(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    head = await reader.readuntil(b"\r\n\r\n")
+    key = head.lower().partition(b"sec-websocket-key: ")[0]
+    asked = head[len(key) :].split(b"\r\n")[0].partition(b": ")[2]
+    accept = base64.b64encode(hashlib.sha1(asked + _GUID).digest())  # noqa: S324  # as the RFC has it
+    writer.write(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+    )
 
 
 def way(url: str, silence: float = 60.0) -> SocketConnector:
@@ -114,10 +125,96 @@ async def test_where_nobody_listens_it_may_be_tried_again() -> None:
         await way(url).connect(nothing, nothing)
 
 
-@pytest.mark.parametrize("url", ["", "darkroom.example", "ftp://darkroom.example", "http://"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "darkroom.example",
+        "ftp://darkroom.example",
+        "http://",
+        "http://darkroom.example:99999",
+        "http://darkroom.example:x",
+        "http://darkroom..example",
+        "http://[::1",
+        "http://darkroom.example?a=b",
+        "http://darkroom.example/#a",
+    ],
+)
 def test_what_is_no_address_is_told_at_once(url: str) -> None:
     with pytest.raises(InvalidSetting, match="server:"):
         way(url)
+
+
+def test_a_password_in_an_address_is_refused_and_not_shown() -> None:
+    with pytest.raises(InvalidSetting, match="server: what is given is no address"):
+        way("https://somebody:secret@darkroom.example")
+
+
+@pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/"])
+def test_an_address_may_be_that_of_the_api(end: str) -> None:
+    assert server_address(f"https://darkroom.example:81/a{end}") == "https://darkroom.example:81/a"
+
+
+@pytest.mark.parametrize("token", ["", " ", "dkr_a\r\nX-Y: z", "dkr_ä", "dkr_a b"])
+def test_what_is_no_token_is_told_at_once(token: str) -> None:
+    with pytest.raises(InvalidSetting, match="token:"):
+        SocketConnector("http://darkroom.example", token, silence_seconds=60)
+
+
+async def test_a_redirect_is_told_and_not_followed() -> None:
+    asked: list[bytes] = []
+
+    async def note(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+
+    async with server(note) as other:
+        place = f"{other}/api/workers".encode()
+        head = b"HTTP/1.1 301 Moved\r\nContent-Length: 0\r\nLocation: %b\r\n\r\n" % place
+        async with server(saying(head)) as url:
+            with pytest.raises(WorkerRefused, match=f"sends on to '{other}'; name that"):
+                await way(url).connect(nothing, nothing)
+    assert not asked
+
+
+async def test_what_a_proxy_says_while_its_server_is_away_is_not_final() -> None:
+    answers = [
+        b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n",
+    ]
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if calls:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(calls.pop())
+        else:
+            await shake_hands(reader, writer)
+            calls.extend(reversed(answers))
+
+    calls: list[bytes] = []
+    async with server(serve) as url:
+        gone = asyncio.Event()
+        here = way(url)
+        await here.connect(nothing, gone.set)
+        await gone.wait()
+        with pytest.raises(ConnectionError, match="there is no darkroom"):
+            await here.connect(nothing, nothing)
+        with pytest.raises(WorkerRefused, match="HTTP 401"):
+            await here.connect(nothing, nothing)
+
+
+async def test_an_address_of_the_wrong_scheme_is_told(tmp_path: Path) -> None:
+    async def stumble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    async with server(stumble) as url:
+        with pytest.raises(ConnectionError, match="begin with http://"):
+            await way(url.replace("http", "https")).connect(nothing, nothing)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(*self_signed(tmp_path))
+    async with server(saying(b""), tls) as url:
+        with pytest.raises(ConnectionError, match="begin with https://"):
+            await way(url.replace("https", "http")).connect(nothing, nothing)
 
 
 async def test_a_server_that_falls_silent_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,14 +222,7 @@ async def test_a_server_that_falls_silent_is_left(monkeypatch: pytest.MonkeyPatc
     gone = asyncio.Event()
 
     async def fall_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        key = head.lower().partition(b"sec-websocket-key: ")[0]
-        asked = head[len(key) :].split(b"\r\n")[0].partition(b": ")[2]
-        accept = base64.b64encode(hashlib.sha1(asked + _GUID).digest())  # noqa: S324  # as the RFC has it
-        writer.write(
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
-        )
+        await shake_hands(reader, writer)
         await gone.wait()
 
     async with server(fall_silent) as url:

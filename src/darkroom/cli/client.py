@@ -147,8 +147,7 @@ class Api:
             raise Refused(f"{_FOREIGN} (it is no JSON)") from error
 
     def _address(self) -> str:
-        parts = urlsplit(self._base)
-        return f"{parts.scheme}://{parts.netloc}"
+        return self._base.removesuffix("/v1").removesuffix("/replicate")
 
     def _credentials(self, link: str) -> dict[str, str]:
         ours = urlsplit(link)[:2] == urlsplit(self._base)[:2]
@@ -176,7 +175,7 @@ def connected(flags: entry.Flags) -> Generator[Api]:
     Raises:
         NoServer: there is none.
     """
-    token = os.environ.get(TOKEN_VARIABLE)
+    token = os.environ.get(TOKEN_VARIABLE, "").strip() or None
     url = os.environ.get(URL_VARIABLE)
     if url is None:
         url, own = entry.endpoint(flags)

@@ -13,6 +13,7 @@ import structlog
 
 from darkroom.compose.logs import configure_logs
 from darkroom.domain.errors import ClusterAway, DarkroomError, InvalidSetting, NoServer, Refused
+from darkroom.domain.ids import is_pool
 from darkroom.domain.model import Json
 from darkroom.placers.ray import GRACE_SECONDS, RayPlacer
 from darkroom.placers.ray_talk import Begin
@@ -67,6 +68,9 @@ class Wishes:
             pools = msgspec.convert(told, _Told).results
         except msgspec.ValidationError as error:
             raise Refused(f"the server's answer is not that of /api/pools ({error})") from error
+        for pool in pools:
+            if not is_pool(pool.name):  # on the nodes it is the name of a file
+                raise Refused(f"the server names a pool {pool.name[:80]!r}, as none can be named")
         return {
             pool.name: PoolWant(
                 workers=max(pool.wanted, self._of_late(pool.name, pool.bounds, pool.needed, now)),

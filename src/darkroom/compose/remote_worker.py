@@ -1,13 +1,11 @@
 """A worker on a machine of its own: it reaches its server by address, and comes back to it."""
 
-import asyncio
-import os
 import secrets
-import signal
 import socket
 import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -15,6 +13,7 @@ import uvloop
 
 from darkroom.compose import collector
 from darkroom.compose.logs import configure_logs
+from darkroom.compose.signals import heed_signals
 from darkroom.compose.worker import make_options, make_tools
 from darkroom.domain.errors import InvalidSetting, WorkerRefused
 from darkroom.domain.ids import WORKER_RULE, is_worker
@@ -23,11 +22,10 @@ from darkroom.settings import Settings
 from darkroom.worker.client import Worker
 from darkroom.worker.folders import run_folder
 from darkroom.worker.options import Options
-from darkroom.worker.socket_line import SocketConnector
+from darkroom.worker.socket_line import SocketConnector, server_address
 
 NAME = "worker.name"
 _LETTERS = "abcdefghijkmnpqrstuvwxyz"
-_INTERRUPTED = 130
 _PUT_RETRIES = (0.1, 0.5, 2.0)
 """Then once more, when a dead network will have been noticed: files wait for a line."""
 
@@ -46,6 +44,7 @@ def main(settings: Settings, *, server: str, token: str, name: str | None) -> in
     """
     configure_logs()
     AllowList.parse(settings.egress_allow)
+    server = server_address(server)
     way = SocketConnector(server, token, silence_seconds=settings.worker_silence_seconds)
     called = _checked(name) if name else kept_name(settings.data_dir)
     incarnation = time.time_ns() // 1_000_000
@@ -87,10 +86,11 @@ def _checked(name: str) -> str:
 
 
 async def _serve(settings: Settings, options: Options, server: str) -> int:
-    log = structlog.get_logger().bind(worker=options.name, server=server)
+    structlog.contextvars.bind_contextvars(server=server)
+    log = structlog.get_logger().bind(worker=options.name)
     async with AsyncExitStack() as stack:
         worker = Worker(options, await make_tools(stack, settings, server=server))
-        _heed_signals(worker)
+        heed_signals(partial(_drain, worker))
         collector.calm()
         try:
             drained = await worker.run()
@@ -105,17 +105,6 @@ async def _serve(settings: Settings, options: Options, server: str) -> int:
         return 0 if drained else 1
 
 
-def _heed_signals(worker: Worker) -> None:
-    """The first signal drains; a second one ends this process, and with it its hosts, at once."""
-    loop, asked = asyncio.get_running_loop(), False
-
-    def heed() -> None:
-        nonlocal asked
-        if asked:
-            os._exit(_INTERRUPTED)
-        asked = True
-        structlog.get_logger().info("worker.draining")
-        worker.drain()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, heed)
+def _drain(worker: Worker) -> None:
+    structlog.get_logger().info("worker.draining")
+    worker.drain()

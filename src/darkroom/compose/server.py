@@ -1,9 +1,6 @@
 """The server: every part made, joined, started, drained and ended, in that order."""
 
 import asyncio
-import math
-import os
-import signal
 import socket
 from collections.abc import Generator
 from contextlib import AsyncExitStack, contextmanager
@@ -22,6 +19,7 @@ from darkroom.compose.keeping import start_removing
 from darkroom.compose.logs import configure_logs
 from darkroom.compose.parts import make_core, make_manner, make_parts, make_twins
 from darkroom.compose.placing import local_placer
+from darkroom.compose.signals import heed_signals
 from darkroom.compose.taking import start_taking
 from darkroom.compose.twins import start_twins
 from darkroom.domain.errors import InvalidSetting
@@ -44,9 +42,7 @@ _KEEP_SECONDS = 1.0
 _LAST_WORDS_SECONDS = 5.0
 _LAST_WEBHOOKS_SECONDS = 3.0
 _MOST_CONNECTIONS = 4096
-_INTERRUPTED = 130
 _PINGS_PER_SILENCE = 3  # asked after a third of it, given up after another
-_SAME_SIGNAL_SECONDS = 1.0
 
 
 def main(settings: Settings) -> int:
@@ -64,7 +60,8 @@ async def serve(settings: Settings) -> int:
         url = settings.public_url or _address(listener)
         server = await _joined(stack, settings, database, url)
         collector.calm()
-        stop = _stop_signal()
+        stop = asyncio.Event()
+        heed_signals(stop.set)
         web = make_web(server.app, settings.worker_silence_seconds / _PINGS_PER_SILENCE)
         serving = asyncio.create_task(web.serve(sockets=[listener]))
         keeping = asyncio.create_task(server.keep())
@@ -79,27 +76,6 @@ async def serve(settings: Settings) -> int:
         await serving
         _log.info("server.stopped")
         return 0 if stop.is_set() else 1
-
-
-def _stop_signal() -> asyncio.Event:
-    """Set by the first SIGTERM or SIGINT; a later one ends this process there and then.
-
-    Nothing is lost by that: what was accepted is on disk, and workers die with their server. A
-    supervisor may signal the whole tree and its own child besides: two at once count as one.
-    """
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    impatient_at = math.inf
-
-    def asked() -> None:
-        nonlocal impatient_at
-        if loop.time() > impatient_at:
-            os._exit(_INTERRUPTED)
-        impatient_at = min(impatient_at, loop.time() + _SAME_SIGNAL_SECONDS)
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked)
-    return stop
 
 
 @dataclass(slots=True)
@@ -127,11 +103,11 @@ class _Server:
         """For ever: keep workers running, replace silent ones, end what is past its deadline."""
         while True:
             try:
+                self.sockets.sweep()
                 if not self.life.stopping:
                     await self.placer.reconcile(self.workers)
                 for name in self.dispatcher.reap():
                     self.placer.replace(name)
-                self.sockets.sweep()
                 await self.dispatcher.expire()
             except Exception:  # noqa: BLE001  # the top of a loop that must not end
                 _log.exception("keeping.failed")

@@ -180,8 +180,10 @@ def _whole(folder: Path, *, with_files: bool) -> Manifest:
         manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
     except (OSError, msgspec.DecodeError) as error:
         raise InvalidSetting(f"{folder} holds no backup: {MANIFEST} cannot be read") from error
+    if DATABASE not in manifest.files:
+        raise InvalidSetting(f"{folder} holds no whole backup: {MANIFEST} names no database")
     if not with_files:
-        alone = {DATABASE: manifest.files[DATABASE]} if DATABASE in manifest.files else {}
+        alone = {DATABASE: manifest.files[DATABASE]}
         manifest = msgspec.structs.replace(manifest, files=alone)
     for name, kept in manifest.files.items():
         path = folder / name

@@ -24,7 +24,7 @@ _AGAIN_SECONDS = 5.0
 _STEP_SECONDS = 0.5
 GRACE_SECONDS = 60.0
 """A draining worker takes the `drain_seconds` of its node, 50 at the most, and some to end."""
-_LONGEST_LINE = 2**20
+_LONGEST_LINE = 2**24  # keepers are told in some 200 bytes each
 _SET: Mapping[str, str] = MappingProxyType(
     {
         "RAY_USAGE_STATS_ENABLED": "0",

@@ -229,14 +229,6 @@ class Adopted:
     orphans: Sequence[LiveAttempt] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Departed:
-    """A remote worker of a pool that has come to another server."""
-
-    pool: str
-    holder: Holder
-
-
 class Attempts(Protocol):
     """What the reaper and the files need to know beyond predictions."""
 
@@ -244,16 +236,11 @@ class Attempts(Protocol):
         """All attempts of this server that have not ended."""
         ...
 
-    def adopt(
-        self, holder: Holder, held: Sequence[tuple[PredictionId, int]], pool: str = DEFAULT_POOL
-    ) -> Awaitable[Adopted]:
-        """Take over what a remote worker holds and may go on with, from whichever server (T10).
-
-        Nothing of another *pool* is looked at: whoever has its own token may take any name.
-        """
+    def adopt(self, holder: Holder, held: Sequence[tuple[PredictionId, int]]) -> Awaitable[Adopted]:
+        """Take over what a remote worker holds and may go on with, from whichever server (T10)."""
         ...
 
-    async def departed(self, within_ms: int) -> Sequence[Departed]:
+    async def departed(self, within_ms: int) -> Sequence[Holder]:
         """Remote workers that have come to another server last, and lately."""
         ...
 

@@ -158,7 +158,7 @@ class FrameLink(Batched[In]):
                     await self._carrier.close(*self._ending)
                     return
         except CarrierGone:
-            return  # whoever reads learns why
+            await self._over.wait()  # what has come before is still read, and why it ended
 
     def _leave(self, frame: bytearray) -> None:
         if self._backlog and self._backlog + len(frame) > self._most_backlog:

@@ -19,7 +19,6 @@ from darkroom.domain.prediction import Outcome
 from darkroom.ports.predictions import (
     NOT_THERE,
     Adopted,
-    Departed,
     Holder,
     Lease,
     LiveAttempt,
@@ -31,6 +30,8 @@ from darkroom.service.seats import Seat
 from darkroom.service.watched import WatchedTime
 
 _log = structlog.get_logger()
+MOST_HELD = 10_000
+"""Attempts that a worker may say it holds; far more than it can."""
 _QUIET = 0.4
 """Of the time after which a worker counts as silent: two of its beats did not come."""
 _LATELY_MS = 60_000
@@ -46,13 +47,11 @@ _Life: TypeAlias = tuple[WorkerId, int]
 class Returns(Protocol):
     """Where remote workers are, and what they hold, as the database has it."""
 
-    def adopt(
-        self, holder: Holder, held: Sequence[tuple[PredictionId, int]], pool: str
-    ) -> Awaitable[Adopted]:
+    def adopt(self, holder: Holder, held: Sequence[tuple[PredictionId, int]]) -> Awaitable[Adopted]:
         """See `ports.predictions.Attempts`."""
         ...
 
-    async def departed(self, within_ms: int) -> Sequence[Departed]:
+    async def departed(self, within_ms: int) -> Sequence[Holder]:
         """See `ports.predictions.Attempts`."""
         ...
 
@@ -131,13 +130,16 @@ class Attendance:
             PeerMisbehaved: it cannot be let in, now or under this name.
             StoreBusy: the database does not answer now; it may come again.
         """
+        if len(hello.held) > MOST_HELD:
+            raise PeerMisbehaved(f"worker {hello.worker} says it holds more than {MOST_HELD} runs")
         holder = Holder(worker=WorkerId(hello.worker), incarnation=hello.incarnation, remote=True)
         self._let_in(holder)
+        known = self._known(holder)
         absence = self._expected(holder, hello.held)
         absence.coming = True
         try:
             found = await self._attempts.adopt(
-                holder, [(PredictionId(id_), attempt) for id_, attempt in hello.held], pool
+                holder, [(PredictionId(id_), attempt) for id_, attempt in hello.held]
             )
         finally:
             absence.coming = False
@@ -154,7 +156,7 @@ class Attendance:
             heard_at=self.now,
         )
         kept = self._resume(seat, found)
-        self._give_up_orphans(holder, absence.held.difference(kept), found.orphans)
+        self._give_up_orphans(holder, known.difference(kept), found.orphans)
         self.seat(seat)
         return seat, kept
 
@@ -184,11 +186,15 @@ class Attendance:
 
     def _expected(self, holder: Holder, held: Iterable[Key]) -> Absence:
         """Miss *holder* from now on, with what it is known to hold."""
-        before = self._absent.get(_life(holder))
-        known = before.held if before else set[Key]()
+        known = self._known(holder)
         absence = Absence(holder=holder, held={*known, *held}, since=self.now)
         self._absent[_life(holder)] = absence
         return absence
+
+    def _known(self, holder: Holder) -> set[Key]:
+        """What an absent worker held, as far as this server knows."""
+        before = self._absent.get(_life(holder))
+        return before.held if before else set()
 
     def _resume(self, seat: Seat, found: Adopted) -> list[Key]:
         """Count what goes on; what nobody wants any more is stopped after the welcome."""
@@ -263,9 +269,9 @@ class Attendance:
         if not seats:
             return
         found = await self._attempts.departed(_LATELY_MS)
-        departed = {(one.pool, one.holder.worker): one.holder.incarnation for one in found}
+        departed = {one.worker: one.incarnation for one in found}
         for seat in seats:  # whoever has come back meanwhile has another seat
-            latest = departed.get((seat.pool, seat.holder.worker))
+            latest = departed.get(seat.holder.worker)
             if latest is not None and seat.holder.incarnation <= latest:
                 self._lose(seat, _GONE)
                 seat.close()

@@ -59,12 +59,7 @@ class Keys:
 
     async def load(self) -> None:
         """Read all keys; call it before the first `authenticate`."""
-        while True:
-            changes = self._changes
-            keys = await self._store.keys()
-            if changes == self._changes:  # else what was read may be older than what is known
-                break
-        self._fill(keys)
+        await self.list()
 
     def _note_change(self) -> None:
         self._changes += 1
@@ -106,7 +101,11 @@ class Keys:
 
     async def list(self) -> Sequence[ApiKey]:
         """All keys, revoked and expired ones too, oldest first."""
-        keys = await self._store.keys()
+        while True:
+            changes = self._changes
+            keys = await self._store.keys()
+            if changes == self._changes:  # else what was read may be older than what is known
+                break
         self._fill(keys)
         return keys
 

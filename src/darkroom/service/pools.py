@@ -35,7 +35,7 @@ class PoolState:
     """A pool as it is now.
 
     Args:
-        waiting: predictions that nobody runs.
+        waiting: predictions that nobody runs; what a running limit holds back is left out.
         running: predictions that run, or stop running, anywhere.
         busy: names of the workers that run them.
         bounds: None where nobody said how large it may be; then nothing is needed or wanted either.

@@ -3,14 +3,13 @@
 from collections.abc import Awaitable, Sequence
 
 from darkroom.domain.events import Event, Report
-from darkroom.domain.ids import DEFAULT_POOL, Owner, PredictionId, VersionId, first_id
+from darkroom.domain.ids import Owner, PredictionId, VersionId, first_id
 from darkroom.domain.prediction import Prediction, StoredFile
 from darkroom.ports.predictions import (
     Acceptance,
     Adopted,
     Asking,
     Claimed,
-    Departed,
     Holder,
     LiveAttempt,
     Lost,
@@ -99,16 +98,14 @@ class PredictionTables:
         found = await self._database.read(rows_of("live_attempts", {}))
         return [rows.live_attempt(row) for row in found]
 
-    def adopt(
-        self, holder: Holder, held: Sequence[tuple[PredictionId, int]], pool: str = DEFAULT_POOL
-    ) -> Awaitable[Adopted]:
+    def adopt(self, holder: Holder, held: Sequence[tuple[PredictionId, int]]) -> Awaitable[Adopted]:
         """T10."""
-        return self._database.write(lambda: adopting.adopt(holder, frozenset(held), pool))
+        return self._database.write(lambda: adopting.adopt(holder, frozenset(held)))
 
-    async def departed(self, within_ms: int) -> Sequence[Departed]:
+    async def departed(self, within_ms: int) -> Sequence[Holder]:
         """Workers that others have seen last."""
         found = await self._database.read(rows_of("departed", {"within_ms": within_ms}))
-        return [rows.departed(row) for row in found]
+        return [rows.remote_worker(row) for row in found]
 
     async def waiting(self) -> Sequence[VersionId]:
         """Versions that unclaimed predictions wait for."""

@@ -20,7 +20,7 @@ from darkroom.domain.prediction import (
 )
 from darkroom.ports.keys import ApiKey
 from darkroom.ports.models import RunsSoFar
-from darkroom.ports.predictions import Departed, Holder, Lease, LiveAttempt
+from darkroom.ports.predictions import Holder, Lease, LiveAttempt
 
 Value: TypeAlias = str | int | float | None
 Row: TypeAlias = tuple[Value, ...]
@@ -176,11 +176,10 @@ def live_attempt(row: Row) -> LiveAttempt:
     )
 
 
-def departed(row: Row) -> Departed:
-    """A worker that is elsewhere, from its row."""
-    pool, name, incarnation = cast("tuple[str, str, int]", row)
-    holder = Holder(worker=WorkerId(name), incarnation=incarnation, remote=True)
-    return Departed(pool=pool, holder=holder)
+def remote_worker(row: Row) -> Holder:
+    """A worker from elsewhere, from its row."""
+    name, incarnation = cast("tuple[str, int]", row)
+    return Holder(worker=WorkerId(name), incarnation=incarnation, remote=True)
 
 
 def api_key(row: Row) -> ApiKey:

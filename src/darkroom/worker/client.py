@@ -27,7 +27,6 @@ from darkroom.protocol.messages import (
     Stop,
     Told,
     ToWorker,
-    Wants,
     Welcome,
 )
 from darkroom.worker.backoff import Backoff
@@ -35,6 +34,7 @@ from darkroom.worker.dispatch import Dispatch
 from darkroom.worker.ledger import Ledger
 from darkroom.worker.lines import Line
 from darkroom.worker.options import Options, Tools
+from darkroom.worker.places import Places
 
 SETTLE_SECONDS = 5.0  # for files of runs that were over when the time to drain was
 _log = structlog.get_logger()
@@ -49,7 +49,8 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._line: Line | None = None
         self._line_gone = asyncio.Event()
-        self._dispatch = Dispatch(options, tools, send=self._tell, idle=self._idle)
+        self._places = Places(options, tools, self._send)
+        self._dispatch = Dispatch(options, tools, self._places, send=self._tell, idle=self._idle)
         self._ledger = Ledger(self._send, self._idle)
         self._backoff = Backoff(random.random)
         self._trouble: str | None = None
@@ -143,7 +144,7 @@ class Worker:
             self._over.set()
             return
         self._ledger.pause()
-        self._dispatch.disconnected()
+        self._places.disconnected()
 
     def _tell_trouble(self, why: str) -> None:
         """Say what is wrong, once."""
@@ -159,11 +160,11 @@ class Worker:
         """What this worker runs, and what it has told in vain so far."""
         return list(dict.fromkeys([*self._dispatch.held, *self._ledger.unnoted]))
 
-    def _tell(self, message: Told | Wants) -> None:
-        if self._remote and isinstance(message, Told):
-            self._ledger.tell(message)
+    def _tell(self, told: Told) -> None:
+        if self._remote:
+            self._ledger.tell(told)
         else:
-            self._send(message)
+            self._send(told)
 
     def _send(self, message: object) -> None:
         if self._line is not None:
@@ -185,7 +186,7 @@ class Worker:
             case Stop(prediction, attempt):
                 self._dispatch.stop((prediction, attempt))
             case Granted():
-                self._dispatch.granted(message)
+                self._places.granted(message)
             case Drain(seconds):
                 self.drain(seconds)
             case Welcome() | Noted() | Answer():
@@ -224,7 +225,7 @@ class Worker:
         for key in dropped:
             self._dispatch.stop(key)
         self._ledger.resume(kept)
-        self._dispatch.connected()
+        self._places.connected()
 
     # ── ending ──
 

@@ -18,7 +18,6 @@ from darkroom.protocol.messages import (
     FileFact,
     FromHost,
     Gave,
-    Granted,
     Job,
     Key,
     Load,
@@ -31,14 +30,12 @@ from darkroom.protocol.messages import (
     Told,
     Unload,
     VersionSpec,
-    Wants,
 )
 from darkroom.worker.attempt import Attempt, canceled, crashed, failed, released
 from darkroom.worker.inputs import Inputs
 from darkroom.worker.options import Options, Tools
-from darkroom.worker.outputs import Outputs
+from darkroom.worker.places import Places
 from darkroom.worker.process import Hosts
-from darkroom.worker.remote import Remote
 from darkroom.worker.reporter import Reporter
 from darkroom.worker.residency import Residency, Resident, Stage
 from darkroom.worker.telling import Place
@@ -54,6 +51,7 @@ class Dispatch:
     Args:
         options: the worker's limits.
         tools: what it works with.
+        places: where its outputs go.
         send: hands a message to the server.
         idle: called whenever the last attempt has ended.
     """
@@ -62,8 +60,9 @@ class Dispatch:
         self,
         options: Options,
         tools: Tools,
+        places: Places,
         *,
-        send: Callable[[Told | Wants], None],
+        send: Callable[[Told], None],
         idle: Callable[[], None],
     ) -> None:
         self._options = options
@@ -74,12 +73,10 @@ class Dispatch:
         self._limit_timer: asyncio.TimerHandle | None = None
         self._closing = False
         self._reporter = Reporter(send, self._told)
-        self._outputs = Outputs(tools.blobs, options.put_retries)
-        self._remote = Remote(tools.signed, send, retry_seconds=options.put_retries)
-        self._remote_outputs = Outputs(self._remote, options.put_retries)
+        self._places = places
         self._inputs = Inputs(
             blobs=tools.blobs,
-            signed=self._remote,
+            signed=places.remote,
             fetcher=tools.fetcher,
             decoder=tools.decoder,
             limit_bytes=options.fetch_limit_bytes,
@@ -113,8 +110,7 @@ class Dispatch:
             return
         attempt = Attempt(job, self._residency.find(job.version))
         self._attempts[attempt.key] = attempt
-        if job.puts is not None:
-            self._remote.begin(job)
+        self._places.begin(job)
         if self._closing:
             self._end(attempt, released(_CLOSING))
             return
@@ -133,18 +129,6 @@ class Dispatch:
         attempt = self._attempts.get(key)
         if attempt is not None:
             self._stop(attempt)
-
-    def granted(self, granted: Granted) -> None:
-        """Take an address that was asked for."""
-        self._remote.granted(granted)
-
-    def disconnected(self) -> None:
-        """The line to the server is gone: what must ask it waits for another one."""
-        self._remote.disconnected()
-
-    def connected(self) -> None:
-        """There is a line again."""
-        self._remote.connected()
 
     @property
     def held(self) -> list[Key]:
@@ -178,8 +162,7 @@ class Dispatch:
         self._closing = True
         self._reporter.close()
         self._residency.close()
-        self._outputs.close()
-        self._remote_outputs.close()
+        self._places.close()
         if self._limit_timer is not None:
             self._limit_timer.cancel()
         for attempt in self._attempts.values():
@@ -292,8 +275,7 @@ class Dispatch:
             raise PeerMisbehaved("a host gave too many files, or one too large")
         else:
             place = attempt.telling.keep_place()
-            outputs = self._outputs if attempt.job.puts is None else self._remote_outputs
-            outputs.store(output, lambda fact: self._stored(attempt, place, fact))
+            self._places.store(attempt.job, output, lambda fact: self._stored(attempt, place, fact))
 
     def _stored(self, attempt: Attempt, place: Place, fact: FileFact | FilesUnavailable) -> None:
         if self._attempts.get(attempt.key) is not attempt:
@@ -371,8 +353,7 @@ class Dispatch:
 
     def _told(self, attempt: Attempt) -> None:
         del self._attempts[attempt.key]
-        if attempt.job.puts is not None:
-            self._remote.end(attempt.job)
+        self._places.end(attempt.job)
         if attempt.has_folder:
             folder = self._options.run_folder / attempt.folder_name
             self._loop.run_in_executor(None, shutil.rmtree, folder, True)  # noqa: FBT003

@@ -1,10 +1,8 @@
 -- Where workers from elsewhere have come to last: what is sent to them from another server, over a line
 -- that only seems to stand, never reaches them.
 create table remote_workers(
-  pool text not null,
-  name text not null,
+  name text primary key,
   incarnation bigint not null,
   server text not null,
-  came_at bigint not null,
-  primary key (pool, name)
+  came_at bigint not null
 );

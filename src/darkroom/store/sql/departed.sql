@@ -1,4 +1,4 @@
 -- Remote workers that have come to another server within the last :within_ms.
-select pool, name, incarnation
+select name, incarnation
   from remote_workers
  where server <> /*SERVER*/ and came_at > /*NOW*/ - :within_ms

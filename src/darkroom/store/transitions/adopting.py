@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from darkroom.domain.ids import DEFAULT_POOL, PredictionId, VersionId
+from darkroom.domain.ids import PredictionId, VersionId
 from darkroom.ports.predictions import Adopted, Holder, LiveAttempt, Resumed
 from darkroom.store import rows
 from darkroom.store.transitions.recipe import Transition
@@ -11,19 +11,16 @@ _KEEP_MS = 24 * 3600 * 1000
 """Far longer than any server takes a line for standing that is not."""
 
 
-def adopt(
-    holder: Holder, held: Collection[tuple[PredictionId, int]], pool: str = DEFAULT_POOL
-) -> Transition[Adopted]:
+def adopt(holder: Holder, held: Collection[tuple[PredictionId, int]]) -> Transition[Adopted]:
     """T10 for each of *held* that is open and really of this life of its worker, which is here now.
 
     Strays are told, not touched: whoever gives them up names the server they were found with.
     """
-    here = {"pool": pool, "worker": holder.worker, "incarnation": holder.incarnation}
     yield "forget_workers", {"keep_ms": _KEEP_MS}
-    yield "come", here
+    yield "come", {"worker": holder.worker, "incarnation": holder.incarnation}
     resumed: list[Resumed] = []
     orphans: list[LiveAttempt] = []
-    for row in (yield "attempts_of_worker", {"worker": holder.worker, "pool": pool}):
+    for row in (yield "attempts_of_worker", {"worker": holder.worker}):
         *attempt, version, wanted = row
         live = rows.live_attempt(tuple(attempt))
         if live.holder != holder or (live.prediction, live.attempt) not in held:
