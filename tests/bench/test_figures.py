@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from bench.__main__ import words_of
 from bench.figures import at_most, markdown, plain, ratio_at_least, read_json, write_json
 
