@@ -201,6 +201,12 @@ def test_importing_darkroom_does_nothing() -> None:
     }
 
 
+def test_no_page_or_message_installs_darkroom_by_its_name() -> None:
+    told = [*DOCUMENTS, *(ROOT / "src").rglob("*.py")]
+    by_name = [str(one) for one in told if "darkroom[" in one.read_text("utf-8")]
+    assert by_name == []  # pip would fetch another project's
+
+
 def test_torchvision_is_never_installed() -> None:
     assert find_spec("torchvision") is None
 

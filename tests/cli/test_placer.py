@@ -19,6 +19,11 @@ def test_the_pools_are_listed(darkroom: Shell) -> None:
     assert "results" in json.loads(darkroom("pools", "list", "--json").stdout)
 
 
+def test_a_pool_that_a_token_names_is_listed_before_it_has_workers(darkroom: Shell) -> None:
+    darkroom("keys", "create", "--worker", "--pool", "large")
+    assert "large" in darkroom("pools", "list").stdout.split()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_placer_waits_for_its_cluster_until_it_is_told_to_end(
     darkroom: Shell, server: Server, number: signal.Signals
@@ -56,3 +61,8 @@ def test_stopping_says_when_there_is_no_cluster(darkroom: Shell) -> None:
     done = darkroom("placer", "--stop", "--address", NOBODY)
     assert done.returncode == 1
     assert "nobody answers" in done.stderr
+
+
+def test_stopping_warns_of_a_placer_that_still_runs(darkroom: Shell) -> None:
+    done = darkroom("placer", "--stop", "--address", NOBODY)
+    assert "a placer that still runs places its workers again" in done.stderr

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.compose.remote_worker import kept_name
+from darkroom.compose.remote_worker import kept_name, own_name
 from darkroom.domain.errors import InvalidSetting
 from darkroom.domain.ids import is_worker
 
@@ -29,5 +29,6 @@ def test_whatever_its_machine_is_called_a_worker_has_a_name_that_servers_take(
 
 def test_a_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InvalidSetting, match=r"data_dir: .*choose another"):
-        kept_name(tmp_path / "file" / "data")
+    for name in (None, "far"):
+        with pytest.raises(InvalidSetting, match=r"data_dir: .*choose another"):
+            own_name(tmp_path / "file" / "data", name)

@@ -16,7 +16,7 @@ PICTURE = "data:image/png;base64,iVBORw0KGgo="
 NOWHERE = "http://127.0.0.1:9/hook"
 """An address that nothing may be sent to: the row of the outbox is all that matters here."""
 
-_BACK_OFF_SECONDS = 0.02
+_BACK_OFF_SECONDS = 0.1
 _CANCEL_EVERY, _WAIT_EVERY, _WEBHOOK_EVERY, _UNNAMED_EVERY = 7, 5, 3, 4
 
 

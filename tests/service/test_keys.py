@@ -315,3 +315,15 @@ async def test_a_workers_token_that_would_have_ended_is_not_made() -> None:
     keys, _, _ = make_keys()
     with pytest.raises(InvalidSetting, match="later --expires"):
         await keys.create_worker("default", expires_at=Milliseconds(1))
+
+
+async def test_a_token_names_its_pool_until_it_is_revoked_or_has_expired() -> None:
+    keys, _, clock = make_keys()
+    await keys.create("alice", admin=False, expires_at=None)
+    token, _ = await keys.create_worker("large", expires_at=None)
+    await keys.create_worker("brief", expires_at=Milliseconds(T0 + 1000))
+    assert keys.pools() == {"large", "brief"}
+    clock.now = T0 + 1000
+    assert keys.pools() == {"large"}
+    await keys.revoke(token.id)
+    assert keys.pools() == set()

@@ -89,6 +89,14 @@ async def test_a_pool_without_bounds_is_counted_and_nothing_wanted_of_it() -> No
     assert states == {"default": (0, 0), "other": (3, None)}
 
 
+async def test_a_pool_is_there_as_soon_as_something_names_it() -> None:
+    named = {"default"}
+    demand = Demand({}, Counts(), list, HandClock(), named=lambda: named)
+    assert [one.name for one in await demand.look()] == ["default"]
+    named.add("large")
+    assert [one.name for one in await demand.look()] == ["default", "large"]
+
+
 def test_a_peak_is_the_highest_of_its_window() -> None:
     peak = Peak(10)
     assert [peak.tell(*told) for told in ((5, 0), (3, 4), (4, 6), (1, 9))] == [5, 5, 5, 5]

@@ -35,6 +35,8 @@ def test_a_file_of_its_own_is_understood() -> None:
         {"sha256": ""},
         {"name": "out\r\n"},
         {"name": "../out.png"},
+        {"name": ".."},
+        {"name": ""},
         {"content_type": "image/png\r\nX: y"},
         {"content_type": "\0"},
         {"key": "predictions/p1/2/0"},

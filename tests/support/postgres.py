@@ -21,7 +21,9 @@ from tests.support.ports import free_port
 URL_VARIABLE = "DARKROOM_TEST_POSTGRES"
 _NOBODY = 65534
 _START_SECONDS = 60.0
-_QUICK = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+_KILLABLE = {"fsync": "off", "full_page_writes": "off"}
+"""Nobody waits for the disk: what was written outlives processes, though not the machine."""
+_QUICK = {**_KILLABLE, "synchronous_commit": "off"}
 
 
 def binaries() -> Path | None:
@@ -123,7 +125,7 @@ class Cluster:
 
 @contextmanager
 def cluster(*, quick: bool = True) -> Generator[Cluster]:
-    """A server of our own until the block ends; *quick* forgoes flushes, and so may not be killed.
+    """A server of our own until the block ends; a *quick* one writes late, and may not be killed.
 
     Raises:
         LookupError: there are no binaries to make it from.
@@ -132,7 +134,7 @@ def cluster(*, quick: bool = True) -> Generator[Cluster]:
     if programs is None:
         raise LookupError(f"no PostgreSQL: install one, or name it in {URL_VARIABLE}")
     folder = Path(tempfile.mkdtemp(prefix="darkroom-postgres-"))
-    made = Cluster(programs, folder, _QUICK if quick else {})
+    made = Cluster(programs, folder, _QUICK if quick else _KILLABLE)
     try:
         made.make()
         made.start()

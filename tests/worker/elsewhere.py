@@ -42,11 +42,13 @@ class HandLine:
     closed: Callable[[], None]
     came: asyncio.Event
     sent: list[object] = field(default_factory=list[object])
+    bulk: int = 0
     open: bool = True
     fault: str | None = None
 
-    def send(self, message: object, *, bulk_bytes: int = 0) -> None:  # noqa: ARG002
+    def send(self, message: object, *, bulk_bytes: int = 0) -> None:
         if self.open:
+            self.bulk += bulk_bytes
             self.sent.append(message)
             self.came.set()
 

@@ -236,6 +236,9 @@ async def test_what_is_said_without_a_line_is_put_together(tmp_path: Path) -> No
         end = await here.end_of(key)
 
     words = [one.index for one in end.events if isinstance(one, Gave)]
+    assert here.line.bulk >= sum(
+        len(one.value or "") for one in end.events if isinstance(one, Gave)
+    )
     assert len(words) > 1
     assert words == list(range(words[0], 8))
 

@@ -6,9 +6,11 @@ import httpx2
 import typer
 
 from darkroom.cli.client import TOKEN_VARIABLE, URL_VARIABLE, reached
+from darkroom.cli.outcome import note
 from darkroom.compose import entry
 from darkroom.domain.errors import InvalidSetting
 
+_STOPPING = "a placer that still runs places its workers again: end it first, wherever it runs"
 _PATIENCE = httpx2.Timeout(5.0)
 
 
@@ -36,6 +38,7 @@ def placer(
 ) -> None:
     """Keep workers on a Ray cluster until Ctrl-C; they stay when this ends. See docs/ray.md."""
     if stop:
+        note(_STOPPING)
         raise typer.Exit(entry.placer_stop(address=address, open_allowed=allow_open_cluster))
     if not server or not token:
         raise InvalidSetting(

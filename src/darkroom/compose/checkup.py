@@ -16,6 +16,7 @@ from darkroom.compose.control import ask
 from darkroom.compose.files import endpoint_of
 from darkroom.compose.finding import Finding, Level
 from darkroom.domain.errors import DarkroomError, InvalidSetting
+from darkroom.domain.extras import how_to_install
 from darkroom.egress.allow import AllowList
 from darkroom.service.catalogue import load_catalogue
 from darkroom.settings import Settings, unknown_variables
@@ -70,7 +71,7 @@ async def _database(settings: Settings) -> Finding:
         from darkroom.store import postgres
     except ImportError:
         line = "PostgreSQL is asked for, and its driver is not installed"
-        return Finding(Level.FAIL, "postgres", line, "pip install 'darkroom[postgres]'")
+        return Finding(Level.FAIL, "postgres", line, how_to_install("postgres"))
     url = settings.database_url.get_secret_value()
     try:
         return _postgres(await postgres.look(url), postgres.place(url))
@@ -145,7 +146,7 @@ def _files(settings: Settings) -> Iterator[Finding]:
     if settings.files_url is None:
         return
     if find_spec("obstore") is None:
-        remedy = "pip install 'darkroom[s3]'"
+        remedy = how_to_install("s3")
         yield Finding(Level.FAIL, "files", f"{settings.files_url} needs obstore", remedy)
         return
     where = endpoint_of(os.environ, settings.files_endpoint) or "Amazon's servers"
@@ -160,7 +161,7 @@ def _packages() -> Iterator[Finding]:
             Level.WARN,
             "diffusers",
             f"not installed: {', '.join(missing)}; only the echo models can run",
-            "pip install 'darkroom[diffusers]'",
+            how_to_install("diffusers"),
         )
     else:
         yield Finding(

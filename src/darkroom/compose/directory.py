@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from darkroom.domain.errors import DirectoryInUse, InvalidSetting
+from darkroom.domain.extras import how_to_install
 from darkroom.domain.ids import ServerId, base32
 from darkroom.settings import Settings
 from darkroom.store.database import Database
@@ -18,7 +19,7 @@ SERVER = "server.id"
 """Whose attempts a server finds after a restart; a copy of the directory is no second server."""
 
 _NO_DRIVER = (
-    "database_url: PostgreSQL needs a package that is not here: pip install 'darkroom[postgres]'"
+    f"database_url: PostgreSQL needs a package that is not here; {how_to_install('postgres')}"
 )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from darkroom.blobs.local import LocalBlobs
 from darkroom.domain.errors import InvalidSetting
+from darkroom.domain.extras import how_to_install
 from darkroom.ports.buckets import Bucket, Shelf
 from darkroom.ports.files import Blobs
 from darkroom.settings import Settings
@@ -79,7 +80,7 @@ def bucket_store(url: str, setting: str | None) -> "S3Store":
         from darkroom.blobs.s3 import open_bucket, try_bucket
     except ModuleNotFoundError as error:
         raise InvalidSetting(
-            "files_url: an s3:// address needs a package more: pip install 'darkroom[s3]'"
+            f"files_url: an s3:// address needs a package more; {how_to_install('s3')}"
         ) from error
     endpoint = endpoint_of(os.environ, setting)
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")

@@ -128,7 +128,7 @@ async def make_core(
         keeping=keeping,
         beside=beside,
         turns=make_turns(database, fairness, catalogue, hub, dispatcher.wake),
-        demand=make_demand(settings, database, lambda: dispatcher.seats, clock, fairness.costs),
+        demand=make_demand(settings, database, dispatcher, clock, fairness.costs, catalogue, keys),
     )
 
 

@@ -13,6 +13,7 @@ import structlog
 
 from darkroom.compose.logs import configure_logs
 from darkroom.domain.errors import ClusterAway, DarkroomError, InvalidSetting, NoServer, Refused
+from darkroom.domain.extras import how_to_install
 from darkroom.domain.ids import is_pool
 from darkroom.domain.model import Json
 from darkroom.placers.ray import GRACE_SECONDS, RayPlacer
@@ -177,7 +178,7 @@ def _begin(
 
 def _run(begin: Begin, work: Callable[[RayPlacer], Awaitable[None]]) -> int:
     if find_spec("ray") is None:
-        raise InvalidSetting("a placer needs Ray: pip install 'darkroom[ray]'")
+        raise InvalidSetting(f"a placer needs Ray; {how_to_install('ray')}")
     configure_logs()
     return asyncio.run(_until_told(begin, work))
 

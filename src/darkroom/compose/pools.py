@@ -1,12 +1,12 @@
 """What the pools of the settings need, joined to what is counted."""
 
-from collections.abc import Callable, Sequence
-
 from darkroom.pool_settings import PoolSettings
 from darkroom.ports.serving import Clock
+from darkroom.service.catalogue import Catalogue
 from darkroom.service.costs import Costs
+from darkroom.service.dispatch import Dispatcher
+from darkroom.service.keys import Keys
 from darkroom.service.pools import Bounds, Demand
-from darkroom.service.seats import Seat
 from darkroom.settings import Settings
 from darkroom.store.database import Database
 from darkroom.store.pools import PoolTables
@@ -15,13 +15,22 @@ from darkroom.store.pools import PoolTables
 def make_demand(
     settings: Settings,
     database: Database,
-    seats: Callable[[], Sequence[Seat]],
+    dispatcher: Dispatcher,
     clock: Clock,
     costs: Costs,
+    catalogue: Catalogue,
+    keys: Keys,
 ) -> Demand:
     """Make what says how many workers each pool should have."""
     bounds = {name: _bounds(one) for name, one in settings.pools.items()}
-    return Demand(bounds, PoolTables(database), seats, clock, costs.run_seconds)
+    return Demand(
+        bounds,
+        PoolTables(database),
+        lambda: dispatcher.seats,
+        clock,
+        costs.run_seconds,
+        lambda: {*catalogue.pools(), *keys.pools()},
+    )
 
 
 def _bounds(pool: PoolSettings) -> Bounds:

@@ -3,7 +3,8 @@
 import secrets
 import socket
 import time
-from contextlib import AsyncExitStack
+from collections.abc import Generator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -46,7 +47,7 @@ def main(settings: Settings, *, server: str, token: str, name: str | None) -> in
     AllowList.parse(settings.egress_allow)
     server = server_address(server)
     way = SocketConnector(server, token, silence_seconds=settings.worker_silence_seconds)
-    called = _checked(name) if name else kept_name(settings.data_dir)
+    called = own_name(settings.data_dir, name)
     incarnation = time.time_ns() // 1_000_000
     with run_folder(settings.data_dir / "run", f"{called}-{incarnation}") as folder:
         options = replace(
@@ -56,6 +57,17 @@ def main(settings: Settings, *, server: str, token: str, name: str | None) -> in
         return uvloop.run(_serve(settings, options, server))
 
 
+def own_name(directory: Path, given: str | None) -> str:
+    """What the worker of this *directory* is called: as *given*, else as it keeps it.
+
+    Raises:
+        InvalidSetting: the name does not do, or the directory cannot be written.
+    """
+    with _usable(directory):
+        (directory / "run").mkdir(exist_ok=True)
+    return _checked(given) if given else kept_name(directory)
+
+
 def kept_name(directory: Path) -> str:
     """This machine's name and a few letters, the same at every start with this *directory*.
 
@@ -63,8 +75,7 @@ def kept_name(directory: Path) -> str:
         InvalidSetting: the directory cannot be written.
     """
     path = directory / NAME
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
+    with _usable(directory):
         if path.exists():
             return _checked(path.read_text("utf-8").strip())
         host = "".join(one if one.isalnum() or one in "-." else "-" for one in socket.gethostname())
@@ -72,11 +83,23 @@ def kept_name(directory: Path) -> str:
         made = f"{host[:60]}-{letters}"
         made = made if is_worker(made) else f"at-{made}"
         path.write_text(f"{made}\n", "utf-8")
+    return made
+
+
+@contextmanager
+def _usable(directory: Path) -> Generator[None]:
+    """Make *directory* if need be; what cannot be done there is the setting's fault.
+
+    Raises:
+        InvalidSetting: it cannot be used.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        yield
     except OSError as error:
         raise InvalidSetting(
             f"data_dir: {directory} cannot be used ({error.strerror}); choose another"
         ) from error
-    return made
 
 
 def _checked(name: str) -> str:

@@ -2,14 +2,15 @@
 
 import re
 
-_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+_MOST_NAME = 100
 _CONTENT_TYPE = re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}(; ?charset=[\w-]{1,20})?", re.ASCII)
+_PATH = re.compile(r"/|^\.{1,2}$")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def is_file_name(text: str) -> bool:
-    """Whether an output file may be called *text*: no path, nothing hidden, plain letters."""
-    return _NAME.fullmatch(text) is not None
+    """Whether an output file may be called *text*: short, printable, no path."""
+    return 0 < len(text) <= _MOST_NAME and text.isprintable() and not _PATH.search(text)
 
 
 def is_content_type(text: str) -> bool:

@@ -15,6 +15,7 @@ import structlog
 
 from darkroom.domain.errors import ClusterAway, InvalidSetting
 from darkroom.placers.ray_talk import Answer, Away, Begin, Done, Round, Seen, Unfit, Wanted
+from darkroom.placers.ray_token import check_token
 from darkroom.ports.serving import PoolWant
 
 _DRIVER = ("-P", "-m", "darkroom.placers.ray_driver")
@@ -65,7 +66,7 @@ class RayPlacer:
 
         Raises:
             ClusterAway: the head does not answer, or no longer knows its nodes.
-            InvalidSetting: the cluster takes no token of ours, or needs none.
+            InvalidSetting: the cluster takes no token of ours, or needs none; or we have none.
         """
         pools = {
             name: Wanted(
@@ -123,6 +124,7 @@ class RayPlacer:
     async def _start(self) -> None:
         if self._loop.time() < self._again_at:
             raise ClusterAway(f"{self._begin.address} was away a moment ago")
+        check_token(self._environment)
         self._again_at = self._loop.time() + _AGAIN_SECONDS
         self._driver = await asyncio.create_subprocess_exec(
             sys.executable,

@@ -34,8 +34,8 @@ _OPEN = (
     "nodes with RAY_AUTH_MODE=token, or add --allow-open-cluster if nobody else can reach them"
 )
 _UNKNOWN = (
-    "{address}: this Ray cluster does not take our token: give RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH "
-    "or ~/.ray/auth_token what its nodes have"
+    "{address}: this Ray cluster does not take our token: set RAY_AUTH_MODE=token, and give "
+    "RAY_AUTH_TOKEN_PATH, RAY_AUTH_TOKEN or ~/.ray/auth_token what its nodes have"
 )
 
 

@@ -9,6 +9,7 @@ from importlib.metadata import entry_points
 from typing import cast
 
 from darkroom.domain.errors import RunFailed
+from darkroom.domain.extras import how_to_install
 from darkroom.ports.running import Runner
 
 GROUP = "darkroom.runners"
@@ -30,7 +31,7 @@ def find(kind: str) -> Callable[[], Runner]:
     except (ImportError, AttributeError) as error:
         raise RunFailed(
             f"the runner {kind!r} cannot be imported ({error}); install what it needs,"
-            f" such as darkroom[{kind}]"
+            f" such as {how_to_install(kind)}"
             if ":" not in kind
             else f"the runner {kind!r} cannot be imported ({error}); check PYTHONPATH and spelling"
         ) from error

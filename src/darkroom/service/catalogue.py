@@ -1,6 +1,6 @@
 """Which models there are, by name and by version: shipped, declared by the operator, or made."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -81,6 +81,10 @@ class Catalogue:
     def made(self) -> Sequence[Model]:
         """All models that were made over the API."""
         return [one for one in self._models.values() if one.origin is Origin.MADE]
+
+    def pools(self) -> Collection[str]:
+        """Where the versions and their trainers run."""
+        return {version.pool for _, version in self._by_version.values()}
 
     def names(self, text: str) -> bool:
         """Whether *text*, in one of the forms of `resolve`, names what is there for anybody."""

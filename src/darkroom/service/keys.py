@@ -6,7 +6,7 @@ all before them. The checksum lets a scanner, and us, tell a mistyped key withou
 
 import hashlib
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -114,6 +114,16 @@ class Keys:
                 break
         self._fill(keys)
         return keys
+
+    def pools(self) -> Collection[str]:
+        """Those that workers' tokens open, as far as this server knows."""
+        now = self._clock.wall_ms()
+        good = (
+            key
+            for key in self._by_digest.values()
+            if key.expires_at is None or key.expires_at > now
+        )
+        return {key.pool for key in good if key.pool is not None}
 
     async def revoke(self, key_id: str) -> ApiKey | None:
         """Refuse this key from now on; None if there is no such key."""

@@ -8,7 +8,7 @@ as the idle window is.
 
 import math
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from darkroom.domain.ids import VersionId
@@ -84,6 +84,7 @@ class Demand:
         seats: the workers of this server, as they are at any moment.
         clock: its monotonic time measures the idle window.
         seconds: how long a run of a version is expected to take.
+        named: pools that models and tokens name, as they are at any moment.
     """
 
     def __init__(
@@ -93,19 +94,21 @@ class Demand:
         seats: Callable[[], Sequence[Seat]],
         clock: Clock,
         seconds: Callable[[VersionId], float] = lambda _: 1.0,
+        named: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         self._bounds = bounds
         self._counts = counts
         self._seats = seats
         self._clock = clock
         self._seconds = seconds
+        self._named = named
         self._peaks = {name: Peak(one.idle_seconds) for name, one in bounds.items()}
 
     async def look(self) -> Sequence[PoolState]:
-        """Every pool that has bounds, work or workers, by name."""
+        """Every pool that has bounds, work or workers, or is named by a model or token; by name."""
         waiting, running = await self._counts.waiting(), await self._counts.running()
         names = {one.pool for one in waiting} | {one.pool for one in running}
-        names |= {seat.pool for seat in self._seats()} | self._bounds.keys()
+        names |= {seat.pool for seat in self._seats()} | self._bounds.keys() | set(self._named())
         return [self._state(name, waiting, running) for name in sorted(names)]
 
     def _state(

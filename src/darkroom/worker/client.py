@@ -24,6 +24,7 @@ from darkroom.protocol.messages import (
     Key,
     Know,
     Noted,
+    Said,
     Stop,
     Told,
     ToWorker,
@@ -51,7 +52,7 @@ class Worker:
         self._line_gone = asyncio.Event()
         self._places = Places(options, tools, self._send)
         self._dispatch = Dispatch(options, tools, self._places, send=self._tell, idle=self._idle)
-        self._ledger = Ledger(self._send, self._idle)
+        self._ledger = Ledger(self._send_told, self._idle)
         self._backoff = Backoff(random.random)
         self._trouble: str | None = None
         self._timers: list[asyncio.TimerHandle] = []
@@ -170,6 +171,11 @@ class Worker:
         if self._line is not None:
             self._line.send(message)
 
+    def _send_told(self, told: Told) -> None:
+        # After a while away there is much to tell, and a frame has a limit.
+        if self._line is not None:
+            self._line.send(told, bulk_bytes=_size(told))
+
     def _beat(self, seconds: float) -> None:
         dispatch = self._dispatch
         self._send(Beat(self._held, dispatch.resident, dispatch.load_seconds))
@@ -241,3 +247,11 @@ class Worker:
             self._line.close()
         else:
             self._over.set()
+
+
+def _size(told: Told) -> int:
+    """About how many bytes it takes."""
+    return sum(
+        len(event.text) if isinstance(event, Said) else len(event.value or "")
+        for event in told.events
+    )

@@ -2,16 +2,18 @@
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from darkroom.domain.errors import FilesUnavailable
-from darkroom.domain.files import is_content_type, is_file_name
+from darkroom.domain.files import is_content_type
 from darkroom.ports.buckets import Keeper
 from darkroom.protocol.messages import FileFact, Output
 from darkroom.worker.magic import UNKNOWN
 
 _LARGE_BYTES = 2**20
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
 Settled: TypeAlias = Callable[[FileFact | FilesUnavailable], None]
 
@@ -87,7 +89,7 @@ def _fact(key: str, output: Output) -> FileFact:
     name, content_type = output.name.replace(" ", "-"), output.content_type
     return FileFact(
         key=key,
-        name=name if is_file_name(name) else "output",
+        name=name if _NAME.fullmatch(name) else "output",
         content_type=content_type if is_content_type(content_type) else UNKNOWN,
         size_bytes=len(output.data),
         sha256=hashlib.sha256(output.data).hexdigest(),
