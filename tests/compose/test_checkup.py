@@ -1,12 +1,16 @@
 """The doctor tells which weights are not here, and what to do, without asking anybody."""
 
+from contextlib import closing
 from pathlib import Path
 
 import asyncpg
 import pytest
+from tests.store.places import Loop, postgres_place
 
 from darkroom.compose.checkup import look
 from darkroom.compose.finding import Finding, Level
+from darkroom.compose.neighbours import mark
+from darkroom.domain.ids import ServerId
 from darkroom.settings import load
 
 GATED = "black-forest-labs/flux-kontext-dev"
@@ -89,3 +93,29 @@ async def test_a_bucket_is_named_with_its_server_and_not_asked(
     [line] = await found(tmp_path, "files", weights="tiny", files_url="s3://pictures/mine")
     assert line.level is Level.OK
     assert "s3://pictures/mine on http://store.lan:9000" in line.line
+
+
+async def test_a_directory_whose_database_is_elsewhere_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "server.id").write_text("abc\n")
+    told = await found(tmp_path, "sqlite", weights="tiny")
+
+    (failed,) = [one for one in told if one.level is Level.FAIL]
+    assert "DARKROOM_DATABASE_URL" in failed.line
+
+
+async def test_servers_that_keep_their_files_elsewhere_are_a_warning(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    with closing(Loop()) as loop, postgres_place(loop, postgres_url) as place:
+        with closing(place.hand()) as hand:
+            for server in ("me", "near", "far"):
+                hand.execute(
+                    "insert into servers(id, beat, fair_clocks) values (?, 1, '{}')", [server]
+                )
+        (tmp_path / "server.id").write_text("me\n")
+        mark(tmp_path / "files", ServerId("near"))
+        (warned,) = await found(tmp_path, "files", weights="tiny", database_url=place.url)
+
+    assert warned.level is Level.WARN
+    assert "not shared by 1 other server(s)" in warned.line
+    assert "DARKROOM_FILES_URL" in warned.remedy
