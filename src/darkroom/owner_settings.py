@@ -16,12 +16,13 @@ class OwnerSettings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _with_names(cls, value: object) -> object:
+        named: object = value
         if not isinstance(value, dict | OwnerSettings):
             raise ValueError(  # noqa: TRY004  # pydantic tells this one as a fault of the setting
                 "must name what is granted, such as {weight: 3}; "
                 f"there are {', '.join(cls.model_fields)}"
             )
-        return cast("object", value)
+        return named
 
     weight: float = Field(
         1.0,
