@@ -262,7 +262,7 @@ def test_a_database_of_another_kind_is_refused() -> None:
     [
         ("owners: {ada: 3}", "owners.ada: must name what is granted, such as {weight: 3}"),
         ('owners: {"a b": {weight: 3}}', "owners: the name 'a b' must be 1 to 64 letters"),
-        ("files_url: s3://My_Bucket", "files_url: .*name 3 to 63 small letters, digits"),
+        ("files_url: s3://My_Bucket", "files_url: .*the bucket 3 to 63 small letters, digits"),
     ],
 )
 def test_a_mistake_in_a_group_or_a_name_is_told_with_the_rule(

@@ -1,8 +1,11 @@
 """What an operator may grant to one owner, as it is written under `owners:`."""
 
 from collections.abc import Mapping
+from typing import Annotated, cast
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from darkroom.domain.ids import OWNER_RULE, is_owner
 
 
 class OwnerSettings(BaseModel):
@@ -13,12 +16,13 @@ class OwnerSettings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _with_names(cls, value: object) -> object:
-        if not isinstance(value, Mapping | OwnerSettings):
+        named: object = value
+        if not isinstance(value, dict | OwnerSettings):
             raise ValueError(  # noqa: TRY004  # pydantic tells this one as a fault of the setting
                 "must name what is granted, such as {weight: 3}; "
                 f"there are {', '.join(cls.model_fields)}"
             )
-        return value
+        return named
 
     weight: float = Field(
         1.0,
@@ -36,3 +40,14 @@ class OwnerSettings(BaseModel):
     queued: int | None = Field(
         None, ge=0, description="Its predictions that have not ended; 0 for any number."
     )
+
+
+def _named_well(owners: Mapping[str, OwnerSettings]) -> Mapping[str, OwnerSettings]:
+    for name in owners:
+        if not is_owner(name):
+            raise ValueError(f"the name {name[:80]!r} {OWNER_RULE}")
+    return owners
+
+
+TermsOfOwners = Annotated[Mapping[str, OwnerSettings], AfterValidator(_named_well)]
+"""What is granted to whom."""

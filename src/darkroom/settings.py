@@ -32,9 +32,9 @@ from pydantic_settings import (
 
 from darkroom.domain import durations
 from darkroom.domain.errors import InvalidIdentifier, InvalidSetting
-from darkroom.domain.ids import OWNER_RULE, is_owner, is_version, parse_identifier
+from darkroom.domain.ids import is_version, parse_identifier
 from darkroom.domain.model import Json
-from darkroom.owner_settings import OwnerSettings
+from darkroom.owner_settings import OwnerSettings, TermsOfOwners
 from darkroom.pool_settings import PoolSettings, check_names
 
 CONFIG_VARIABLE = "DARKROOM_CONFIG"
@@ -44,10 +44,6 @@ CLIENT_VARIABLES = frozenset({"DARKROOM_URL", "DARKROOM_TOKEN"})
 """What the command line reads besides: which server it speaks to, and with which key."""
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?")
 _FIELD = re.compile(r'field "([a-z_]+)"')
-_EXAMPLES = {
-    "owners": '{"ada": {"weight": 3}}',
-    "pools": '{"gpu": {"gpus": 1, "max": 4}}',
-}
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _DATABASE = re.compile(r"postgres(ql)?://")
 _PASSWORD = re.compile(r"(?<=://)([^:/?#@]*:)[^/?#]*(?=@)|([?&]password=)[^&#]+")
@@ -179,7 +175,7 @@ class Settings(BaseSettings):
     running_limit: int = Field(
         0, ge=0, description="Predictions of one owner that run at once; 0 for any number."
     )
-    owners: Mapping[str, OwnerSettings] = Field(
+    owners: TermsOfOwners = Field(
         default_factory=dict[str, OwnerSettings],
         description="Weight, priority and limits of owners, by name; see docs/fairness.md.",
     )
@@ -218,14 +214,6 @@ class Settings(BaseSettings):
     @classmethod
     def _named_well(cls, value: Mapping[str, PoolSettings]) -> Mapping[str, PoolSettings]:
         check_names(value)
-        return value
-
-    @field_validator("owners")
-    @classmethod
-    def _of_owners(cls, value: Mapping[str, OwnerSettings]) -> Mapping[str, OwnerSettings]:
-        for name in value:
-            if not is_owner(name):
-                raise ValueError(f"the name {name[:80]!r} {OWNER_RULE}")
         return value
 
     @field_validator("bootstrap_key", "worker_token")
@@ -284,9 +272,8 @@ class Settings(BaseSettings):
     def _a_bucket(cls, value: str | None) -> str | None:
         if value is not None and not _BUCKET.fullmatch(value):
             raise ValueError(
-                "must be s3://bucket or s3://bucket/prefix, the bucket's name 3 to 63 small "
-                "letters, digits, dots and dashes with a letter or digit at both ends; leave it "
-                "out for the data directory"
+                "must be s3://bucket or s3://bucket/prefix, the bucket 3 to 63 small letters, "
+                "digits, dots, dashes, no dot or dash at an end; without it files are in data_dir"
             )
         return value
 
@@ -349,12 +336,9 @@ def _first_fault(error: ValidationError) -> str:
 
 def _not_json(told: str) -> str:
     """What to say of a variable that pydantic cannot read; *told* are its own words."""
-    named = _FIELD.search(told)
-    if named is None:
+    if (named := _FIELD.search(told)) is None:
         return told
-    name = named[1]
-    example = _EXAMPLES.get(name, "{}")
-    return f"{name}: {PREFIX}{name.upper()} must be JSON, such as {example}"
+    return f'{named[1]}: {PREFIX}{named[1].upper()} must be JSON, such as {{"name": {{…}}}}'
 
 
 def _web_address(value: str) -> SplitResult:

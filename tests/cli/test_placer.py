@@ -41,7 +41,7 @@ def test_a_key_that_is_no_admin_key_ends_the_placer_with_4(darkroom: Shell, serv
     key = str(json.loads(made.stdout)["key"])
     done = darkroom("placer", "--server", server.url, "--token", key, "--address", NOBODY)
     assert done.returncode == 4
-    assert "admin key" in done.stderr
+    assert "use an admin key; set DARKROOM_TOKEN" in done.stderr
 
 
 def test_a_placer_needs_a_server(darkroom: Shell) -> None:

@@ -1,11 +1,16 @@
 """The doctor tells which weights are not here, and what to do, without asking anybody."""
 
+from contextlib import closing
 from pathlib import Path
 
+import asyncpg
 import pytest
+from tests.store.places import Loop, postgres_place
 
 from darkroom.compose.checkup import look
 from darkroom.compose.finding import Finding, Level
+from darkroom.compose.neighbours import mark
+from darkroom.domain.ids import ServerId
 from darkroom.settings import load
 
 GATED = "black-forest-labs/flux-kontext-dev"
@@ -66,8 +71,11 @@ async def test_postgresql_is_looked_at_and_nothing_is_made_there(
     [found] = await found_of(tmp_path, postgres_url)
     [again] = await found_of(tmp_path, postgres_url)
     [away] = await found_of(tmp_path, "postgresql://ada:hush@127.0.0.1:1/none")
+    asking = await asyncpg.connect(postgres_url)
+    told = str(await asking.fetchval("show server_version")).split()[0]
+    await asking.close()
 
-    assert found.line.startswith("PostgreSQL 1")
+    assert found.line.startswith(f"PostgreSQL {told} at ")
     assert "schema empty" in again.line
     assert away.level is Level.FAIL
     assert "hush" not in away.line
@@ -85,3 +93,29 @@ async def test_a_bucket_is_named_with_its_server_and_not_asked(
     [line] = await found(tmp_path, "files", weights="tiny", files_url="s3://pictures/mine")
     assert line.level is Level.OK
     assert "s3://pictures/mine on http://store.lan:9000" in line.line
+
+
+async def test_a_directory_whose_database_is_elsewhere_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "server.id").write_text("abc\n")
+    told = await found(tmp_path, "sqlite", weights="tiny")
+
+    (failed,) = [one for one in told if one.level is Level.FAIL]
+    assert "DARKROOM_DATABASE_URL" in failed.line
+
+
+async def test_servers_that_keep_their_files_elsewhere_are_a_warning(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    with closing(Loop()) as loop, postgres_place(loop, postgres_url) as place:
+        with closing(place.hand()) as hand:
+            for server in ("me", "near", "far"):
+                hand.execute(
+                    "insert into servers(id, beat, fair_clocks) values (?, 1, '{}')", [server]
+                )
+        (tmp_path / "server.id").write_text("me\n")
+        mark(tmp_path / "files", ServerId("near"))
+        (warned,) = await found(tmp_path, "files", weights="tiny", database_url=place.url)
+
+    assert warned.level is Level.WARN
+    assert "not shared by 1 other server(s)" in warned.line
+    assert "DARKROOM_FILES_URL" in warned.remedy

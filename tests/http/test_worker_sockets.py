@@ -87,11 +87,8 @@ async def test_a_refused_worker_is_told_in_one_line_of_ours(
     async with here(tmp_path) as there:
         with capture_logs() as logs, pytest.raises(WorkerRefused):
             await there.peer("dkr_nothing").connect()
-        raw = [one.getMessage() for one in caplog.records if one.name.startswith("uvicorn")]
-    (line,) = [one for one in logs if one["event"] == "worker.refused"]
-    assert line["address"] == "127.0.0.1"
-    assert line["reason"] == "You did not pass a valid authentication token"
-    assert raw == []
+    assert [one["address"] for one in logs if one["event"] == "worker.refused"] == ["127.0.0.1"]
+    assert not [one for one in caplog.records if one.name.startswith("uvicorn")]
 
 
 async def test_a_workers_token_opens_nothing_of_the_api(tmp_path: Path) -> None:

@@ -4,14 +4,17 @@ import asyncio
 from collections.abc import Awaitable
 from pathlib import Path
 
+from structlog.testing import capture_logs
 from tests.support import rig as rigs
 from tests.support.hands import succeeded
 
 from darkroom.domain.errors import RunFailed
 from darkroom.domain.events import Report
 from darkroom.domain.prediction import Outcome, Prediction
-from darkroom.protocol.messages import Said
+from darkroom.protocol.messages import Ended, Said
 from darkroom.store.predictions import PredictionTables
+
+STOPPED = "its worker was told to stop."
 
 
 class Choosy(PredictionTables):
@@ -51,3 +54,19 @@ async def test_a_report_that_breaks_the_store_loses_its_attempt(tmp_path: Path) 
 
     assert shown["status"] == "starting"
     assert "could not be stored" in str(shown["logs"])
+
+
+async def test_a_run_handed_back_is_not_told_as_lost(tmp_path: Path) -> None:
+    async with rigs.rig(tmp_path) as rig:
+        rig.worker.join()
+        shown = await rig.create()
+        with capture_logs() as logs:
+            rig.worker.tell(await rig.worker.job(), ended=Ended("released", STOPPED, "{}", 0.0))
+            await rig.settled()
+        shown = await rig.get(shown["id"])
+
+    assert shown["logs"] == (
+        "Attempt 1 was handed back: its worker was told to stop. The prediction runs again.\n"
+    )
+    told = [one["event"] for one in logs if str(one["event"]).startswith("attempt.")]
+    assert told == ["attempt.released"]

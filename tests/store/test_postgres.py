@@ -21,6 +21,7 @@ from darkroom.store.deliveries import DeliveryTables
 from darkroom.store.keys import KeyTables
 from darkroom.store.postgres import open_postgres
 from darkroom.store.postgres import place as named
+from darkroom.store.postgres_writer import told as in_our_words
 from darkroom.store.predictions import PredictionTables
 from darkroom.store.requests import RequestTables
 
@@ -38,6 +39,12 @@ async def two(place: PostgresPlace) -> AsyncGenerator[tuple[PredictionTables, Pr
     """The same tables as two servers have them."""
     async with place.opened() as one, place.opened(ServerId("s2")) as other:
         yield PredictionTables(one), PredictionTables(other)
+
+
+def test_trouble_is_told_as_one_sentence_after_another() -> None:
+    assert str(in_our_words(OSError("it cannot be reached."))).endswith(
+        " it cannot be reached. Try again."
+    )
 
 
 async def test_two_servers_never_claim_the_same_prediction(place: PostgresPlace) -> None:

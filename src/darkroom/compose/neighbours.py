@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from darkroom.domain.errors import InvalidSetting
 from darkroom.domain.ids import ServerId
 
 _log = structlog.get_logger()
@@ -17,10 +18,17 @@ REMEDY = (
 
 
 def mark(files: Path, me: ServerId) -> None:
-    """Leave our name in the folder of files."""
+    """Leave our name in the folder of files.
+
+    Raises:
+        InvalidSetting: nothing can be written there.
+    """
     folder = files / _MARKS
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (folder / me).touch(mode=0o600)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / me).touch(mode=0o600)
+    except OSError as error:
+        raise InvalidSetting(f"data_dir: {files} cannot be written ({error.strerror})") from error
 
 
 def shared(files: Path, other: ServerId) -> bool:

@@ -93,6 +93,6 @@ class Watch:
         seen = self._seen.get(one.server)
         if seen and seen.beat == one.beat:
             return seen
-        if seen and self._met is not None:
+        if seen and one.beat > seen.beat and self._met is not None:
             self._met(one.server)
         return _Seen(one.beat, now)
