@@ -1,7 +1,7 @@
 """What an operator may grant to one owner, as it is written under `owners:`."""
 
 from collections.abc import Mapping
-from typing import Annotated, cast
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
