@@ -32,10 +32,10 @@ from darkroom.protocol.messages import (
 )
 from darkroom.worker.backoff import Backoff
 from darkroom.worker.dispatch import Dispatch
+from darkroom.worker.file_ways import FileWays
 from darkroom.worker.ledger import Ledger
 from darkroom.worker.lines import Line
 from darkroom.worker.options import Options, Tools
-from darkroom.worker.places import Places
 
 SETTLE_SECONDS = 5.0  # for files of runs that were over when the time to drain was
 _log = structlog.get_logger()
@@ -50,8 +50,8 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._line: Line | None = None
         self._line_gone = asyncio.Event()
-        self._places = Places(options, tools, self._send)
-        self._dispatch = Dispatch(options, tools, self._places, send=self._tell, idle=self._idle)
+        self._ways = FileWays(options, tools, self._send)
+        self._dispatch = Dispatch(options, tools, self._ways, send=self._tell, idle=self._idle)
         self._ledger = Ledger(self._send_told, self._idle)
         self._backoff = Backoff(random.random)
         self._trouble: str | None = None
@@ -145,7 +145,7 @@ class Worker:
             self._over.set()
             return
         self._ledger.pause()
-        self._places.disconnected()
+        self._ways.disconnected()
 
     def _tell_trouble(self, why: str) -> None:
         """Say what is wrong, once; the end that this worker itself has chosen is nothing wrong."""
@@ -192,7 +192,7 @@ class Worker:
             case Stop(prediction, attempt):
                 self._dispatch.stop((prediction, attempt))
             case Granted():
-                self._places.granted(message)
+                self._ways.granted(message)
             case Drain(seconds):
                 self.drain(seconds)
             case Welcome() | Noted() | Answer():
@@ -231,7 +231,7 @@ class Worker:
         for key in dropped:
             self._dispatch.stop(key)
         self._ledger.resume(kept)
-        self._places.connected()
+        self._ways.connected()
 
     # ── ending ──
 

@@ -32,9 +32,9 @@ from darkroom.protocol.messages import (
     VersionSpec,
 )
 from darkroom.worker.attempt import Attempt, canceled, crashed, failed, released
+from darkroom.worker.file_ways import FileWays
 from darkroom.worker.inputs import Inputs
 from darkroom.worker.options import Options, Tools
-from darkroom.worker.places import Places
 from darkroom.worker.process import Hosts
 from darkroom.worker.reporter import Reporter
 from darkroom.worker.residency import Residency, Resident, Stage
@@ -51,7 +51,7 @@ class Dispatch:
     Args:
         options: the worker's limits.
         tools: what it works with.
-        places: where its outputs go.
+        ways: where its outputs go.
         send: hands a message to the server.
         idle: called whenever the last attempt has ended.
     """
@@ -60,7 +60,7 @@ class Dispatch:
         self,
         options: Options,
         tools: Tools,
-        places: Places,
+        ways: FileWays,
         *,
         send: Callable[[Told], None],
         idle: Callable[[], None],
@@ -73,10 +73,10 @@ class Dispatch:
         self._limit_timer: asyncio.TimerHandle | None = None
         self._closing = False
         self._reporter = Reporter(send, self._told)
-        self._places = places
+        self._ways = ways
         self._inputs = Inputs(
             blobs=tools.blobs,
-            signed=places.remote,
+            signed=ways.remote,
             fetcher=tools.fetcher,
             decoder=tools.decoder,
             limit_bytes=options.fetch_limit_bytes,
@@ -110,7 +110,7 @@ class Dispatch:
             return
         attempt = Attempt(job, self._residency.find(job.version))
         self._attempts[attempt.key] = attempt
-        self._places.begin(job)
+        self._ways.begin(job)
         if self._closing:
             self._end(attempt, released(_CLOSING))
             return
@@ -162,7 +162,7 @@ class Dispatch:
         self._closing = True
         self._reporter.close()
         self._residency.close()
-        self._places.close()
+        self._ways.close()
         if self._limit_timer is not None:
             self._limit_timer.cancel()
         for attempt in self._attempts.values():
@@ -275,7 +275,7 @@ class Dispatch:
             raise PeerMisbehaved("a host gave too many files, or one too large")
         else:
             place = attempt.telling.keep_place()
-            self._places.store(attempt.job, output, lambda fact: self._stored(attempt, place, fact))
+            self._ways.store(attempt.job, output, lambda fact: self._stored(attempt, place, fact))
 
     def _stored(self, attempt: Attempt, place: Place, fact: FileFact | FilesUnavailable) -> None:
         if self._attempts.get(attempt.key) is not attempt:
@@ -353,7 +353,7 @@ class Dispatch:
 
     def _told(self, attempt: Attempt) -> None:
         del self._attempts[attempt.key]
-        self._places.end(attempt.job)
+        self._ways.end(attempt.job)
         if attempt.has_folder:
             folder = self._options.run_folder / attempt.folder_name
             self._loop.run_in_executor(None, shutil.rmtree, folder, True)  # noqa: FBT003

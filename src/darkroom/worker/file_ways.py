@@ -8,7 +8,7 @@ from darkroom.worker.outputs import Outputs, Settled
 from darkroom.worker.remote import Remote
 
 
-class Places:
+class FileWays:
     """Both ways of one worker; a job says which is its own.
 
     Args:
