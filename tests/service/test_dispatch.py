@@ -1,7 +1,7 @@
 """Slots, losses and order: what the dispatcher promises when workers and the store misbehave."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from darkroom.domain.errors import PeerMisbehaved, StoreBusy
 from darkroom.domain.events import EventKind, Report
 from darkroom.domain.ids import Owner, PredictionId, VersionId, WorkerId
 from darkroom.domain.prediction import JsonText, Prediction, Shape, Status
-from darkroom.ports.predictions import Acceptance, Holder
+from darkroom.ports.predictions import Acceptance, Asking, Claimed, Holder
 from darkroom.protocol.messages import Beat, Drain, Ended, FileFact, Gave, Said
 from darkroom.store.predictions import PredictionTables
 
@@ -306,3 +306,25 @@ async def test_an_accept_that_fails_gives_its_slot_back(tmp_path: Path) -> None:
     assert "disk full" in refused.json()["detail"]
     assert rig.worker.jobs[-1].id == shown["id"]
     assert rig.worker.stops
+
+
+async def test_a_claim_that_goes_wrong_stops_no_other(tmp_path: Path) -> None:
+    class Faulty(PredictionTables):
+        faults = 0
+
+        def claim(self, asking: Asking) -> Awaitable[Sequence[Claimed]]:
+            if asking.holder.worker == "odd":
+                self.faults += 1
+                raise OverflowError("no database holds that number")
+            return super().claim(asking)
+
+    async with rigs.rig(tmp_path, store_class=Faulty) as rig:
+        shown = await rig.create()
+        odd = HandWorker(rig.dispatcher, rig.blobs)
+        odd.join(name="odd")
+        rig.worker.join()
+        job = await rig.worker.job()
+        assert isinstance(rig.store, Faulty)
+        assert rig.store.faults
+
+    assert job.id == shown["id"]

@@ -40,6 +40,7 @@ class Claims:
         seats: the workers of this server, as they are at any moment.
         others: the other servers, who hear when more of an owner's line may be claimed.
         give: called with a seat and what it has claimed.
+        retry_seconds: how long after a claim that failed the next one is tried.
     """
 
     def __init__(  # it joins them
@@ -51,6 +52,7 @@ class Claims:
         seats: Sequence[Seat],
         others: Others,
         give: Callable[[Seat, Prediction], None],
+        retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         self._store = store
         self._catalogue = catalogue
@@ -58,6 +60,7 @@ class Claims:
         self._seats = seats
         self._others = others
         self._give = give
+        self._retry_seconds = retry_seconds
         self._waiting: dict[_Queue, dict[VersionId, int]] = {}  # how often each was woken
         self._turn = 0
         self._pump: asyncio.Task[None] | None = None
@@ -92,7 +95,13 @@ class Claims:
                         await self._claim_for(seat, queue)
                     except StoreBusy as error:
                         _log.warning("claim.failed", error=str(error))
-                        asyncio.get_running_loop().call_later(RETRY_SECONDS, self._start)
+                        self._start_later()
+                    except Exception:  # noqa: BLE001  # one claim's fault must not stop all others
+                        _log.exception("claim.failed")
+                        self._start_later()
+
+    def _start_later(self) -> None:
+        asyncio.get_running_loop().call_later(self._retry_seconds, self._start)
 
     def _askers(self, queue: _Queue) -> Sequence[Seat]:
         """Whoever may have room, those first that have loaded what waits."""
