@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from bench import processes
 from bench.contenders import darkroom, darkroom_recipe
@@ -147,43 +148,16 @@ def _server(name: str, url: str | None = None, files: Path | None = None) -> Gen
         yield place.start()
 
 
-def _rate(sample: Sample) -> float:
-    return sample.rate
-
-
-def _p50(sample: Sample) -> float:
-    return sample.p50_ms
-
-
-def _p99(sample: Sample) -> float:
-    return sample.p99_ms
-
-
-def _cpu_ms(sample: Sample) -> float:
-    return sample.cpu_ms
-
-
-def _database_cpu(sample: Sample) -> float:
-    return sample.database_cpu_ms
-
-
-def _file(sample: Sample) -> float:
-    return sample.file_us
-
-
-def _flush(sample: Sample) -> float:
-    return sample.flush_us
-
-
 _RATE, _CPU = "predictions", "CPU a prediction"
-_PARTS = (
-    (_RATE, _rate, "1/s"),
-    ("p50", _p50, "ms"),
-    ("p99", _p99, "ms"),
-    (_CPU, _cpu_ms, "ms"),
+_Part: TypeAlias = tuple[str, Callable[[Sample], float], str]
+_PARTS: Sequence[_Part] = (
+    (_RATE, lambda one: one.rate, "1/s"),
+    ("p50", lambda one: one.p50_ms, "ms"),
+    ("p99", lambda one: one.p99_ms, "ms"),
+    (_CPU, lambda one: one.cpu_ms, "ms"),
 )
-_BESIDE = (
-    ("CPU of PostgreSQL a prediction", _database_cpu, "ms"),
-    ("a file created beside it", _file, "µs"),
-    ("a flush beside it", _flush, "µs"),
+_BESIDE: Sequence[_Part] = (
+    ("CPU of PostgreSQL a prediction", lambda one: one.database_cpu_ms, "ms"),
+    ("a file created beside it", lambda one: one.file_us, "µs"),
+    ("a flush beside it", lambda one: one.flush_us, "µs"),
 )

@@ -102,10 +102,16 @@ async def test_requests_above_an_id_are_told_oldest_first_and_forgotten(place: P
         assert await requests.recent(PredictionId(""), 9) == [made("p0", "d0"), made("p2", "d2")]
 
 
-async def test_only_what_waits_is_told_as_unended(place: Place) -> None:
+async def test_what_waits_or_runs_is_told_as_unended(place: Place) -> None:
     async with tables(place) as (requests, store):
         for id_ in ("p1", "p2"):
             await store.accept(acceptance(id_))
         await store.cancel(PredictionId("p1"), ADA)
 
         assert await requests.unended() == [("p2", ADA)]
+
+        for id_ in ("p3", "p4"):  # somebody runs them, perhaps a worker that outlived its server
+            await store.accept(acceptance(id_, holder=HOLDER))
+        await store.cancel(PredictionId("p3"), ADA)
+
+        assert await requests.unended() == [("p2", ADA), ("p4", ADA)]

@@ -53,10 +53,7 @@ def backup(
     """Copy database and files, a bucket's too, into a new folder, also while the server runs."""
     chosen = flags(data_dir=data_dir)
     count, size = entry.db_backup(chosen, folder, with_files=not without_files)
-    if as_json:
-        print_json({"folder": str(folder), "files": count, "bytes": size})
-    else:
-        print(f"{count} files, {size} bytes in {folder}.")
+    _tell_copied(folder, count, size, f"in {folder}", as_json=as_json)
 
 
 @app.command("restore")
@@ -70,10 +67,7 @@ def restore(
     """Put a backup into a data directory that is empty, and a bucket's files into an empty one."""
     chosen = flags(data_dir=data_dir)
     count, size = entry.db_restore(chosen, folder, with_files=not without_files)
-    if as_json:
-        print_json({"folder": str(folder), "files": count, "bytes": size})
-    else:
-        print(f"{count} files, {size} bytes restored.")
+    _tell_copied(folder, count, size, "restored", as_json=as_json)
 
 
 @app.command("move")
@@ -93,3 +87,10 @@ def move(
     note(
         "The SQLite file is kept, and no server starts on it while `moved-to-postgresql` is there."
     )
+
+
+def _tell_copied(folder: Path, count: int, size_bytes: int, where: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"folder": str(folder), "files": count, "bytes": size_bytes})
+    else:
+        print(f"{count} files, {size_bytes} bytes {where}.")

@@ -54,5 +54,5 @@ class RequestStore(Protocol):
         ...
 
     async def unended(self) -> Sequence[tuple[PredictionId, Owner]]:
-        """Predictions that wait to be claimed, and whose they are."""
+        """Predictions that wait or run, and whose they are."""
         ...

@@ -338,8 +338,9 @@ class Intake:
         """
         if self.repeats is not None:
             self.repeats.recall(await self.requests.recent(_since(wall_ms), MOST))
-        for id_, owner in await self.requests.unended():
-            self.queue.enter(owner, id_, anyway=True)
+        if self.queue.limited:
+            for id_, owner in await self.requests.unended():
+                self.queue.enter(owner, id_, anyway=True)
 
     async def rest(self, wall_ms: int) -> None:
         """Before an orderly end: keep only those requests whose answers got lost.

@@ -242,6 +242,11 @@ class Queue:
         unended.add(id_)
 
     @property
+    def limited(self) -> bool:
+        """Whether anything is counted at all."""
+        return self._on
+
+    @property
     def unended(self) -> Collection[PredictionId]:
         """All that are counted."""
         return set[PredictionId]().union(*self._unended.values())

@@ -42,6 +42,6 @@ class RequestTables:
         return self._database.write(lambda: repeating.withdraw(prediction, owner, key))
 
     async def unended(self) -> Sequence[tuple[PredictionId, Owner]]:
-        """What waits to be claimed."""
+        """What has not ended."""
         found = await self._database.read(rows_of("unended", {}))
         return [(PredictionId(str(id_)), Owner(str(owner))) for id_, owner in found]
