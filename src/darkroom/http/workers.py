@@ -22,6 +22,7 @@ from darkroom.protocol.messages import (
     Beat,
     Draining,
     Hello,
+    Preview,
     Told,
     ToServer,
     Wants,
@@ -153,7 +154,7 @@ def protocol_with(hello: Hello, oldest: int = OLDEST_PROTOCOL) -> int:
 
 
 def heed(
-    dispatcher: Dispatcher, seat: Seat | None, message: Told | Beat | Wants | Draining
+    dispatcher: Dispatcher, seat: Seat | None, message: Told | Beat | Wants | Draining | Preview
 ) -> None:
     """Do what a message of a seated worker asks for.
 
@@ -171,5 +172,7 @@ def heed(
             dispatcher.wants(seat, message)
         case Draining():
             dispatcher.draining(seat)
+        case Preview():
+            pass  # nobody can look yet
         case _:
             assert_never(message)

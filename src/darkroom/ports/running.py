@@ -1,6 +1,7 @@
 """What a worker and its hosts ask for: pixels, weights, a runner and what it sees of a run."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -57,8 +58,21 @@ class RunContext(Protocol):
         """Whether the run has been told to stop; look between steps, then raise RunCanceled."""
         ...
 
+    @property
+    def watched(self) -> bool:
+        """Whether somebody looks on, and `preview` reaches anybody."""
+        ...
+
     def log(self, text: str) -> None:
         """Add a line (the newline is added if missing)."""
+        ...
+
+    def preview(self, width: int, height: int, rgb: bytes) -> None:
+        """Show what it is going to be: raw RGB, 8 bits a channel, rows from the top; not kept.
+
+        Raises:
+            RunFailed: a side is longer than `MAX_PREVIEW_SIDE`, or the bytes do not fill it.
+        """
         ...
 
     def output_file(self, name: str, content_type: str, data: bytes) -> None:
@@ -82,6 +96,14 @@ class RunContext(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Bytes of a device: what a loaded version takes, and how many there are for all of them."""
+
+    weights_bytes: int
+    budget_bytes: int
+
+
 class Runner(Protocol):
     """One kind of model, made ready for one version; lives in the host process.
 
@@ -90,8 +112,11 @@ class Runner(Protocol):
     constructor takes nothing.
     """
 
-    async def setup(self, version: VersionSpec, log: Callable[[str], None]) -> None:
-        """Load. What it raises, best a WeightsUnavailable, is told to whoever waits for it."""
+    async def setup(self, version: VersionSpec, log: Callable[[str], None]) -> Footprint | None:
+        """Load; returns what that takes of a device, if it takes any.
+
+        What it raises, best a WeightsUnavailable, is told to whoever waits for it.
+        """
         ...
 
     async def run(self, context: RunContext) -> None:
@@ -105,4 +130,15 @@ class Runner(Protocol):
 
     async def close(self) -> None:
         """Give everything back; called after a setup that failed, too."""
+        ...
+
+
+class RunnerKind(Protocol):
+    """What the runners of one kind share in a host, such as a device; lives as long as the host.
+
+    An entry point names a class of runners, or a class of these. A constructor takes nothing.
+    """
+
+    def runner(self) -> Runner:
+        """A runner for one version."""
         ...

@@ -12,18 +12,22 @@ import msgspec
 
 from darkroom.domain.model import JsonScalar
 
-PROTOCOL = 2
+PROTOCOL = 3
 OLDEST_PROTOCOL = 1
 """Server and worker speak the newest protocol that both know. Fields are only ever added, at the
 end and with a default: who does not know one does not see it."""
 REMOTE_PROTOCOL = 2
 """The oldest for a worker from elsewhere: the first in which what is told is noted."""
+WATCH_PROTOCOL = 3
+"""The oldest in which a worker knows `Watch` and `Keep`, and tells `Preview`."""
 ALIVE_SECONDS = 1.0
 """How often a host says that it lives."""
 MAX_FILES = 64
 """How many files a run may give."""
 MAX_FILE_BYTES = 64 * 2**20
 """How large each may be."""
+MAX_PREVIEW_SIDE = 96
+"""Pixels of the longer side of a preview."""
 
 Number: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 """As far as databases count."""
@@ -114,6 +118,37 @@ class Granted(Message, frozen=True):
     attempt: int
     index: int
     url: str | None = None
+
+
+class Watch(Message, frozen=True):
+    """Somebody looks at this attempt, or nobody does any more: previews are wanted, or not."""
+
+    id: str
+    attempt: int
+    wanted: bool
+
+
+class Preview(Message, frozen=True):
+    """A small picture of what a run is going to give: raw RGB, 8 bits a channel, rows from the top.
+
+    Shown to whoever watches at that moment, never kept. No side is longer than `MAX_PREVIEW_SIDE`.
+    """
+
+    id: str
+    attempt: int
+    width: int
+    height: int
+    data: bytes
+
+
+class Keep(Message, frozen=True):
+    """Load this version now, whether or not a run needs it.
+
+    `pinned` keeps it loaded until told otherwise: it is never chosen to make room for another.
+    """
+
+    version: VersionSpec
+    pinned: bool
 
 
 class Drain(Message, frozen=True):
@@ -268,9 +303,15 @@ class Alive(Message, frozen=True):
 
 
 class Loaded(Message, frozen=True):
-    """The version's runner is set up."""
+    """The version's runner is set up.
+
+    `weights_bytes` is what it occupies of its device; `budget_bytes` what all loaded versions of
+    that host may occupy together. 0: not known, or none.
+    """
 
     version: str
+    weights_bytes: Number = 0
+    budget_bytes: Number = 0
 
 
 class NotLoaded(Message, frozen=True):
@@ -332,7 +373,7 @@ class Answer(Message, frozen=True):
     problem: str | None
 
 
-ToWorker: TypeAlias = Welcome | Know | Job | Stop | Granted | Noted | Drain | Answer
-ToServer: TypeAlias = Hello | Beat | Draining | Told | Wants | Ask
-ToHost: TypeAlias = Load | Unload | Run | Cancel
-FromHost: TypeAlias = Loaded | NotLoaded | Entered | Logged | Output | Over
+ToWorker: TypeAlias = Welcome | Know | Job | Stop | Granted | Noted | Watch | Keep | Drain | Answer
+ToServer: TypeAlias = Hello | Beat | Draining | Told | Wants | Preview | Ask
+ToHost: TypeAlias = Load | Unload | Run | Cancel | Watch
+FromHost: TypeAlias = Loaded | NotLoaded | Entered | Logged | Output | Preview | Over

@@ -13,11 +13,13 @@ from darkroom.domain.model import JsonScalar
 from darkroom.protocol.messages import (
     MAX_FILE_BYTES,
     MAX_FILES,
+    MAX_PREVIEW_SIDE,
     Bytes,
     FromHost,
     Logged,
     Output,
     Pixels,
+    Preview,
     Run,
 )
 
@@ -40,6 +42,7 @@ class Context:
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._canceled = False
+        self._watched = False
         self._pause: asyncio.Future[None] | None = None
         self._files = 0
         self._index = 0
@@ -59,6 +62,11 @@ class Context:
     def canceled(self) -> bool:
         """Whether the run has been told to stop."""
         return self._canceled
+
+    @property
+    def watched(self) -> bool:
+        """Whether somebody looks on."""
+        return self._watched
 
     @property
     def metrics(self) -> str:
@@ -120,6 +128,25 @@ class Context:
                 self._pause = None
         if self._canceled:
             raise RunCanceled("told to stop")
+
+    def preview(self, width: int, height: int, rgb: bytes) -> None:
+        """Send a small picture to whoever looks on.
+
+        Raises:
+            RunFailed: it is too large, or the bytes do not fill it.
+        """
+        if not (0 < width <= MAX_PREVIEW_SIDE and 0 < height <= MAX_PREVIEW_SIDE):
+            raise RunFailed(f"the model gave a preview of {width} x {height} pixels")
+        if len(rgb) != 3 * width * height:
+            raise RunFailed("the model gave a preview whose bytes do not fill it")
+        run = self._run
+        self._in_loop(
+            lambda: self._send(Preview(run.id, run.attempt, width, height, rgb), len(rgb))
+        )
+
+    def watch(self, wanted: bool) -> None:  # noqa: FBT001  # a fact, not a switch
+        """Note whether somebody looks on; called in the loop."""
+        self._watched = wanted
 
     def cancel(self) -> None:
         """Tell the run to stop; called in the loop."""

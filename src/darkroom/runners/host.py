@@ -38,6 +38,7 @@ from darkroom.protocol.messages import (
     ToHost,
     Unload,
     VersionSpec,
+    Watch,
 )
 from darkroom.runners.context import Context, whole
 from darkroom.runners.registry import find
@@ -52,13 +53,14 @@ class Host:
     """Holds loaded versions and the runs in them.
 
     Args:
-        find: gives the runner class of a kind; see `registry.find`.
+        find: gives what makes runners of a kind, asked once; see `registry.find`.
         send: hands a message to the worker, with the number of file bytes in it.
     """
 
     def __init__(self, find: Find, send: Callable[[FromHost, int], None]) -> None:
         self._find = find
         self._send = send
+        self._makers: dict[str, Callable[[], Runner]] = {}
         self._runners: dict[str, Runner] = {}
         self._contexts: dict[Key, Context] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -77,6 +79,10 @@ class Host:
                 context = self._contexts.get((message.id, message.attempt))
                 if context is not None:
                     context.cancel()
+            case Watch():
+                context = self._contexts.get((message.id, message.attempt))
+                if context is not None:
+                    context.watch(message.wanted)
             case Load() | Unload():
                 self._loads.put_nowait(message)
 
@@ -122,8 +128,8 @@ class Host:
         runner: Runner | None = None
         try:
             # An import may take seconds, and cancels must still be heard meanwhile.
-            runner = (await asyncio.to_thread(self._find, version.kind))()
-            await runner.setup(version, log)
+            runner = (await asyncio.to_thread(self._maker, version.kind))()
+            taken = await runner.setup(version, log)
         except Exception as error:  # noqa: BLE001  # model code may raise anything
             _show(error)
             loop.call_soon_threadsafe(self._send, NotLoaded(version.id, _sentence(error)), 0)
@@ -131,7 +137,15 @@ class Host:
                 await _close(runner)
             return
         self._runners[version.id] = runner
-        loop.call_soon_threadsafe(self._send, Loaded(version.id), 0)
+        loaded = Loaded(version.id)
+        if taken is not None:
+            loaded = Loaded(version.id, taken.weights_bytes, taken.budget_bytes)
+        loop.call_soon_threadsafe(self._send, loaded, 0)
+
+    def _maker(self, kind: str) -> Callable[[], Runner]:
+        if kind not in self._makers:
+            self._makers[kind] = self._find(kind)
+        return self._makers[kind]
 
     async def _unload(self, version: str) -> None:
         runner = self._runners.pop(version, None)

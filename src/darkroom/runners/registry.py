@@ -10,7 +10,7 @@ from typing import cast
 
 from darkroom.domain.errors import RunFailed
 from darkroom.domain.extras import how_to_install
-from darkroom.ports.running import Runner
+from darkroom.ports.running import Runner, RunnerKind
 
 GROUP = "darkroom.runners"
 
@@ -21,13 +21,13 @@ def kinds() -> list[str]:
 
 
 def find(kind: str) -> Callable[[], Runner]:
-    """Import the runner class of *kind*.
+    """Import what makes runners of *kind*: their class, or what they share.
 
     Raises:
         RunFailed: there is none, or it cannot be imported here; says what to do.
     """
     try:
-        return cast("Callable[[], Runner]", _named(kind))
+        named = _named(kind)
     except (ImportError, AttributeError) as error:
         raise RunFailed(
             f"the runner {kind!r} cannot be imported ({error}); install what it needs,"
@@ -35,6 +35,9 @@ def find(kind: str) -> Callable[[], Runner]:
             if ":" not in kind
             else f"the runner {kind!r} cannot be imported ({error}); check PYTHONPATH and spelling"
         ) from error
+    if hasattr(named, "runner"):
+        return cast("Callable[[], RunnerKind]", named)().runner
+    return cast("Callable[[], Runner]", named)
 
 
 def _named(kind: str) -> object:

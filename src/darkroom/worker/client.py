@@ -21,6 +21,7 @@ from darkroom.protocol.messages import (
     Granted,
     Hello,
     Job,
+    Keep,
     Key,
     Know,
     Noted,
@@ -28,6 +29,7 @@ from darkroom.protocol.messages import (
     Stop,
     Told,
     ToWorker,
+    Watch,
     Welcome,
 )
 from darkroom.worker.backoff import Backoff
@@ -51,7 +53,9 @@ class Worker:
         self._line: Line | None = None
         self._line_gone = asyncio.Event()
         self._ways = FileWays(options, tools, self._send)
-        self._dispatch = Dispatch(options, tools, self._ways, send=self._tell, idle=self._idle)
+        self._dispatch = Dispatch(
+            options, tools, self._ways, send=self._tell, show=self._send, idle=self._idle
+        )
         self._ledger = Ledger(self._send_told, self._idle)
         self._backoff = Backoff(random.random)
         self._trouble: str | None = None
@@ -191,6 +195,10 @@ class Worker:
                 self._dispatch.know(version)
             case Stop(prediction, attempt):
                 self._dispatch.stop((prediction, attempt))
+            case Watch(prediction, attempt, wanted):
+                self._dispatch.watch((prediction, attempt), wanted=wanted)
+            case Keep(version):
+                self._dispatch.know(version)
             case Granted():
                 self._ways.granted(message)
             case Drain(seconds):

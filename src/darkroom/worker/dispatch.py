@@ -26,10 +26,12 @@ from darkroom.protocol.messages import (
     NotLoaded,
     Output,
     Over,
+    Preview,
     Run,
     Told,
     Unload,
     VersionSpec,
+    Watch,
 )
 from darkroom.worker.attempt import Attempt, canceled, crashed, failed, released
 from darkroom.worker.file_ways import FileWays
@@ -53,6 +55,7 @@ class Dispatch:
         tools: what it works with.
         ways: where its outputs go.
         send: hands a message to the server.
+        show: hands it a preview, which may get lost.
         idle: called whenever the last attempt has ended.
     """
 
@@ -63,9 +66,11 @@ class Dispatch:
         ways: FileWays,
         *,
         send: Callable[[Told], None],
+        show: Callable[[Preview], None],
         idle: Callable[[], None],
     ) -> None:
         self._options = options
+        self._show = show
         self._idle = idle
         self._loop = asyncio.get_running_loop()
         self._attempts: dict[Key, Attempt] = {}
@@ -129,6 +134,12 @@ class Dispatch:
         attempt = self._attempts.get(key)
         if attempt is not None:
             self._stop(attempt)
+
+    def watch(self, key: Key, *, wanted: bool) -> None:
+        """Somebody looks at an attempt, or nobody does any more; an unknown one is ignored."""
+        attempt = self._running.get(key)
+        if attempt is not None:
+            self._hosts.send(attempt.resident.spec.kind, Watch(*key, wanted))
 
     @property
     def held(self) -> list[Key]:
@@ -235,6 +246,8 @@ class Dispatch:
                 self._of_run(kind, message)
             case Logged():
                 self._logged(message)
+            case Preview():
+                self._preview(message)
             case Loaded(version):
                 for attempt in self._users(self._residency.loaded(version)):
                     self._advance(attempt)
@@ -264,6 +277,10 @@ class Dispatch:
         if attempt is not None:
             attempt.telling.say(message.text)
             self._reporter.mark(attempt)
+
+    def _preview(self, preview: Preview) -> None:
+        if (preview.id, preview.attempt) in self._running:
+            self._show(preview)
 
     def _output(self, attempt: Attempt, output: Output) -> None:
         if output.index != attempt.outputs:
