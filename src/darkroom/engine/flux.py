@@ -30,6 +30,11 @@ def as_patches(tokens: Tensor, grid: tuple[int, int]) -> Tensor:
     return tokens.transpose(1, 2).reshape(1, tokens.shape[2], *grid)
 
 
+def shape_of(patches: Tensor) -> tuple[int, int]:
+    """Rows and columns of (1, C, h, w)."""
+    return patches.shape[2], patches.shape[3]
+
+
 def positions(grid: tuple[int, int], time: int, axes: int) -> Tensor:
     """(1, h x w, *axes*): time, row, column and then zeros for every token of a grid."""
     height, width = grid
@@ -60,7 +65,7 @@ def tracks(
     """
     seen = torch.cat([as_tokens(one) for one in references], dim=1) if references else None
     # Denoisers take the positions of the first row for all: grids must be equal, not their areas.
-    grids = tuple(tuple(one.shape[2:]) for one in references)
+    grids = tuple(shape_of(one) for one in references)
     return [
         Track(
             latents=as_tokens(noise),

@@ -19,6 +19,7 @@ from darkroom.engine.flux import (
     clean_tokens,
     grid_of,
     positions,
+    shape_of,
     tracks,
 )
 from darkroom.engine.interface import Order, Thumbnail
@@ -128,7 +129,7 @@ class Flux2Klein:
         written = torch.cat([torch.zeros(len(count), _AXES - 1), count[:, None]], dim=1)[None]
         places = [positions(grid, 0, _AXES)]
         for index, one in enumerate(references, start=1):
-            places.append(positions(tuple(one.shape[2:]), _TIME_APART * index, _AXES))
+            places.append(positions(shape_of(one), _TIME_APART * index, _AXES))
         return text, written.to(where), torch.cat(places, dim=1).to(where)
 
 

@@ -1,10 +1,9 @@
 """FLUX.1 Kontext: a picture changed by a prompt, or one made from a prompt alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, cast
 
 import torch
-from diffusers.pipelines.flux.pipeline_flux_kontext import calculate_shift
 from PIL.Image import Image
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
@@ -19,7 +18,7 @@ from darkroom.engine.backends.calls import (
 from darkroom.engine.backends.interface import Backend
 from darkroom.engine.device import Device
 from darkroom.engine.edge import Pipeline
-from darkroom.engine.flux import as_patches, clean_tokens, grid_of, positions, tracks
+from darkroom.engine.flux import as_patches, clean_tokens, grid_of, positions, shape_of, tracks
 from darkroom.engine.interface import Order, Thumbnail
 from darkroom.engine.noise import drawn, generator_of
 from darkroom.engine.pixels import to_pixels
@@ -74,18 +73,9 @@ class FluxKontext:
         grid, generator = grid_of(order), generator_of(order.seed)
         shape = (1, self._channels, 2 * grid[0], 2 * grid[1])
         lane = self._lane(order, grid, references)
-        noises = [
-            pixel_unshuffle(drawn(shape, generator, lane[2]), 2) for _ in range(order.count)
-        ]
+        noises = [pixel_unshuffle(drawn(shape, generator, lane[2]), 2) for _ in range(order.count)]
         scheduler = self._pipeline.scheduler
-        config = scheduler.config
-        shift = calculate_shift(
-            grid[0] * grid[1],
-            config.get("base_image_seq_len", 256),
-            config.get("max_image_seq_len", 4096),
-            config.get("base_shift", 0.5),
-            config.get("max_shift", 1.15),
-        )
+        shift = _shift(grid[0] * grid[1], scheduler.config)
         return tracks(order, noises, lane, references, scheduler=scheduler, shift=shift)
 
     def pixels(self, track: Track) -> Tensor:
@@ -116,12 +106,10 @@ class FluxKontext:
     ) -> tuple[Tensor, ...]:
         pipeline, where = self._pipeline, self._device.torch_device
         ids, _mask = tokens(pipeline.tokenizer, order.prompt, self._device)
-        long, _mask = tokens(
-            pipeline.tokenizer_2, order.prompt, self._device, length=_TEXT_TOKENS
-        )
+        long, _mask = tokens(pipeline.tokenizer_2, order.prompt, self._device, length=_TEXT_TOKENS)
         text = self._text(long)
         places = [positions(grid, 0, _AXES)]
-        places += [positions(tuple(one.shape[2:]), 1, _AXES) for one in references]
+        places += [positions(shape_of(one), 1, _AXES) for one in references]
         return (
             torch.full((1,), order.guidance, device=where, dtype=torch.float32),
             self._pooled(ids),
@@ -129,3 +117,17 @@ class FluxKontext:
             torch.zeros(1, text.shape[1], _AXES, device=where),
             torch.cat(places, dim=1).to(where),
         )
+
+
+def _shift(tokens: int, config: Mapping[str, object]) -> float:
+    """The schedule's shift, a straight line over the number of tokens.
+
+    Source: diffusers, FluxKontextPipeline.
+    """
+
+    def number(name: str, default: float) -> float:
+        return float(cast("float", config.get(name, default)))
+
+    few, many = number("base_image_seq_len", 256), number("max_image_seq_len", 4096)
+    low, high = number("base_shift", 0.5), number("max_shift", 1.15)
+    return low + (high - low) * (tokens - few) / (many - few)

@@ -69,6 +69,7 @@ class Row:
         done: steps taken.
         finished: whether it can be decoded.
         canceled: whether it was dropped; it takes no further step.
+        fault: what went wrong with it alone; it takes no further step.
     """
 
     order: Order
@@ -79,6 +80,7 @@ class Row:
     done: int = field(default=0, init=False)
     finished: bool = field(default=False, init=False)
     canceled: bool = field(default=False, init=False)
+    fault: Exception | None = field(default=None, init=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class Engine(Protocol):
         ...
 
     def step(self, rows: Sequence[Row], ticked: Callable[[Row], None]) -> None:
-        """Advance rows by one call of the denoiser.
+        """Advance rows by one call of the denoiser; what goes wrong with one row is its `fault`.
 
         Args:
             rows: of equal keys, neither finished nor canceled.

@@ -6,12 +6,15 @@ multiplication instead of a decode.
 """
 
 from collections.abc import Callable, Mapping
+from typing import TypeAlias, cast
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from darkroom.engine.interface import Thumbnail
+
+_Solve: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 LONGEST_SIDE = 96  # pixels, as many as a preview may have
 _SQUARES = 16  # per side of the picture that is learned from
@@ -30,7 +33,7 @@ def clean_of(
     """The latents without noise that a Stable Diffusion denoiser points to.
 
     Args:
-        sample: (1, C, h, w), as it was shown to the denoiser: signal and noise of variance 1 in all.
+        sample: (1, C, h, w), as the denoiser saw it: signal and noise, of variance 1 in all.
         timestep: its time, from 0.
         prediction: what came of it, of the same shape.
         config: names the `prediction_type`: epsilon, v_prediction or sample.
@@ -89,4 +92,4 @@ def _fitted(encode: Callable[[Tensor], Tensor]) -> Tensor:
     known = torch.cat([cells, torch.ones(len(cells), 1)], dim=1)
     # A little ridge keeps latents that tell nothing of colour out of it.
     square = known.T @ known + _RIDGE * len(cells) * torch.eye(known.shape[1])
-    return torch.linalg.solve(square, known.T @ shown[0].flatten(1).T)
+    return cast("_Solve", torch.linalg.solve)(square, known.T @ shown[0].flatten(1).T)

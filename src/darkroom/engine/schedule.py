@@ -34,9 +34,10 @@ class Schedule:
         self._timesteps = scheduler.timesteps[first:]
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(first)
-        # Only some samplers know the argument.
-        takes = generator is not None and "generator" in inspect.signature(scheduler.step).parameters
-        self._extra: Mapping[str, object] = {"generator": generator} if takes else {}
+        known = inspect.signature(scheduler.step).parameters
+        self._extra: Mapping[str, object] = (
+            {"generator": generator} if generator is not None and "generator" in known else {}
+        )
         self._done = 0
 
     @property
@@ -60,6 +61,8 @@ class Schedule:
 
     def scaled(self, latents: Tensor) -> Tensor:
         """*latents* as the denoiser wants to see them at the next step."""
+        if not hasattr(self._scheduler, "scale_model_input"):  # a straight flow has no need to
+            return latents
         return self._scheduler.scale_model_input(latents, self.timestep)
 
     def advance(self, prediction: Tensor, latents: Tensor) -> Tensor:

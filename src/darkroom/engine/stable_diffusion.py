@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, cast
 
-import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from diffusers.schedulers.scheduling_euler_ancestral_discrete import EulerAncestralDiscreteScheduler
@@ -13,7 +12,13 @@ from diffusers.schedulers.scheduling_pndm import PNDMScheduler
 from PIL.Image import Image
 from torch import Generator, Tensor, nn
 
-from darkroom.engine.backends.calls import DecodeCall, EncodeCall, MaskedTextCall, TextCall, UNetCall
+from darkroom.engine.backends.calls import (
+    DecodeCall,
+    EncodeCall,
+    MaskedTextCall,
+    TextCall,
+    UNetCall,
+)
 from darkroom.engine.backends.interface import Backend
 from darkroom.engine.device import Device
 from darkroom.engine.edge import Pipeline, Scheduler
@@ -43,6 +48,11 @@ class _Features(Protocol):
     pixel_values: _ClipInput
 
 
+class _Betas(Protocol):
+    config: Mapping[str, object]
+    alphas_cumprod: Tensor
+
+
 class _Parts(Pipeline, Protocol):
     unet: nn.Module
     text_encoder: nn.Module
@@ -66,8 +76,7 @@ class StableDiffusion:
         self.denoiser = backend.denoiser(UNetCall(parts.unet))
         self._encode = backend.part("encoder", EncodeCall(cast("nn.Module", parts.vae)))
         self._decode = backend.part("decoder", DecodeCall(cast("nn.Module", parts.vae)))
-        config = cast("Mapping[str, object]", parts.text_encoder.config.to_dict())
-        self._masked = bool(config.get("use_attention_mask"))
+        self._masked = bool(getattr(parts.text_encoder.config, "use_attention_mask", None))
         text = MaskedTextCall if self._masked else TextCall
         self._text = backend.part("text", text(parts.text_encoder))
         self._painter = Painter(self._latents_of)
@@ -101,7 +110,7 @@ class StableDiffusion:
         """The picture that the last prediction points to."""
         if track.seen is None:
             return None
-        scheduler = self._pipeline.scheduler
+        scheduler = cast("_Betas", self._pipeline.scheduler)
         clean = clean_of(*track.seen, scheduler.config, scheduler.alphas_cumprod)
         return self._painter.painted(clean)
 

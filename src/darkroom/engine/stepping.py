@@ -40,10 +40,14 @@ class StepEngine:
 
     Args:
         family: nobody else may use it.
+        weights_bytes: what the weights occupy of the device.
         threads: how many compute, on a CPU; None leaves that to torch.
     """
 
-    def __init__(self, family: FamilyParts, *, threads: int | None = None) -> None:
+    def __init__(
+        self, family: FamilyParts, *, weights_bytes: int = 0, threads: int | None = None
+    ) -> None:
+        self.weights_bytes = weights_bytes
         self._family = family
         self._threads = threads
         self._tracks: dict[Row, Track] = {}
@@ -67,8 +71,12 @@ class StepEngine:
             with _room():
                 made = predicted(self._family.denoiser, tracks)
             for (row, track), one in zip(moving, made, strict=True):
-                track.advance(one.sample, one.output)
-                _tell(row, track, ticked)
+                try:
+                    track.advance(one.sample, one.output)
+                except Exception as error:  # noqa: BLE001  # a sampler's fault is not its neighbours'
+                    row.fault = error
+                else:
+                    _tell(row, track, ticked)
 
     def decode(self, row: Row) -> Picture:
         """Decode one row, look at it with the checker of the weights, forget it."""

@@ -24,9 +24,7 @@ class Tokenizer(Protocol):
         """Token ids and their mask, (1, T) each."""
         ...
 
-    def apply_chat_template(
-        self, conversation: Sequence[object], **how: bool
-    ) -> str:
+    def apply_chat_template(self, conversation: Sequence[object], **how: bool) -> str:
         """A conversation as one text."""
         ...
 

@@ -72,7 +72,8 @@ class Prediction:
 def predicted(denoiser: Denoiser, tracks: Sequence[Track]) -> Sequence[Prediction]:
     """Call the denoiser once for all of *tracks*, whose keys are equal; none of them is changed."""
     samples = [track.sample() for track in tracks]
-    outputs = iter(denoiser(*_stacked(tracks, samples)).split(1))
+    output = denoiser(*_stacked(tracks, samples))
+    outputs = iter([output[index : index + 1] for index in range(len(output))])
     return [
         Prediction(sample, _guided(track, outputs, sample))
         for track, sample in zip(tracks, samples, strict=True)
