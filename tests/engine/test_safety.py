@@ -14,6 +14,7 @@ from safetensors.torch import (
     load_file,  # pyright: ignore[reportUnknownVariableType]  # a bare PathLike of theirs
     save_file,  # pyright: ignore[reportUnknownVariableType]  # likewise
 )
+from tests.support.checkers import Change, certain, changed, every_concept
 from torch import Tensor
 from transformers import CLIPImageProcessorPil
 
@@ -24,7 +25,6 @@ from darkroom.engine.safety_loading import load_checker
 from darkroom.engine.tiny_safety import tiny_classifier, tiny_concepts
 
 CPU = torch.device("cpu")
-Change = Callable[[dict[str, Tensor]], object]
 
 
 @pytest.fixture(scope="module")
@@ -37,39 +37,14 @@ def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_classifier(tmp_path_factory.mktemp("checkers"))
 
 
-def changed(folder: Path, to: Path, change: Change) -> Path:
-    """A copy of *folder* at *to* whose tensors *change* has changed."""
-    shutil.copytree(folder, to)
-    file = to / "model.safetensors"
-    tensors = load_file(file)
-    change(tensors)
-    save_file(tensors, file, metadata={"format": "pt"})
-    return to
-
-
-def _all_concepts(tensors: dict[str, Tensor]) -> None:
-    tensors["concept_embeds_weights"].fill_(-2)
-
-
-def _certain(probability: float) -> Change:
-    """A classifier that holds every picture for NSFW with that probability."""
-
-    def change(tensors: dict[str, Tensor]) -> None:
-        tensors["classifier.weight"].zero_()
-        odds = math.log(probability / (1 - probability))
-        tensors["classifier.bias"].copy_(torch.tensor([0.0, odds]))
-
-    return change
-
-
 @pytest.fixture
 def strict_concepts(concepts: Path, tmp_path: Path) -> Path:
-    return changed(concepts, tmp_path / "strict-concepts", _all_concepts)
+    return changed(concepts, tmp_path / "strict-concepts", every_concept)
 
 
 @pytest.fixture
 def strict_classifier(classifier: Path, tmp_path: Path) -> Path:
-    return changed(classifier, tmp_path / "strict-classifier", _certain(0.99))
+    return changed(classifier, tmp_path / "strict-classifier", certain(0.99))
 
 
 def test_tiny_checkers_flag_nothing_whatever_the_tolerance(
@@ -123,7 +98,7 @@ def test_less_tolerance_never_flags_less() -> None:
 def test_tolerance_shifts_where_the_classifier_flags(
     classifier: Path, tmp_path: Path, photo: Image.Image
 ) -> None:
-    torn = changed(classifier, tmp_path / "torn", _certain(0.6))
+    torn = changed(classifier, tmp_path / "torn", certain(0.6))
     checker = load_checker(None, torn, CPU)
     flagged = [checker.flags(photo, tolerance=one) for one in range(7)]
     assert flagged == [True, True, True, False, False, False, False]
@@ -227,7 +202,7 @@ def test_names_of_tensors_as_published_are_understood(
 def test_a_folder_without_a_processor_gets_the_usual_one(
     classifier: Path, tmp_path: Path, photo: Image.Image
 ) -> None:
-    folder = changed(classifier, tmp_path / "plain", _certain(0.9))
+    folder = changed(classifier, tmp_path / "plain", certain(0.9))
     (folder / "preprocessor_config.json").unlink()
     with pytest.raises(ValueError, match="224"):  # the usual side, and this model has another
         load_checker(None, folder, CPU).flags(photo)

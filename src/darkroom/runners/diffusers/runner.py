@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from darkroom.domain.errors import RunCanceled, RunFailed
@@ -13,9 +13,11 @@ from darkroom.engine.loading import load_engine
 from darkroom.engine.tiny import tiny_weights
 from darkroom.ports.running import RunContext
 from darkroom.protocol.messages import VersionSpec
+from darkroom.runners.diffusers.checking import Checking, checking
 from darkroom.runners.diffusers.inputs import Inputs, Plan, plan
 from darkroom.runners.diffusers.pictures import read_picture
 from darkroom.runners.diffusers.progress import Progress
+from darkroom.runners.diffusers.safety_setup import Safety, load_safety
 from darkroom.runners.diffusers.setup import Setup, read_setup
 
 _RANDOM_SEEDS = 2**16  # as the hosted models draw them
@@ -37,7 +39,7 @@ class DiffusersRunner:
         self._draw_seed = draw_seed
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, "diffusers")
-        self._loaded: tuple[Setup, Engine] | None = None
+        self._loaded: tuple[Setup, Engine, Safety] | None = None
 
     async def setup(self, version: VersionSpec, log: Callable[[str], None]) -> None:
         """Load the weights, making them first if they are `tiny`.
@@ -47,7 +49,9 @@ class DiffusersRunner:
             InvalidSetting: the version's configuration makes no sense.
         """
         setup = read_setup(version.config)
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._load, setup, log)
+        await asyncio.get_running_loop().run_in_executor(
+            self._thread, self._load, setup, version.config, log
+        )
 
     async def run(self, context: RunContext) -> None:
         """Make the pictures and publish each as soon as it is decoded.
@@ -63,12 +67,13 @@ class DiffusersRunner:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._unload)
         self._thread.shutdown()
 
-    def _load(self, setup: Setup, log: Callable[[str], None]) -> None:
+    def _load(self, setup: Setup, config: Mapping[str, str], log: Callable[[str], None]) -> None:
         started, device = self._clock(), best_device()
         if setup.weights is None:
             compute_alone()
+        safety = load_safety(config, device.torch_device)  # the small ones first: they may fail
         folder = setup.weights or tiny_weights(setup.family, setup.tiny_folder)
-        self._loaded = (setup, load_engine(setup.family, folder, device))
+        self._loaded = (setup, load_engine(setup.family, folder, device), safety)
         seconds = self._clock() - started
         log(f"Loaded {setup.family} on {device.description} in {seconds:.1f} s.")
 
@@ -79,33 +84,39 @@ class DiffusersRunner:
     def _run(self, context: RunContext) -> None:
         if self._loaded is None:
             raise RunFailed("The model is not loaded.")
-        setup, engine = self._loaded
+        setup, engine, safety = self._loaded
         _stop_if_canceled(context)
-        made = self._plan(setup, context)
+        inputs = self._inputs(setup, context)
+        made = _planned(setup, inputs, context)
+        checks = checking(setup.schema, safety, context.values, context.log)
+        checks.inputs(inputs.pictures)
         rows = engine.prepare(made.order)
         try:
             _denoise(engine, rows, context, Progress(context.log, self._clock))
-            _publish(engine, rows, context, made)
+            _publish(engine, rows, context, made, checks)
         finally:
             engine.cancel(rows)
 
-    def _plan(self, setup: Setup, context: RunContext) -> Plan:
+    def _inputs(self, setup: Setup, context: RunContext) -> Inputs:
         given = context.values.get("seed")
         seed = self._draw_seed() if given is None else int(given)
         context.log(f"Using seed: {seed}")
-        inputs = Inputs(
+        return Inputs(
             values=context.values,
             pictures={name: read_picture(name, file) for name, file in context.files.items()},
             seed=seed,
             family=setup.family,
             tiny=setup.weights is None,
         )
-        if inputs.tiny:
-            context.log("The weights are tiny and random: the picture is noise.")
-        made = plan(setup.schema, inputs)
-        for note in made.notes:
-            context.log(note)
-        return made
+
+
+def _planned(setup: Setup, inputs: Inputs, context: RunContext) -> Plan:
+    if inputs.tiny:
+        context.log("The weights are tiny and random: the picture is noise.")
+    made = plan(setup.schema, inputs)
+    for note in made.notes:
+        context.log(note)
+    return made
 
 
 def _denoise(engine: Engine, rows: Sequence[Row], context: RunContext, progress: Progress) -> None:
@@ -122,22 +133,19 @@ def _denoise(engine: Engine, rows: Sequence[Row], context: RunContext, progress:
             raise RunCanceled
 
 
-def _publish(engine: Engine, rows: Sequence[Row], context: RunContext, made: Plan) -> None:
-    count = 0
+def _publish(
+    engine: Engine, rows: Sequence[Row], context: RunContext, made: Plan, checks: Checking
+) -> None:
     for row in rows:
         _stop_if_canceled(context)
         picture = engine.decode(row)
-        if picture.flagged:
-            context.log(f"NSFW content detected in picture {row.index}; it is left out.")
+        if not checks.output(picture, row.index):
             continue
         stem = f"out-{row.index}" if made.listed else "output"
         encoding = made.encoding
         data = encoding.encode(picture.image)
         context.output_file(f"{stem}.{encoding.format}", encoding.content_type, data)
-        count += 1
-    if not count:
-        raise RunFailed("NSFW content detected. Try running it again, or try a different prompt.")
-    context.metric("image_count", count)
+    context.metric("image_count", checks.end())
 
 
 def _stop_if_canceled(context: RunContext) -> None:
