@@ -32,7 +32,9 @@ class Recorder:
     values: Mapping[str, JsonScalar]
     files: Mapping[str, Bytes | Pixels]
     stop_after: int | None = None
+    watched: bool = False
     lines: list[str] = field(default_factory=list[str])
+    previews: list[tuple[int, int, bytes]] = field(default_factory=list[tuple[int, int, bytes]])
     outputs: list[tuple[str, str, bytes]] = field(default_factory=list[tuple[str, str, bytes]])
     metrics: dict[str, float] = field(default_factory=dict[str, float])
 
@@ -48,6 +50,9 @@ class Recorder:
 
     def log(self, text: str) -> None:
         self.lines.append(text)
+
+    def preview(self, width: int, height: int, rgb: bytes) -> None:
+        self.previews.append((width, height, rgb))
 
     async def pause(self, seconds: float) -> None:
         raise AssertionError(seconds)
