@@ -152,11 +152,26 @@ async def kontext(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Dif
     await runner.close()
 
 
+@pytest.mark.parametrize(("steps", "strength"), [(1, 0.0), (10, 0.05)])
+async def test_a_strength_that_leaves_no_step_runs_one(
+    tmp_path: Path, grey: Pixels, steps: int, strength: float
+) -> None:
+    config = {"family": "stable-diffusion", "weights": "tiny", "tiny_folder": str(tmp_path)}
+    runner = DiffusersRunner()
+    await runner.setup(make_spec(config=config), lambda _: None)
+    values: dict[str, JsonScalar] = {"num_inference_steps": steps, "prompt_strength": strength}
+    context = Recorder(values, {"image": grey})
+    await runner.run(context)
+    await runner.close()
+    assert context.progress == [(1, 1)]
+    assert len(context.outputs) == 1
+
+
 @pytest.fixture
 def grey(tmp_path: Path) -> Pixels:
     file = tmp_path / "grey.rgb"
-    file.write_bytes(bytes([120]) * (8 * 8 * 3))
-    return Pixels(str(file), 8, 8)
+    file.write_bytes(bytes([120]) * (32 * 32 * 3))
+    return Pixels(str(file), 32, 32)
 
 
 async def _ran(runner: DiffusersRunner, grey: Pixels, **values: JsonScalar) -> Recorder:
