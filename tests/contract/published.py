@@ -159,12 +159,13 @@ def flat() -> Object:
         kept = {key: value for key, value in item.items() if key != "servers"}
         if _QUERY in kept:
             kept[_STAND_IN] = kept.pop(_QUERY)
-        _describe_events(kept, _PREVIEW if path.endswith("/previews") else _EVENT)
         paths[contract.mount(item) + path] = kept
+    _describe_events(paths, _EVENT)
+    _describe_events(document["components"], _PREVIEW)  # the one stream that two paths share
     return {**document, "servers": [{"url": "/"}], "paths": paths}
 
 
-def _describe_events(value: Json, event: Json) -> None:
+def _describe_events(value: Json | Mapping[str, Object], event: Json) -> None:
     """Put the schema of one event wherever a stream is described."""
     if isinstance(value, dict):
         if _EVENTS in value:
