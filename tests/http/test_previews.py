@@ -3,7 +3,7 @@
 import asyncio
 import re
 from base64 import b64decode
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -30,11 +30,16 @@ def show(rig: Rig, job: Job) -> None:
     heed(rig.dispatcher, rig.worker.seat, Preview(job.id, job.attempt, 2, 2, PIXELS))
 
 
-async def watched(rig: Rig) -> None:
-    """Wait until the worker has heard that somebody looks."""
-    while not any(isinstance(one, Watch) for one in rig.worker.sent):
+async def heard(rig: Rig, wanted: Sequence[bool]) -> None:
+    """Wait until the worker has heard that somebody looks, or nobody does, in this order."""
+    while [one.wanted for one in rig.worker.sent if isinstance(one, Watch)] != wanted:
         rig.worker.came.clear()
         await rig.worker.came.wait()
+
+
+async def watched(rig: Rig) -> None:
+    """Wait until the worker has heard that somebody looks."""
+    await heard(rig, [True])
 
 
 @asynccontextmanager
@@ -81,9 +86,7 @@ async def test_a_looker_who_leaves_is_told_to_the_worker(rig: Rig) -> None:
         async with reading(f"{url}/p/{made['id']}/previews") as response:
             assert response.headers["content-type"].startswith("text/event-stream")
             await watched(rig)
-        while [one.wanted for one in rig.worker.sent if isinstance(one, Watch)] != [True, False]:
-            rig.worker.came.clear()
-            await rig.worker.came.wait()
+        await heard(rig, [True, False])
 
 
 async def test_what_has_ended_is_done_at_once(rig: Rig) -> None:
