@@ -153,12 +153,6 @@ async def test_an_ended_prediction_shows_its_picture_and_is_not_followed() -> No
     assert "5.21 s" in page.words
 
 
-async def test_a_running_prediction_of_text_has_no_previews() -> None:
-    stream: Json = {"stream": f"{ORIGIN}/v1/streams/token"}
-    page = Reader(await page_of(wire(urls=stream)))
-    assert "data-previews" not in page.all("main")[0]
-
-
 async def test_an_error_is_told_in_its_own_words() -> None:
     page = Reader(await page_of(ended(status="failed", output=None, error="image: no picture")))
     assert "What went wrong" in page.words

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tests.http.test_pages import ORIGIN, Reader, page_of, wire
 from tests.http.test_previews import heard, show, watched
 from tests.support.browser import Page, browsing
 from tests.support.rig import Rig
@@ -63,3 +64,9 @@ async def test_the_page_of_what_is_over_asks_for_no_previews(rig: Rig, tmp_path:
         assert page.asked[0].endswith(f"/p/{made['id']}")
         assert not any("previews" in one for one in page.asked)
         assert page.faults == []
+
+
+async def test_a_running_prediction_of_text_has_no_previews() -> None:
+    stream = {"stream": f"{ORIGIN}/v1/streams/token"}
+    page = Reader(await page_of(wire(urls=stream)))
+    assert "data-previews" not in page.all("main")[0]
