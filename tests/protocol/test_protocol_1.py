@@ -115,7 +115,7 @@ async def test_who_speaks_no_protocol_of_ours_is_put_out_with_words(
         await gone.wait()
 
         assert not here.dispatcher.seats
-        told = f"speaks protocols {oldest} to {newest}, this server 1 to 2"
+        told = f"speaks protocols {oldest} to {newest}, this server 1 to {m.PROTOCOL}"
         assert told in capsys.readouterr().out
         await door.close()
 
