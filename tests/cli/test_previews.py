@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import pty
+import signal
 import struct
 import termios
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -36,6 +37,7 @@ class Terminal:
     text: str = ""
     out: str = ""
     code: int | None = None
+    process: asyncio.subprocess.Process | None = None
     came: asyncio.Event = field(default_factory=asyncio.Event)
 
     def read(self) -> None:
@@ -51,7 +53,8 @@ class Terminal:
             await self.came.wait()
 
     async def run(self, words: Sequence[str], variables: Mapping[str, str], slave: int) -> None:
-        process = await asyncio.create_subprocess_exec(
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # or it may be ignored
+        self.process = process = await asyncio.create_subprocess_exec(
             *COMMAND,
             *words,
             env=variables,
@@ -59,6 +62,7 @@ class Terminal:
             stdout=asyncio.subprocess.PIPE,
             stderr=slave,
         )
+        signal.signal(signal.SIGINT, before)
         os.close(slave)
         out, _ = await process.communicate()
         self.out, self.code = out.decode(), process.returncode
@@ -158,3 +162,18 @@ async def test_a_prediction_that_fails_ends_its_watching_with_5(rig: Rig, tmp_pa
 
     assert terminal.code == 5
     assert json.loads(terminal.out)["error"] == "out of luck"
+
+
+async def test_control_c_takes_the_picture_away_and_cancels(rig: Rig, tmp_path: Path) -> None:
+    async with typed(rig, tmp_path, *RUN, **COLOURS) as (terminal, running):
+        job = await rig.worker.job()
+        await watched(rig)
+        show(rig, job)
+        await terminal.until("▀")
+        assert terminal.process is not None
+        terminal.process.send_signal(signal.SIGINT)
+        await running
+
+    assert terminal.code == 130
+    assert f"prediction {job.id} is canceled" in terminal.text.rpartition("\x1b[J")[2]
+    assert watches(rig) == [True, False]
