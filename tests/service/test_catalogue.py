@@ -224,6 +224,7 @@ def test_an_echo_can_be_given_another_name() -> None:
 
 
 GOOD = {"runner": "diffusers", "family": "stable-diffusion", "weights": "hf://acme/x"}
+FILE = {"runner": "diffusers", "family": "stable-diffusion", "weights": "./x.safetensors"}
 
 
 @pytest.mark.parametrize(
@@ -244,7 +245,11 @@ GOOD = {"runner": "diffusers", "family": "stable-diffusion", "weights": "hf://ac
         ("acme/x", {**GOOD, "weights": "https://acme/x"}, "models.acme/x.weights: must be"),
         ("acme/x", {**GOOD, "weights": "hf://a..b/c"}, "models.acme/x.weights: must be"),
         ("acme/x", {**GOOD, "weights": "hf://a/b@../c"}, "models.acme/x.weights: must be"),
-        ("acme/x", {**GOOD, "weights": "x.safetensors"}, "models.acme/x.weights: .* single file"),
+        ("acme/x", {**GOOD, "weights": "x.ckpt"}, "models.acme/x.weights: .* pickle"),
+        ("acme/x", {**GOOD, "base": "./y"}, "models.acme/x.base: completes .* single file"),
+        ("acme/x", {**FILE, "base": "z.safetensors"}, "models.acme/x.base: must be hf://"),
+        ("acme/x", {"runner": "diffusers", "family": "flux2-klein", "base": "./y"}, "x.base: goes"),
+        ("acme/x", {**FILE, "revision": "v1"}, "models.acme/x.revision: .* a file"),
         ("acme/x", {**GOOD, "revision": "-v"}, "models.acme/x.revision: must be a branch"),
         (
             "acme/x",
@@ -252,7 +257,15 @@ GOOD = {"runner": "diffusers", "family": "stable-diffusion", "weights": "hf://ac
             "models.acme/x.revision: .*one already",
         ),
         ("acme/x", {**GOOD, "weights": "./x", "revision": "v1"}, "models.acme/x.revision"),
-        ("acme/x", {**GOOD, "loras": [{"weights": "y"}]}, "models.acme/x.loras: not there yet"),
+        ("acme/x", {**GOOD, "loras": "y"}, r"models.acme/x: .*loras"),
+        ("acme/x", {**GOOD, "loras": [{"scale": 1}]}, r"models.acme/x: .*`weights`.*loras"),
+        ("acme/x", {**GOOD, "loras": [{"weights": "y", "size": 1}]}, "models.acme/x: .*`size`"),
+        ("acme/x", {**GOOD, "loras": [{"weights": "y.bin"}]}, r"x.loras\[0\].weights: .*pickle"),
+        (
+            "acme/x",
+            {**GOOD, "loras": [{"weights": "y"}, {"weights": "y", "scale": 11}]},
+            r"models.acme/x.loras\[1\].scale: must be from -10 to 10",
+        ),
         (DEV, GOOD, f"models.{DEV}.family: 'stable-diffusion' cannot serve"),
         ("darkroom/echo", GOOD, "models.darkroom/echo.family: .*cannot serve"),
         (SD, {"runner": "echo"}, f"models.{SD}.runner: 'echo' cannot serve"),

@@ -14,7 +14,13 @@ REPO = "acme/portraits"
 
 def tensors(size: int = 64) -> bytes:
     """The bytes of a safetensors file with one tensor of *size* bytes."""
-    head = json.dumps({"t": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
+    return named_tensors("t", size=size)
+
+
+def named_tensors(*names: str, size: int = 64) -> bytes:
+    """The same with tensors of these names, all in the same *size* bytes."""
+    one = {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}
+    head = json.dumps(dict.fromkeys(names, one)).encode()
     return struct.pack("<Q", len(head)) + head + bytes(range(256)) * (size // 256 + 1)
 
 

@@ -68,7 +68,7 @@ class DiffusersRunner:
         if setup.weights is None:
             compute_alone()
         folder = setup.weights or tiny_weights(setup.family, setup.tiny_folder)
-        self._loaded = (setup, load_engine(setup.family, folder, device))
+        self._loaded = (setup, load_engine(setup.family, setup.sources(folder), device))
         seconds = self._clock() - started
         log(f"Loaded {setup.family} on {device.description} in {seconds:.1f} s.")
 
