@@ -68,7 +68,7 @@ class RepoFolder:
         for folder in folders:
             manifest = read_manifest(folder)
             if manifest is not None:
-                _check_sizes(folder, manifest)
+                check_sizes(folder, manifest)
                 return folder
         return None
 
@@ -177,7 +177,12 @@ def weighed(path: Path, expected: RemoteFile) -> ManifestFile:
     return ManifestFile(expected.local, size, sha256.hexdigest())
 
 
-def _check_sizes(folder: Path, manifest: Manifest) -> None:
+def check_sizes(folder: Path, manifest: Manifest) -> None:
+    """Hold the files of a complete folder against its manifest, by their sizes; blocking.
+
+    Raises:
+        WeightsUnavailable: one is gone or has another size.
+    """
     for file in manifest.files:
         path = folder / file.path
         if not path.is_file() or path.stat().st_size != file.size:
