@@ -99,6 +99,33 @@ def test_a_lora_for_another_family_is_refused_by_name(
         load_engine(family, Sources(folder=tiny[family], loras=[Adapter(file=file)]), CPU)
 
 
+def test_a_lora_that_fits_in_part_is_refused(tiny: dict[Family, Path], tmp_path: Path) -> None:
+    part, module = CHANGED[SD]
+    half = loaded(_lora(tiny[SD], tmp_path / "half.safetensors", part, module))
+    strange = {
+        name.replace(module, "down_blocks.7.proj"): one.clone() for name, one in half.items()
+    }
+    file = saved({**half, **strange}, tmp_path / "both.safetensors")
+    with pytest.raises(WeightsUnavailable, match="of its 2 layers 1 are in this model"):
+        load_engine(SD, Sources(folder=tiny[SD], loras=[Adapter(file=file)]), CPU)
+
+
+def test_a_lora_in_the_names_of_its_trainer_is_taken(
+    tiny: dict[Family, Path], photo: Image.Image, tmp_path: Path
+) -> None:
+    part, module = CHANGED[SD]
+    down, up = loaded(_lora(tiny[SD], tmp_path / "film.safetensors", part, module)).values()
+    flat = f"lora_unet_{module.replace('.', '_')}"
+    named = {
+        f"{flat}.lora_down.weight": down,
+        f"{flat}.lora_up.weight": up,
+        f"{flat}.alpha": torch.tensor(2.0),
+    }
+    trained = Adapter(file=saved(named, tmp_path / "trained.safetensors"))
+    film = Adapter(file=tmp_path / "film.safetensors")
+    assert _picture(SD, tiny[SD], photo, [trained]) == _picture(SD, tiny[SD], photo, [film])
+
+
 def test_a_lora_of_another_width_is_refused(tiny: dict[Family, Path], tmp_path: Path) -> None:
     part, module = CHANGED[SD]
     file = tmp_path / "wide.safetensors"

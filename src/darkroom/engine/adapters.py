@@ -1,20 +1,27 @@
 """LoRA adapters, fused into the weights of a pipeline: it runs as fast as without them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Protocol, cast
 
 from safetensors import SafetensorError
+from torch.nn import Module
 
 from darkroom.domain.errors import WeightsUnavailable
 from darkroom.domain.families import Family
 from darkroom.engine.edge import Pipeline
 from darkroom.engine.sources import Adapter
 
+_NAME = "lora"  # fused and unloaded, each makes room for the next
+_PARTS = ("unet", "transformer", "text_encoder")
+_FACTOR = re.compile(r"[._](?:lora|lokr)")
+"""Where the name of a layer ends and that of its factors begins, in every spelling."""
+
 
 class _Adaptable(Protocol):
-    def load_lora_weights(self, folder: str, **settings: object) -> object: ...
+    def lora_state_dict(self, folder: str, **settings: object) -> object: ...
 
-    def get_list_adapters(self) -> Mapping[str, Sequence[str]]: ...
+    def load_lora_weights(self, folder: str, **settings: object) -> object: ...
 
     def set_adapters(
         self, adapter_names: Sequence[str], adapter_weights: Sequence[float]
@@ -36,21 +43,12 @@ def apply_loras(family: Family, pipeline: Pipeline, loras: Sequence[Adapter]) ->
 
 
 def _apply(family: Family, pipeline: _Adaptable, lora: Adapter) -> None:
-    name = "lora"  # fused and unloaded, each makes room for the next
     if not lora.file.is_file():
         raise WeightsUnavailable(f"There is no file {lora.file}. Correct `loras` in darkroom.yaml.")
     try:
-        pipeline.load_lora_weights(
-            str(lora.file.parent),
-            weight_name=lora.file.name,
-            adapter_name=name,
-            use_safetensors=True,
-            local_files_only=True,
-        )
-        if not any(name in names for names in pipeline.get_list_adapters().values()):
-            raise WeightsUnavailable(_unfit(family, lora, "nothing in it is for these weights"))
-        pipeline.set_adapters([name], [lora.scale])
-        pipeline.fuse_lora(adapter_names=[name], safe_fusing=True)
+        _load(pipeline, lora)
+        pipeline.set_adapters([_NAME], [lora.scale])
+        pipeline.fuse_lora(adapter_names=[_NAME], safe_fusing=True)
         pipeline.unload_lora_weights()
     except (
         AttributeError,
@@ -61,13 +59,37 @@ def _apply(family: Family, pipeline: _Adaptable, lora: Adapter) -> None:
         TypeError,
         ValueError,
     ) as error:
+        why = f"{type(error).__name__}: {error}"
         raise WeightsUnavailable(
-            _unfit(family, lora, f"{type(error).__name__}: {error}")
+            f"The LoRA {lora.file} does not fit these weights of the family {family} "
+            f"({why[:300]}). Choose one that was made for them, or remove it from `loras` in "
+            "darkroom.yaml."
         ) from error
 
 
-def _unfit(family: Family, lora: Adapter, why: str) -> str:
-    return (
-        f"The LoRA {lora.file} does not fit these weights of the family {family} ({why[:300]}). "
-        "Choose one that was made for them, or remove it from `loras` in darkroom.yaml."
-    )
+def _load(pipeline: _Adaptable, lora: Adapter) -> None:
+    """Put it on, whole: diffusers itself leaves out layers that it does not find.
+
+    Raises:
+        ValueError: a layer has found no place; other errors of diffusers, peft and torch.
+    """
+    place: Mapping[str, object] = {
+        "weight_name": lora.file.name,
+        "use_safetensors": True,
+        "local_files_only": True,
+    }
+    folder = str(lora.file.parent)
+    told = pipeline.lora_state_dict(folder, **place)
+    named = cast("Mapping[str, object]", told[0] if isinstance(told, tuple) else told)
+    wanted = {_FACTOR.split(name)[0] for name in named if _FACTOR.search(name)}
+    pipeline.load_lora_weights(folder, adapter_name=_NAME, **place)
+    found = _layers(pipeline)
+    if found < max(len(wanted), 1):
+        raise ValueError(f"of its {len(wanted)} layers {found} are in this model")
+
+
+def _layers(pipeline: _Adaptable) -> int:
+    """How many layers wear an adapter."""
+    parts = [getattr(pipeline, name, None) for name in _PARTS]
+    modules = [one for part in parts if isinstance(part, Module) for one in part.modules()]
+    return sum(hasattr(one, "base_layer") for one in modules)

@@ -65,6 +65,6 @@ def _load(family: Family, sources: Sources, device: Device) -> Pipeline:
         dtype=device.dtype,
         **parts,
     )
+    pipeline.to(device.torch_device)  # where adapters are added faster
     apply_loras(family, pipeline, sources.loras)
-    pipeline.to(device.torch_device)
     return pipeline
