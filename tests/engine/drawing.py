@@ -8,13 +8,11 @@ from safetensors.torch import (
     load_file,  # pyright: ignore[reportUnknownVariableType]  # a bare PathLike of theirs
     save_file,  # pyright: ignore[reportUnknownVariableType]  # likewise
 )
+from tests.engine.making import pictures
 from torch import Tensor
 
 from darkroom.domain.families import Family
-from darkroom.engine.device import Device
-from darkroom.engine.interface import Engine, Order, Row
-
-CPU = Device(torch.device("cpu"), torch.float32)
+from darkroom.engine.interface import Engine, Order
 
 
 def loaded(file: Path) -> dict[str, Tensor]:
@@ -45,14 +43,7 @@ def order_for(family: Family, photo: Image.Image) -> Order:
 
 def drawn(engine: Engine, order: Order) -> bytes:
     """The pixels of the order's one picture."""
-    rows = engine.prepare(order)
-    while not all(row.finished for row in rows):
-        engine.step(rows, _ignore)
-    return engine.decode(rows[0]).image.tobytes()
-
-
-def _ignore(row: Row) -> None:
-    assert row.done
+    return pictures(engine, order)[0].image.tobytes()
 
 
 def low_rank(shape: torch.Size, generator: torch.Generator, rank: int = 2) -> tuple[Tensor, Tensor]:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from tests.engine.drawing import CPU, drawn, loaded, low_rank, order_for, saved
+from tests.engine.drawing import drawn, loaded, low_rank, order_for, saved
+from tests.engine.making import tiny_engine
 
 from darkroom.domain.errors import WeightsUnavailable
 from darkroom.domain.families import Family
-from darkroom.engine.loading import load_engine
 from darkroom.engine.sources import Adapter, Sources
 
 # The schedules of diffusers hand a tensor to numpy in a way that numpy 2 will not take.
@@ -40,7 +40,7 @@ def _lora(folder: Path, to: Path, part: str, module: str, seed: int = 1) -> Path
 
 
 def _picture(family: Family, folder: Path, photo: Image.Image, loras: Sequence[Adapter]) -> bytes:
-    engine = load_engine(family, Sources(folder=folder, loras=loras), CPU)
+    engine = tiny_engine(family, Sources(folder=folder, loras=loras))
     return drawn(engine, order_for(family, photo))
 
 
@@ -96,7 +96,7 @@ def test_a_lora_for_another_family_is_refused_by_name(
         return  # tiny FLUX transformers have modules of the same names and shapes
     file = _lora(tiny[other], tmp_path / "film.safetensors", *CHANGED[other])
     with pytest.raises(WeightsUnavailable, match=rf"film\.safetensors does not fit.*{family}"):
-        load_engine(family, Sources(folder=tiny[family], loras=[Adapter(file=file)]), CPU)
+        tiny_engine(family, Sources(folder=tiny[family], loras=[Adapter(file=file)]))
 
 
 def test_a_lora_that_fits_in_part_is_refused(tiny: dict[Family, Path], tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_lora_that_fits_in_part_is_refused(tiny: dict[Family, Path], tmp_path:
     }
     file = saved({**half, **strange}, tmp_path / "both.safetensors")
     with pytest.raises(WeightsUnavailable, match="of its 2 layers 1 are in this model"):
-        load_engine(SD, Sources(folder=tiny[SD], loras=[Adapter(file=file)]), CPU)
+        tiny_engine(SD, Sources(folder=tiny[SD], loras=[Adapter(file=file)]))
 
 
 def test_a_lora_in_the_names_of_its_trainer_is_taken(
@@ -132,7 +132,7 @@ def test_a_lora_of_another_width_is_refused(tiny: dict[Family, Path], tmp_path: 
     names = f"{part}.{module}.lora_A.weight", f"{part}.{module}.lora_B.weight"
     saved({names[0]: torch.ones(2, 77), names[1]: torch.ones(77, 2)}, file)
     with pytest.raises(WeightsUnavailable, match="does not fit these weights"):
-        load_engine(SD, Sources(folder=tiny[SD], loras=[Adapter(file=file)]), CPU)
+        tiny_engine(SD, Sources(folder=tiny[SD], loras=[Adapter(file=file)]))
 
 
 def test_a_file_that_is_no_lora_is_refused(tiny: dict[Family, Path], tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_file_that_is_no_lora_is_refused(tiny: dict[Family, Path], tmp_path: P
     broken.write_bytes(b"no tensors")
     for file in (checkpoint, broken):
         with pytest.raises(WeightsUnavailable, match="does not fit these weights"):
-            load_engine(SD, Sources(folder=tiny[SD], loras=[Adapter(file=file)]), CPU)
+            tiny_engine(SD, Sources(folder=tiny[SD], loras=[Adapter(file=file)]))
     gone = Adapter(file=tmp_path / "gone.safetensors")
     with pytest.raises(WeightsUnavailable, match="There is no file"):
-        load_engine(SD, Sources(folder=tiny[SD], loras=[gone]), CPU)
+        tiny_engine(SD, Sources(folder=tiny[SD], loras=[gone]))

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.engine.drawing import CPU, drawn, order_for, saved
+from tests.engine.drawing import drawn, order_for, saved
+from tests.engine.making import tiny_engine
 from tests.engine.originals import klein_checkpoint, stable_diffusion_checkpoint
 
 from darkroom.domain.errors import WeightsUnavailable
 from darkroom.domain.families import Family
-from darkroom.engine.loading import load_engine
 from darkroom.engine.sources import Sources
 
 # The schedules of diffusers hand a tensor to numpy in a way that numpy 2 will not take.
@@ -29,7 +29,7 @@ def _bare(folder: Path, to: Path, *parts: str) -> Path:
 
 
 def _picture(family: Family, folder: Path, photo: Image.Image, file: Path | None = None) -> bytes:
-    engine = load_engine(family, Sources(folder=folder, single_file=file), CPU)
+    engine = tiny_engine(family, Sources(folder=folder, single_file=file))
     return drawn(engine, order_for(family, photo))
 
 
@@ -90,7 +90,7 @@ def test_a_file_of_another_family_is_refused_by_name(
     other = Family.FLUX2_KLEIN if family is not Family.FLUX2_KLEIN else Family.FLUX_KONTEXT
     file = next((tiny[other] / "transformer").glob("*.safetensors"))
     with pytest.raises(WeightsUnavailable, match=f"no denoiser of the family {family}"):
-        load_engine(family, Sources(folder=tiny[family], single_file=file), CPU)
+        tiny_engine(family, Sources(folder=tiny[family], single_file=file))
 
 
 def test_a_file_that_lacks_tensors_or_is_not_there_is_told(
@@ -101,8 +101,8 @@ def test_a_file_that_lacks_tensors_or_is_not_there_is_told(
     saved({name: one for name, one in whole.items() if "middle_block" not in name}, file)
     base = _bare(tiny[SD], tmp_path / "base", "unet", "vae", "text_encoder")
     with pytest.raises(WeightsUnavailable, match=r"half\.safetensors do not load"):
-        load_engine(SD, Sources(folder=base, single_file=file), CPU)
+        tiny_engine(SD, Sources(folder=base, single_file=file))
     with pytest.raises(WeightsUnavailable, match="There is no file"):
-        load_engine(SD, Sources(folder=base, single_file=tmp_path / "gone.safetensors"), CPU)
+        tiny_engine(SD, Sources(folder=base, single_file=tmp_path / "gone.safetensors"))
     with pytest.raises(WeightsUnavailable, match="do not load"):
-        load_engine(SD, base, CPU)
+        tiny_engine(SD, base)

@@ -10,7 +10,7 @@ from darkroom.domain.families import Family
 from darkroom.domain.weights_wants import Lora, write_loras
 from darkroom.engine.sources import Adapter, Sources
 from darkroom.engine.tiny import write_tiny
-from darkroom.runners.diffusers import DiffusersRunner
+from darkroom.runners.diffusers import Diffusers
 from darkroom.runners.diffusers.setup import read_setup
 
 CONFIG = {"family": "stable-diffusion", "weights": "/w"}
@@ -49,7 +49,9 @@ async def test_a_lora_that_does_not_fit_fails_the_load(tmp_path: Path) -> None:
         "weights": str(tmp_path / "klein"),
         "loras": write_loras([Lora(weights=str(other))]),
     }
-    runner = DiffusersRunner()
+    shared = Diffusers({})
+    runner = shared.runner()
     with pytest.raises(WeightsUnavailable, match="does not fit these weights"):
         await runner.setup(make_spec(config=config), list[str]().append)
     await runner.close()
+    shared.close()

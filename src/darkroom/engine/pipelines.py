@@ -5,6 +5,9 @@ from typing import cast
 
 from diffusers.pipelines.flux.pipeline_flux_kontext import FluxKontextPipeline
 from diffusers.pipelines.flux2.pipeline_flux2_klein import Flux2KleinPipeline
+from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_img2img import (
+    StableDiffusionImg2ImgPipeline,
+)
 from safetensors import SafetensorError
 
 from darkroom.domain.errors import WeightsUnavailable
@@ -15,10 +18,9 @@ from darkroom.engine.edge import Pipeline, PipelineKind, quieten
 from darkroom.engine.folders import check_folder
 from darkroom.engine.single_file import single_file_parts
 from darkroom.engine.sources import Sources
-from darkroom.engine.stable_diffusion import Img2ImgPipeline
 
 _KINDS: Mapping[Family, object] = {
-    Family.STABLE_DIFFUSION: Img2ImgPipeline,
+    Family.STABLE_DIFFUSION: StableDiffusionImg2ImgPipeline,
     Family.FLUX_KONTEXT: FluxKontextPipeline,
     Family.FLUX2_KLEIN: Flux2KleinPipeline,
 }
