@@ -6,6 +6,7 @@ keys that have made libraries import code in spite of their flags.
 Source: CVE-2025-32434 (pickle), CVE-2026-4372 and CVE-2026-5241 (configurations).
 """
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, cast
@@ -197,6 +198,6 @@ def _read(file: Path) -> Json:
     try:
         if file.stat().st_size > LONGEST_CONFIG:
             raise WeightsUnavailable(f"{file} is too large for a configuration")
-        return cast("Json", msgspec.json.decode(file.read_bytes()))
-    except (OSError, msgspec.DecodeError, RecursionError) as error:
+        return cast("Json", json.loads(file.read_bytes()))  # schedules hold -Infinity
+    except (OSError, ValueError, RecursionError) as error:
         raise WeightsUnavailable(f"{file} is missing or is not JSON; download it again") from error
