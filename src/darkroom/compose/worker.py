@@ -13,8 +13,8 @@ import uvloop
 
 from darkroom.blobs.local import LocalBlobs
 from darkroom.compose import collector
+from darkroom.compose.hub import open_weights
 from darkroom.compose.logs import configure_logs
-from darkroom.egress.allow import entry_for
 from darkroom.egress.fetch import GuardedFetcher
 from darkroom.egress.signed import SignedDoor
 from darkroom.engine.settings import EngineSettings
@@ -22,8 +22,6 @@ from darkroom.imaging.pool import DecoderPool
 from darkroom.protocol.lifeline import ParentGone, die_with_parent
 from darkroom.runners import registry
 from darkroom.settings import Settings
-from darkroom.weights.pull import Hub
-from darkroom.weights.source import Weights
 from darkroom.worker.client import Worker
 from darkroom.worker.folders import run_folder
 from darkroom.worker.lines import Connector, UnixConnector
@@ -85,23 +83,7 @@ async def make_tools(
         signed=await stack.enter_async_context(SignedDoor(server)),
         fetcher=fetcher,
         decoder=await stack.enter_async_context(DecoderPool(max_pixels=settings.max_pixels)),
-        weights=await _weights(stack, settings),
-    )
-
-
-async def _weights(stack: AsyncExitStack, settings: Settings) -> Weights:
-    """Weights come through a door of their own, which the operator's hub alone is added to."""
-    token = settings.hub_token.get_secret_value() if settings.hub_token else None
-    allow = [*settings.egress_allow, entry_for(settings.hub_url)]
-    return Weights(
-        hub=Hub(
-            fetcher=await stack.enter_async_context(GuardedFetcher(allow=allow)),
-            url=settings.hub_url,
-            token=token or os.environ.get("HF_TOKEN"),
-        ),
-        directory=settings.data_dir / "weights",
-        cache=settings.data_dir / "cache",
-        tiny=settings.weights == "tiny",
+        weights=await open_weights(stack, settings, tiny=settings.weights == "tiny"),
     )
 
 

@@ -68,7 +68,8 @@ class Diffusers:
         folder = setup.weights or tiny_weights(setup.family, setup.tiny_folder)
         backend = make_backend(self._settings, self._device, log)
         threads = 1 if tiny else None
-        engine = load_engine(setup.family, folder, self._device, backend, threads=threads)
+        sources = setup.sources(folder)
+        engine = load_engine(setup.family, sources, self._device, backend, threads=threads)
         seconds = self._clock() - started
         log(f"Loaded {setup.family} on {self._device.description} in {seconds:.1f} s.")
         budget = int(WEIGHTS_SHARE * self._meter.budget)
