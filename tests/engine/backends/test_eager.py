@@ -32,15 +32,3 @@ def test_with_a_fixed_number_of_rows_a_row_is_the_same_whoever_its_neighbours_ar
     together = part(*five)
     for row in range(5):
         assert torch.equal(part(*[one[row : row + 1] for one in five])[0], together[row])
-
-
-def test_what_is_warmed_is_told(loaded: Loaded) -> None:
-    lines: list[str] = []
-    backend = EagerBackend(lines.append, batches=(1, 2), clock=iter(range(9)).__next__)
-    family, case = DENOISERS[0]
-    part = backend.denoiser(case.call(loaded(family, torch.float32)))
-    backend.warm(part, *case.inputs(1))
-    assert lines == [
-        "Warmed the denoiser for 1 row(s) of 4 x 8 x 12 in 1.0 s.",
-        "Warmed the denoiser for 2 row(s) of 4 x 8 x 12 in 1.0 s.",
-    ]

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 
-from darkroom.engine.backends.buckets import Bucketed, warm
+from darkroom.engine.backends.buckets import Bucketed
 from darkroom.engine.backends.eager import channels_last
-from darkroom.engine.backends.interface import Part, Tell
+from darkroom.engine.backends.interface import Part, Tell, Trial
+from darkroom.engine.interface import NoRoom
 
 Compiler = str | Callable[..., Callable[..., object]]
 """One of PyTorch's by name, or what makes a function of a graph."""
@@ -35,8 +36,9 @@ class _Blocks(Protocol):
 class CompiledBackend:
     """Satisfies `darkroom.engine.backends.interface.Backend`.
 
-    Each new geometry is compiled in every number of rows as it comes, which takes seconds on a
-    card; `warm` does it beforehand. Text and pixels, computed once a picture, are not compiled.
+    Each geometry is compiled in every number of rows as it comes, which takes seconds on a card;
+    `warm` does it beforehand for the usual one. Text and pixels, computed once a picture, are not
+    compiled.
 
     Args:
         tell: takes lines for the log.
@@ -70,15 +72,22 @@ class CompiledBackend:
                 )
             else:
                 self._tell(f"{type(module).__name__} has no repeated blocks: it is not compiled.")
-        return Bucketed("denoiser", _Compiled(call, self._tell), self._batches)
+        return Bucketed(_Compiled(call, self._tell), self._batches)
 
-    def part(self, name: str, call: nn.Module) -> Part:
+    def part(self, name: str, call: nn.Module) -> Part:  # noqa: ARG002  # there is nothing to tell
         """The module itself."""
-        return Bucketed(name, channels_last(call), None)
+        return Bucketed(channels_last(call), None)
 
-    def warm(self, part: Part, *row: Tensor) -> None:
-        """Compile for the geometry of *row*."""
-        warm(part, row, self._tell, self._clock)
+    def warm(self, trial: Trial) -> None:
+        """Compile for the usual size, in as many rows as there is room for."""
+        for rows in self._batches:
+            started = self._clock()
+            try:
+                trial(rows, small=False)
+            except NoRoom:
+                self._tell(f"The device has no room for {rows} row(s) at once.")
+                return
+            self._tell(f"Compiled for {rows} row(s) in {self._clock() - started:.1f} s.")
 
 
 class _Compiled:

@@ -1,5 +1,6 @@
 """Modules computed by OpenVINO on the CPU; what it cannot convert, PyTorch computes."""
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,8 +9,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from darkroom.engine.backends.buckets import Bucketed, warm
-from darkroom.engine.backends.interface import Part, Tell
+from darkroom.engine.backends.buckets import Bucketed
+from darkroom.engine.backends.interface import Part, Tell, Trial
 from darkroom.engine.backends.openvino_graphs import Graphs, plainly
 from darkroom.engine.backends.openvino_library import Array, Request, conversion_faults, library
 
@@ -50,15 +51,15 @@ class OpenVinoBackend:
 
     def denoiser(self, call: nn.Module) -> Part:
         """Converted with its first inputs, which are the examples."""
-        return Bucketed("denoiser", _Lazy("denoiser", call, self._ready), self._batches)
+        return Bucketed(_Lazy("denoiser", call, self._ready), self._batches)
 
     def part(self, name: str, call: nn.Module) -> Part:
         """Converted with its first inputs, which are the examples."""
-        return Bucketed(name, _Lazy(name, call, self._ready), None)
+        return Bucketed(_Lazy(name, call, self._ready), None)
 
-    def warm(self, part: Part, *row: Tensor) -> None:
-        """Convert, or find what was kept, and compile."""
-        warm(part, row, self._tell, self._clock)
+    def warm(self, trial: Trial) -> None:
+        """Convert every part, or find what was kept. What takes any shape takes one of any size."""
+        trial(1, small=True)
 
     def _ready(self, name: str, call: nn.Module, inputs: Sequence[Tensor]) -> Callable[..., Tensor]:
         started = self._clock()
@@ -93,11 +94,13 @@ class _Lazy:
         self._call = call
         self._ready = ready
         self._computed: Callable[..., Tensor] | None = None
+        self._alone = threading.Lock()  # a preview may be made while an order is taken in
 
     def __call__(self, *tensors: Tensor) -> Tensor:
-        if self._computed is None:
-            self._computed = self._ready(self._name, self._call, tensors)
-        return self._computed(*tensors)
+        with self._alone:
+            if self._computed is None:
+                self._computed = self._ready(self._name, self._call, tensors)
+            return self._computed(*tensors)
 
 
 class _Computed:

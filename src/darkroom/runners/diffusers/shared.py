@@ -13,6 +13,7 @@ from darkroom.engine.meters import WEIGHTS_SHARE, meter_of
 from darkroom.engine.settings import read_settings
 from darkroom.engine.stepping import StepEngine
 from darkroom.engine.tiny import tiny_weights
+from darkroom.engine.warming import warm
 from darkroom.ports.running import Footprint
 from darkroom.runners.diffusers.runner import DiffusersRunner
 from darkroom.runners.diffusers.setup import Setup
@@ -61,6 +62,7 @@ class Diffusers:
         backend = make_backend(self._settings, self._device, log)
         threads = 1 if tiny else None
         engine = load_engine(setup.family, folder, self._device, backend, threads=threads)
+        warm(engine, setup.family, backend)
         seconds = self._clock() - started
         log(f"Loaded {setup.family} on {self._device.description} in {seconds:.1f} s.")
         budget = int(WEIGHTS_SHARE * self._meter.budget)
