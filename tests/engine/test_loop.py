@@ -110,16 +110,17 @@ def engine() -> Counting:
 
 
 def _stepping(loop: Loop, engine: Counting, orders: Sequence[Order]) -> list[Heard]:
-    """Give orders that all join before the first of them has taken its second step."""
-    held = threading.Event()
-    first = Heard(at_step=lambda row: held.wait(PATIENCE_SECONDS) if row.done == 1 else None)
-    heard = [first, *(Heard() for _ in orders[1:])]
-    for order, listener in zip(orders, heard, strict=True):
+    """Give orders that all join while the first of them takes its first step."""
+    heard = [Heard() for _ in orders]
+    engine.gate.clear()
+    loop.submit(engine, orders[0], heard[0])
+    assert engine.stepping.wait(PATIENCE_SECONDS)
+    for order, listener in zip(orders[1:], heard[1:], strict=True):
         loop.submit(engine, order, listener)
     ready = threading.Event()
     loop.submit(_Ready(ready), ORDER, Heard())
     assert ready.wait(PATIENCE_SECONDS)
-    held.set()
+    engine.gate.set()
     return heard
 
 

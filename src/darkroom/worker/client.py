@@ -150,6 +150,8 @@ class Worker:
             return
         self._ledger.pause()
         self._ways.disconnected()
+        for key in self._dispatch.held:  # the next server says anew who looks, if it knows how
+            self._dispatch.watch(key, wanted=False)
 
     def _tell_trouble(self, why: str) -> None:
         """Say what is wrong, once; the end that this worker itself has chosen is nothing wrong."""

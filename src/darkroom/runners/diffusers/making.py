@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable
 
 from darkroom.domain.errors import RunCanceled, RunFailed
-from darkroom.engine.interface import Engine, Picture, Row
+from darkroom.engine.interface import Engine, Order, Picture, Row
 from darkroom.ports.running import RunContext
+from darkroom.runners.diffusers.checking import Checking
 from darkroom.runners.diffusers.inputs import Plan
 from darkroom.runners.diffusers.progress import Progress
 
@@ -18,6 +19,7 @@ class Making:
     Args:
         engine: makes it.
         plan: what is made.
+        checks: decides which pictures may be shown.
         context: takes logs, previews and files.
         ended: of the event loop this is made in; set at the end.
         clock: seconds that never jump.
@@ -27,21 +29,27 @@ class Making:
         self,
         engine: Engine,
         plan: Plan,
+        checks: Checking,
         context: RunContext,
         ended: asyncio.Future[None],
         clock: Callable[[], float],
     ) -> None:
         self._engine = engine
         self._plan = plan
+        self._checks = checks
         self._context = context
         self._ended = ended
         self._clock = clock
-        self._event_loop = asyncio.get_running_loop()
+        self._event_loop = ended.get_loop()
         self._progress = Progress(context.log, clock)
         self._shown_at: float | None = None
         self._decoded: dict[int, Picture] = {}
         self._next = 0
-        self._count = 0
+
+    @property
+    def order(self) -> Order:
+        """What the engine is asked for."""
+        return self._plan.order
 
     def ticked(self, row: Row) -> None:
         """Tell how far the first picture is, and show it to whoever looks on.
@@ -69,12 +77,11 @@ class Making:
 
     def ended(self, error: BaseException | None) -> None:
         """Wake the run."""
-        if error is None and not self._count:
-            error = RunFailed(
-                "NSFW content detected. Try running it again, or try a different prompt."
-            )
         if error is None:
-            self._context.metric("image_count", self._count)
+            try:
+                self._context.metric("image_count", self._checks.end())
+            except RunFailed as none:
+                error = none
         self._event_loop.call_soon_threadsafe(_settle, self._ended, error)
 
     def _stop_if_canceled(self) -> None:
@@ -91,14 +98,12 @@ class Making:
             self._context.preview(shown.width, shown.height, shown.rgb)
 
     def _publish(self, index: int, picture: Picture) -> None:
-        if picture.flagged:
-            self._context.log(f"NSFW content detected in picture {index}; it is left out.")
+        if not self._checks.output(picture, index):
             return
         stem = f"out-{index}" if self._plan.listed else "output"
         encoding = self._plan.encoding
         data = encoding.encode(picture.image)
         self._context.output_file(f"{stem}.{encoding.format}", encoding.content_type, data)
-        self._count += 1
 
 
 def _settle(ended: asyncio.Future[None], error: BaseException | None) -> None:

@@ -1,21 +1,33 @@
 """Satisfies `darkroom.ports.running.Runner`: a hosted model's inputs, made by the host's loop."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from darkroom.domain.errors import RunCanceled, RunFailed
-from darkroom.engine.interface import Engine
 from darkroom.engine.loop import Loop
 from darkroom.engine.stepping import StepEngine
 from darkroom.ports.running import Footprint, RunContext
 from darkroom.protocol.messages import VersionSpec
+from darkroom.runners.diffusers.checking import checking
 from darkroom.runners.diffusers.inputs import Inputs, Plan, plan
 from darkroom.runners.diffusers.making import Making
 from darkroom.runners.diffusers.pictures import read_picture
+from darkroom.runners.diffusers.safety_setup import Safety
 from darkroom.runners.diffusers.setup import Setup, read_setup
 
 _LOOK_SECONDS = 3600.0  # any length: a pause ends at once when its run is told to stop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A version that is ready to run."""
+
+    setup: Setup
+    engine: StepEngine
+    safety: Safety
+    footprint: Footprint
 
 
 class Shared(Protocol):
@@ -23,8 +35,8 @@ class Shared(Protocol):
 
     loop: Loop
 
-    def load(self, setup: Setup, log: Callable[[str], None]) -> tuple[StepEngine, Footprint]:
-        """Load weights."""
+    def load(self, setup: Setup, config: Mapping[str, str], log: Callable[[str], None]) -> Loaded:
+        """Load what a version's configuration names."""
         ...
 
     def unload(self, engine: StepEngine) -> None:
@@ -47,7 +59,7 @@ class DiffusersRunner:
         self._shared = shared
         self._draw_seed = draw_seed
         self._clock = clock
-        self._loaded: tuple[Setup, StepEngine] | None = None
+        self._loaded: Loaded | None = None
 
     async def setup(self, version: VersionSpec, log: Callable[[str], None]) -> Footprint:
         """Load the weights, making them first if they are `tiny`.
@@ -57,9 +69,8 @@ class DiffusersRunner:
             InvalidSetting: the version's configuration makes no sense.
         """
         setup = read_setup(version.config)
-        engine, footprint = await asyncio.to_thread(self._shared.load, setup, log)
-        self._loaded = setup, engine
-        return footprint
+        self._loaded = await asyncio.to_thread(self._shared.load, setup, version.config, log)
+        return self._loaded.footprint
 
     async def run(self, context: RunContext) -> None:
         """Make the pictures and publish each as soon as it is decoded.
@@ -68,26 +79,15 @@ class DiffusersRunner:
             RunFailed: an input is beyond what the model takes, or no picture came of it.
             RunCanceled: at once; what is being computed for it ends with the step.
         """
-        if self._loaded is None:
+        loaded = self._loaded
+        if loaded is None:
             raise RunFailed("The model is not loaded.")
-        setup, engine = self._loaded
         if context.canceled:
             raise RunCanceled("told to stop")
-        made = await asyncio.to_thread(self._plan, setup, context)
-        await self._made(engine, made, context)
-
-    async def close(self) -> None:
-        """Let the weights go."""
-        if self._loaded is not None:
-            _, engine = self._loaded
-            self._loaded = None
-            await asyncio.to_thread(self._shared.unload, engine)
-
-    async def _made(self, engine: Engine, made: Plan, context: RunContext) -> None:
         ended = asyncio.get_running_loop().create_future()
-        making = Making(engine, made, context, ended, self._clock)
-        ticket = self._shared.loop.submit(engine, made.order, making)
+        making = await asyncio.to_thread(self._making, loaded, context, ended)
         told = asyncio.ensure_future(_told_to_stop(context))
+        ticket = self._shared.loop.submit(loaded.engine, making.order, making)
         try:
             await asyncio.wait({ended, told}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -95,23 +95,41 @@ class DiffusersRunner:
             self._shared.loop.cancel(ticket)
         await ended
 
-    def _plan(self, setup: Setup, context: RunContext) -> Plan:
+    async def close(self) -> None:
+        """Let the weights go."""
+        if self._loaded is not None:
+            engine = self._loaded.engine
+            self._loaded = None
+            await asyncio.to_thread(self._shared.unload, engine)
+
+    def _making(self, loaded: Loaded, context: RunContext, ended: asyncio.Future[None]) -> Making:
+        """Read the inputs and look at them; blocking."""
+        inputs = self._inputs(loaded.setup, context)
+        made = _planned(loaded.setup, inputs, context)
+        checks = checking(loaded.setup.schema, loaded.safety, context.values, context.log)
+        checks.inputs(inputs.pictures)
+        return Making(loaded.engine, made, checks, context, ended, self._clock)
+
+    def _inputs(self, setup: Setup, context: RunContext) -> Inputs:
         given = context.values.get("seed")
         seed = self._draw_seed() if given is None else int(given)
         context.log(f"Using seed: {seed}")
-        inputs = Inputs(
+        return Inputs(
             values=context.values,
             pictures={name: read_picture(name, file) for name, file in context.files.items()},
             seed=seed,
             family=setup.family,
             tiny=setup.weights is None,
         )
-        if inputs.tiny:
-            context.log("The weights are tiny and random: the picture is noise.")
-        made = plan(setup.schema, inputs)
-        for note in made.notes:
-            context.log(note)
-        return made
+
+
+def _planned(setup: Setup, inputs: Inputs, context: RunContext) -> Plan:
+    if inputs.tiny:
+        context.log("The weights are tiny and random: the picture is noise.")
+    made = plan(setup.schema, inputs)
+    for note in made.notes:
+        context.log(note)
+    return made
 
 
 async def _told_to_stop(context: RunContext) -> None:

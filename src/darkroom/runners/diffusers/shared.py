@@ -15,7 +15,8 @@ from darkroom.engine.stepping import StepEngine
 from darkroom.engine.tiny import tiny_weights
 from darkroom.engine.warming import warm
 from darkroom.ports.running import Footprint
-from darkroom.runners.diffusers.runner import DiffusersRunner
+from darkroom.runners.diffusers.runner import DiffusersRunner, Loaded
+from darkroom.runners.diffusers.safety_setup import load_safety
 from darkroom.runners.diffusers.setup import Setup
 
 RANDOM_SEEDS = 2**16  # as the hosted models draw them
@@ -47,8 +48,13 @@ class Diffusers:
         """A runner for one version."""
         return DiffusersRunner(self, draw_seed=self._draw_seed, clock=self._clock)
 
-    def load(self, setup: Setup, log: Callable[[str], None]) -> tuple[StepEngine, Footprint]:
+    def load(self, setup: Setup, config: Mapping[str, str], log: Callable[[str], None]) -> Loaded:
         """Load what *setup* names, making tiny weights first if it names none; blocking.
+
+        Args:
+            setup: as read from *config*.
+            config: of the version; names the checkers too.
+            log: takes lines.
 
         Raises:
             WeightsUnavailable: they cannot be loaded; says what to do.
@@ -58,6 +64,8 @@ class Diffusers:
         tiny = setup.weights is None
         if tiny:
             compute_alone()
+        # The small ones first: they may fail.
+        safety = load_safety(config, self._device.torch_device)
         folder = setup.weights or tiny_weights(setup.family, setup.tiny_folder)
         backend = make_backend(self._settings, self._device, log)
         threads = 1 if tiny else None
@@ -66,7 +74,8 @@ class Diffusers:
         seconds = self._clock() - started
         log(f"Loaded {setup.family} on {self._device.description} in {seconds:.1f} s.")
         budget = int(WEIGHTS_SHARE * self._meter.budget)
-        return engine, Footprint(engine.weights_bytes, budget)
+        footprint = Footprint(engine.weights_bytes, budget)
+        return Loaded(setup=setup, engine=engine, safety=safety, footprint=footprint)
 
     def close(self) -> None:
         """End the loop; blocking. A host ends without it."""
