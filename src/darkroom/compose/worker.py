@@ -28,6 +28,7 @@ from darkroom.worker.lines import Connector, UnixConnector
 from darkroom.worker.options import Options, Tools
 from darkroom.worker.process import host_command, host_environment
 
+_ENGINE_KIND = "diffusers"
 _SMALL_KINDS = frozenset({"echo", "echo-text", "echo-text-trainer"})
 """Weightless: many runs at once."""
 
@@ -95,9 +96,7 @@ def make_options(
         name=name,
         incarnation=incarnation,
         connector=connector,
-        slots={
-            kind: settings.echo_slots if kind in _SMALL_KINDS else 1 for kind in registry.kinds()
-        },
+        slots={kind: _slots(settings, kind) for kind in registry.kinds()},
         run_folder=folder.resolve(),
         host_command=host_command(),
         host_environment=host_environment(os.environ) | _engine(settings).variables(),
@@ -109,6 +108,12 @@ def make_options(
         drain=settings.drain_seconds,
         host_silence=settings.host_silence_seconds,
     )
+
+
+def _slots(settings: Settings, kind: str) -> int:
+    if kind in _SMALL_KINDS:
+        return settings.echo_slots
+    return settings.engine_runs if kind == _ENGINE_KIND else 1
 
 
 def _engine(settings: Settings) -> EngineSettings:
