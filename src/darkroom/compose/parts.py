@@ -30,6 +30,7 @@ from darkroom.service.hub import Hub
 from darkroom.service.keys import Keys
 from darkroom.service.models import Models
 from darkroom.service.own_files import OwnFiles
+from darkroom.service.pins import Pins
 from darkroom.service.pools import Demand
 from darkroom.service.predictions import Predictions
 from darkroom.service.remote_files import RemoteFiles
@@ -68,6 +69,7 @@ class Core:
     beside: Beside
     turns: Turns
     demand: Demand
+    pins: Pins
 
 
 async def make_core(
@@ -91,6 +93,8 @@ async def make_core(
     capabilities, signer = Capabilities(secret), LocalSigner(secret, files.size_bytes, clock)
     remote = RemoteFiles(files.bucket or signer, for_all=files.bucket is not None)
     dispatcher = _dispatcher(settings, store, catalogue, hub, remote, beside.announcer, fairness)
+    pins = Pins(catalogue, lambda: dispatcher.seats)
+    dispatcher.greet(pins.greet)
     keeping = make_keeping(settings, database, files, clock)
     own = OwnFiles(store=store, attempts=store, capabilities=capabilities, uploads=keeping.uploads)
     spool = Spool(blobs=files.blobs, own=own.find, over_bytes=settings.spool_bytes)
@@ -129,6 +133,7 @@ async def make_core(
         beside=beside,
         turns=make_turns(database, fairness, catalogue, hub, dispatcher.wake),
         demand=make_demand(settings, database, dispatcher, clock, fairness.costs, catalogue, keys),
+        pins=pins,
     )
 
 
@@ -225,6 +230,7 @@ def make_parts(core: Core, workers: WorkerSockets, ready: Callable[[], str | Non
         workers=workers,
         worker_files=WorkerFileRoutes(signer=core.signer, blobs=core.blobs),
         demand=core.demand,
+        pins=core.pins,
         ready=ready,
     )
 

@@ -25,7 +25,7 @@ from darkroom.ports.predictions import (
     Lost,
 )
 from darkroom.ports.serving import Clock
-from darkroom.protocol.messages import Drain, Hello, Key, Stop
+from darkroom.protocol.messages import PROTOCOL, Drain, Hello, Key, Stop
 from darkroom.service.seats import Seat
 from darkroom.service.watched import WatchedTime
 
@@ -96,6 +96,7 @@ class Attendance:
         self._parting = False
         self._empty = asyncio.Event()
         self.seats: list[Seat] = []
+        self.greeters: list[Callable[[Seat], None]] = []
 
     @property
     def now(self) -> float:
@@ -115,6 +116,8 @@ class Attendance:
         self.seats.append(seat)
         self._empty.clear()
         _log.info("worker.joined", worker=seat.holder.worker, slots=seat.slots, held=len(seat.held))
+        for greet in self.greeters:
+            greet(seat)
 
     async def rejoin(
         self,
@@ -154,6 +157,7 @@ class Attendance:
             send=send,
             close=close,
             heard_at=self.now,
+            protocol=min(hello.protocol, PROTOCOL),
         )
         kept = self._resume(seat, found)
         self._give_up_orphans(holder, known.difference(kept), found.orphans)

@@ -21,6 +21,7 @@ from darkroom.ports.serving import Clock
 from darkroom.ports.twins import NOBODY, Others
 from darkroom.protocol.messages import (
     MAX_FILES,
+    PROTOCOL,
     Beat,
     FileRef,
     Granted,
@@ -112,6 +113,10 @@ class Dispatcher:
 
     # ── workers come and go ──
 
+    def greet(self, greeter: Callable[[Seat], None]) -> None:
+        """Have *greeter* called with every worker that comes, before it has been welcomed."""
+        self._attendance.greeters.append(greeter)
+
     def join(self, hello: Hello, send: Callable[[object], None], close: Callable[[], None]) -> Seat:
         """Seat a local worker that has said hello."""
         seat = Seat(
@@ -120,6 +125,7 @@ class Dispatcher:
             send=self._remote.signing(send) if self._remote and self._remote.for_all else send,
             close=close,
             heard_at=self._attendance.now,
+            protocol=min(hello.protocol, PROTOCOL),
         )
         self._attendance.seat(seat)
         self._claims.room()
@@ -162,7 +168,7 @@ class Dispatcher:
     def beat(self, seat: Seat, beat: Beat) -> None:
         """Take note that a worker lives; what it was sent and does not hold runs again."""
         self._heard(seat)
-        seat.resident = beat.resident
+        seat.stands(beat.resident, beat.troubles)
         self.fairness.costs.loaded(seat.known, beat.loads)
         for key in seat.missed(beat.held):
             seat.give_back(key)

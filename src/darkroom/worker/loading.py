@@ -47,9 +47,7 @@ class Loading:
             options.resident_models,
             options.load_patience,
             weights,
-            Listeners(
-                send=self._send, ready=self._ready, failed=self._unloadable, log=self._tell
-            ),
+            Listeners(send=self._send, ready=self._ready, failed=self._unloadable, log=self._tell),
         )
 
     @property

@@ -46,9 +46,7 @@ class Residency:
         tell: whom it tells.
     """
 
-    def __init__(
-        self, most: int, patience: float, weights: WeightsSource, tell: Listeners
-    ) -> None:
+    def __init__(self, most: int, patience: float, weights: WeightsSource, tell: Listeners) -> None:
         self.versions = Residents()
         self._weights = weights
         self._tell = tell
