@@ -69,7 +69,6 @@ class Core:
     beside: Beside
     turns: Turns
     demand: Demand
-    pins: Pins
 
 
 async def make_core(
@@ -93,8 +92,6 @@ async def make_core(
     capabilities, signer = Capabilities(secret), LocalSigner(secret, files.size_bytes, clock)
     remote = RemoteFiles(files.bucket or signer, for_all=files.bucket is not None)
     dispatcher = _dispatcher(settings, store, catalogue, hub, remote, beside.announcer, fairness)
-    pins = Pins(catalogue, lambda: dispatcher.seats)
-    dispatcher.greet(pins.greet)
     keeping = make_keeping(settings, database, files, clock)
     own = OwnFiles(store=store, attempts=store, capabilities=capabilities, uploads=keeping.uploads)
     spool = Spool(blobs=files.blobs, own=own.find, over_bytes=settings.spool_bytes)
@@ -133,7 +130,6 @@ async def make_core(
         beside=beside,
         turns=make_turns(database, fairness, catalogue, hub, dispatcher.wake),
         demand=make_demand(settings, database, dispatcher, clock, fairness.costs, catalogue, keys),
-        pins=pins,
     )
 
 
@@ -158,6 +154,12 @@ def _dispatcher(
         fairness=fairness,
         remote=remote,
     )
+
+
+def _pins(catalogue: Catalogue, dispatcher: Dispatcher) -> Pins:
+    pins = Pins(catalogue, lambda: dispatcher.seats)
+    dispatcher.greet(pins.greet)
+    return pins
 
 
 def _wire(
@@ -209,7 +211,13 @@ def make_twins(core: Core) -> Twins | None:
 
 
 def make_parts(core: Core, workers: WorkerSockets, ready: Callable[[], str | None]) -> Parts:
-    """What the routes stand on; *ready* gives a reason for not being ready."""
+    """What the routes stand on, made before any worker comes.
+
+    Args:
+        core: what they stand on in turn.
+        workers: the door of those from elsewhere.
+        ready: gives a reason for not being ready.
+    """
     return Parts(
         predictions=core.predictions,
         catalogue=core.catalogue,
@@ -230,7 +238,7 @@ def make_parts(core: Core, workers: WorkerSockets, ready: Callable[[], str | Non
         workers=workers,
         worker_files=WorkerFileRoutes(signer=core.signer, blobs=core.blobs),
         demand=core.demand,
-        pins=core.pins,
+        pins=_pins(core.catalogue, core.dispatcher),
         ready=ready,
     )
 
