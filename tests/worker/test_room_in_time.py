@@ -95,8 +95,7 @@ class World:
     def load(self) -> None:
         if self.loading:
             version = self.loading.pop()
-            told = Loaded(IDS[version], SIZES[version], BUDGET)
-            self.ready(self.residency.loaded(told))
+            self.residency.loaded(Loaded(IDS[version], SIZES[version], BUDGET))
 
     def starve(self) -> None:
         """Memory runs out while something is loaded beside something else."""
@@ -157,7 +156,7 @@ async def _lived(most: int, steps: list[tuple[str, int]]) -> None:
     assert taken <= BUDGET or len(world.inside) == 1
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=300)
 @given(st.integers(0, 2), STEPS)
 def test_what_runs_stays_and_all_that_wait_are_served_in_the_end(
     most: int, steps: list[tuple[str, int]]

@@ -76,7 +76,7 @@ class Loading:
             PeerMisbehaved: it was not asked to load that.
         """
         if isinstance(message, Loaded):
-            self._ready(self._residency.loaded(message))
+            self._residency.loaded(message)
         else:
             self._residency.not_loaded(message.version, message.error)
 

@@ -68,13 +68,9 @@ class Occupancy:
 
     def weighed(self, resident: Resident, budget_bytes: int) -> None:
         """It is loaded, its size is known, and so is its host's budget unless that is 0."""
-        kind = resident.spec.kind
         if budget_bytes:
-            self._budgets[kind] = budget_bytes
-        self._inside[resident.spec.id] = self._inside.pop(resident.spec.id)
-        for one in self._these(excess(kind, self._occupants(), self._limits(kind).budget_bytes)):
-            self._unload(one)
-        self.arrange()
+            self._budgets[resident.spec.kind] = budget_bytes
+        self.used(resident)
 
     def leave(self, resident: Resident) -> None:
         """It is loaded no more."""
@@ -102,9 +98,16 @@ class Occupancy:
         try:
             while self._again:
                 self._again = False
+                self._trim()
                 self._clear_way(self._admit_waiting())
         finally:
             self._arranging = False
+
+    def _trim(self) -> None:
+        """Unload what has turned out to be too much, once it is idle."""
+        for kind, budget_bytes in self._budgets.items():
+            for one in self._these(excess(kind, self._occupants(), budget_bytes)):
+                self._unload(one)
 
     def _admit_waiting(self) -> Sequence[Resident]:
         """Look at those who wait, the first one first; returns who is to make way."""

@@ -95,8 +95,8 @@ class Residency:
                 self._fetch(resident)
         self._occupancy.arrange()
 
-    def loaded(self, message: Loaded) -> Resident:
-        """Its host has set it up, and tells what that takes.
+    def loaded(self, message: Loaded) -> None:
+        """Its host has set it up, and tells what that takes; its users may run.
 
         Raises:
             PeerMisbehaved: it was not asked to.
@@ -107,9 +107,9 @@ class Residency:
         resident.load_seconds = resident.fetch_seconds + self._loop.time() - resident.load_began_at
         if message.weights_bytes:
             resident.size_bytes, resident.measured = message.weights_bytes, True
+        self._tell.ready(resident)
         if resident.takes_room:
             self._occupancy.weighed(resident, message.budget_bytes)
-        return resident
 
     def not_loaded(self, version: str, error: str) -> None:
         """Its host could not. One that ran out of memory beside others is tried again, alone.
