@@ -25,7 +25,7 @@ from darkroom.ports.predictions import (
     Lost,
 )
 from darkroom.ports.serving import Clock
-from darkroom.protocol.messages import PROTOCOL, Drain, Hello, Key, Stop
+from darkroom.protocol.messages import Drain, Hello, Key, Stop
 from darkroom.service.seats import Seat
 from darkroom.service.watched import WatchedTime
 
@@ -157,7 +157,7 @@ class Attendance:
             send=send,
             close=close,
             heard_at=self.now,
-            protocol=min(hello.protocol, PROTOCOL),
+            protocol=hello.protocol,
         )
         kept = self._resume(seat, found)
         self._give_up_orphans(holder, known.difference(kept), found.orphans)

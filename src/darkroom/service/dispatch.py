@@ -21,7 +21,6 @@ from darkroom.ports.serving import Clock
 from darkroom.ports.twins import NOBODY, Others
 from darkroom.protocol.messages import (
     MAX_FILES,
-    PROTOCOL,
     Beat,
     FileRef,
     Granted,
@@ -125,7 +124,7 @@ class Dispatcher:
             send=self._remote.signing(send) if self._remote and self._remote.for_all else send,
             close=close,
             heard_at=self._attendance.now,
-            protocol=min(hello.protocol, PROTOCOL),
+            protocol=hello.protocol,
         )
         self._attendance.seat(seat)
         self._claims.room()

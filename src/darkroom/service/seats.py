@@ -24,9 +24,9 @@ class Held:
 class Seat:
     """One connected worker, and the pool whose predictions it runs.
 
-    While it is `quiet`, beats are missing: its line may lead nowhere, and it gets nothing more.
-    `troubles` tells of versions why it could not load them, `asked` are those it was asked to load
-    since its last beat.
+    It speaks every protocol up to `protocol`. While it is `quiet`, beats are missing: its line may
+    lead nowhere, and it gets nothing more. `troubles` tells of versions why it could not load them,
+    `asked` are those it was asked to load since its last beat.
     """
 
     holder: Holder
@@ -35,13 +35,13 @@ class Seat:
     send: Callable[[object], None]
     close: Callable[[], None]
     heard_at: float
+    protocol: int = OLDEST_PROTOCOL
     held: dict[Key, Held] = field(default_factory=dict[Key, Held])
     used: dict[str, int] = field(default_factory=dict[str, int])
     known: set[VersionId] = field(default_factory=set[VersionId])
     resident: Sequence[str] = ()
     troubles: Mapping[str, str] = field(default_factory=dict[str, str])
     asked: set[str] = field(default_factory=set[str])
-    protocol: int = OLDEST_PROTOCOL
     beats: int = 0
     draining: bool = False
     quiet: bool = False
