@@ -65,6 +65,7 @@ class _Echo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     runner: str
     pool: str = DEFAULT_POOL
+    pin: bool = False
     description: str | None = None
 
 
@@ -73,6 +74,7 @@ class _Diffusers(SafetyKeys, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     runner: str
     pool: str = DEFAULT_POOL
+    pin: bool = False
     family: str | None = None
     description: str | None = None
 
@@ -125,10 +127,10 @@ def operators_model(
     match runner:
         case "diffusers":
             read = _read(entry, _Diffusers, where)
-            return _in_pool(_diffusers(name, read, built_ins, where), read.pool, where)
+            return _placed(_diffusers(name, read, built_ins, where), read, where)
         case "echo" | "echo-text":
             read = _read(entry, _Echo, where)
-            return _in_pool(_echo(name, read, built_ins, where), read.pool, where)
+            return _placed(_echo(name, read, built_ins, where), read, where)
         case _ if runner in NOT_YET:
             raise InvalidSetting(f"{where}.runner: {runner!r} is not there yet in this release")
         case _:
@@ -200,14 +202,16 @@ def _read(entry: Mapping[str, object], into: type[_Entry], where: str) -> _Entry
         raise InvalidSetting(f"{where}: {error}") from error
 
 
-def _in_pool(model: Model, pool: str, where: str) -> Model:
+def _placed(model: Model, entry: _Echo | _Diffusers, where: str) -> Model:
+    """*model* in the pool that its entry names, pinned there if it says so."""
+    pool = entry.pool
     if not is_pool(pool):
         raise InvalidSetting(f"{where}.pool: {POOL_RULE}, not {pool[:80]!r}")
     versions = [
         replace(one, pool=pool, trainer=one.trainer and replace(one.trainer, pool=pool))
         for one in model.versions
     ]
-    return replace(model, versions=versions)
+    return replace(model, versions=versions, pinned=entry.pin)
 
 
 def _echo(name: Identifier, entry: _Echo, built_ins: Mapping[str, Model], where: str) -> Model:

@@ -40,7 +40,8 @@ def channels_last(call: nn.Module) -> nn.Module:
     Measured on a CPU, full size: a VAE takes 22 % less in bfloat16, a UNet 6 %. In float32 it is
     8 % and nothing, for which pictures would no longer be within 1e-5 of the stock pipelines'.
     """
-    if next(call.parameters()).dtype is torch.float32:
+    weights = next(call.parameters(), None)
+    if weights is None or weights.dtype is torch.float32:
         return call
     move = cast("Callable[..., nn.Module]", call.to)
     return move(memory_format=torch.channels_last)
