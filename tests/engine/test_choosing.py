@@ -19,8 +19,15 @@ def _chosen(
     turn: int = 1,
     stepped: dict[Group, int] | None = None,
     lanes: int = 64,
+    cheap: bool = False,
 ) -> list[int]:
-    batch = next_batch(rows, turn=turn, stepped=stepped or {}, lanes=lambda _: lanes)
+    batch = next_batch(
+        rows,
+        turn=turn,
+        stepped=stepped or {},
+        lanes=lambda _: lanes,
+        cheap=lambda _group, few, many: cheap and few < many,
+    )
     return [rows.index(one) for one in batch]
 
 
@@ -59,3 +66,8 @@ def test_a_long_order_of_another_group_has_its_turn_too() -> None:
 
 def test_orders_of_like_length_do_not_step_aside() -> None:
     assert _chosen([_row(50), _row(20), _row(28)]) == [0, 1, 2]
+
+
+def test_a_long_order_comes_along_where_that_costs_next_to_nothing() -> None:
+    assert _chosen([_row(100), _row(20), _row(90)], cheap=True) == [0, 1, 2]
+    assert _chosen([_row(100, group=THERE), _row(20)], cheap=True) == [1]

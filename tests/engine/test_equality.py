@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.engine.making import Kitchen, Made, distance, ignore
-from tests.engine.stock import Stock, as_image
+from tests.engine.equality import CLOSE, LEVEL, TICKS, difference_of
+from tests.engine.making import Kitchen, Made, ignore
+from tests.engine.orders import orders_of
+from tests.engine.stock import Stock
 from torch import Tensor
 
 from darkroom.domain.families import Family
@@ -16,9 +18,6 @@ from darkroom.engine.interface import Order, Sampler
 
 # The Euler schedules of diffusers hand a tensor to numpy in a way that numpy 2 will not take.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
-CLOSE = 1e-5
-LEVEL = 1
 
 
 @pytest.fixture(scope="module")
@@ -33,56 +32,13 @@ def stocks(tiny: Mapping[Family, Path]) -> Mapping[Family, Stock]:
 
 @pytest.fixture
 def orders(photo: Image.Image) -> Mapping[Family, Sequence[Order]]:
-    """For each family what its rows may differ in, at one geometry."""
-    turned = photo.transpose(Image.Transpose.ROTATE_180)
-    large = photo.resize((160, 96))
-    sd = Order(
-        prompt="a lighthouse",
-        width=128,
-        height=96,
-        images=(photo,),
-        steps=10,
-        strength=0.8,
-        guidance=7.5,
-        seed=7,
-    )
-    several = [
-        replace(
-            sd,
-            prompt=f"number {index}",
-            negative_prompt="rain" * index,
-            images=((photo, turned)[index % 2],),
-            steps=10 + 3 * index,
-            strength=0.5 + 0.08 * index,
-            guidance=(1.0, 1.5, 3.0, 7.5, 9.0, 6.0)[index],
-            seed=100 + index,
-            sampler=sampler,
-        )
-        for index, sampler in enumerate(Sampler)
-    ]
-    kontext = replace(sd, width=80, height=112, strength=1.0, guidance=2.5, steps=6)
-    klein = replace(kontext, images=(photo, large), steps=4, guidance=1.0)
-    return {
-        Family.STABLE_DIFFUSION: several,
-        Family.FLUX_KONTEXT: [
-            kontext,
-            replace(kontext, prompt="a tower", images=(turned,), steps=11, guidance=1.0, seed=1),
-            replace(kontext, prompt="a ship at sea", steps=5, guidance=4.0, seed=2**31),
-        ],
-        Family.FLUX2_KLEIN: [
-            klein,
-            replace(klein, prompt="both", images=(turned, large), steps=7, seed=3),
-            replace(klein, prompt="the second", seed=4),
-        ],
-    }
+    return orders_of(photo)
 
 
 def _same(made: Made, stock: Tensor) -> None:
-    for pixels, expected in zip(made.pixels, stock, strict=True):
-        shown = (pixels[0] / 2 + 0.5).clamp(0, 1)
-        assert float((shown - expected).abs().max()) <= CLOSE
-    for image, expected in zip(made.images, stock, strict=True):
-        assert distance(image, as_image(expected)) <= LEVEL
+    difference = difference_of(made, stock)
+    assert difference.pixels <= CLOSE
+    assert difference.levels <= LEVEL
 
 
 @pytest.mark.parametrize("sampler", Sampler)
@@ -122,8 +78,7 @@ def test_in_company_every_row_is_what_the_stock_pipeline_makes_of_it_alone(
 ) -> None:
     kitchen = kitchens[family]
     kitchen.watched.calls.clear()
-    ticks: list[int] = [0, 1, 2, 3, 5, 8]
-    arrivals = dict(zip(ticks, orders[family], strict=False))
+    arrivals = dict(zip(TICKS, orders[family], strict=False))
     made = kitchen.together(arrivals)
     assert max(kitchen.watched.calls) > 2
     for one, order in zip(made, orders[family], strict=True):

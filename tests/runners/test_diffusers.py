@@ -180,6 +180,22 @@ async def test_the_first_of_three_is_the_picture_alone(
     assert max(ImageChops.difference(alone.image(), three.image()).tobytes()) <= 1
 
 
+async def test_a_run_that_is_watched_shows_previews_and_the_same_picture(
+    img2img: DiffusersRunner, photo: Pixels
+) -> None:
+    values = {"seed": 5, "num_inference_steps": 40}
+    unseen, seen = Recorder(values, {"image": photo}), Recorder(values, {"image": photo})
+    seen.watched = True
+    await img2img.run(unseen)
+    await img2img.run(seen)
+    assert unseen.previews == []
+    assert seen.outputs == unseen.outputs
+    for width, height, rgb in seen.previews:
+        assert (width, height, len(rgb)) == (16, 12, 3 * 16 * 12)
+    assert seen.previews
+    assert not [line for line in seen.lines if "preview" in line]
+
+
 @pytest.mark.fault(16)
 async def test_a_canceled_run_stops_within_a_step_and_the_next_is_as_ever(
     img2img: DiffusersRunner, photo: Pixels

@@ -27,17 +27,20 @@ def next_batch(
     turn: int,
     stepped: Mapping[Group, int],
     lanes: Callable[[Group], int],
+    cheap: Callable[[Group, int, int], bool],
 ) -> Sequence[Candidate]:
     """Choose the rows of one turn: all of one group, or as many as there is room for.
 
     Groups take turns, the longest unserved first. Within a group, who came first goes on first.
-    Short orders do not wait for long ones: those step aside, four turns of five.
+    Short orders do not wait for long ones: those step aside, four turns of five, unless it costs
+    the short ones next to nothing to take them along.
 
     Args:
         candidates: at least one, in the order they came.
         turn: counts up.
         stepped: the turn in which each group was last served.
         lanes: how many rows of the denoiser's batch a group may have; one row is taken in any case.
+        cheap: whether more rows of a group, the third, take hardly longer than fewer, the second.
     """
     shortest = min(one.row.total for one in candidates)
     aside = [one for one in candidates if one.row.total >= LONG * shortest]
@@ -47,7 +50,13 @@ def next_batch(
     else:
         pool = [one for one in candidates if one not in aside]
     group = min((one.group for one in pool), key=lambda one: stepped.get(one, -1))
-    return _fitting([one for one in pool if one.group == group], lanes(group))
+    batch = _fitting([one for one in pool if one.group == group], lanes(group))
+    whole = _fitting([one for one in candidates if one.group == group], lanes(group))
+    return whole if cheap(group, _lanes(batch), _lanes(whole)) else batch
+
+
+def _lanes(batch: Sequence[Candidate]) -> int:
+    return sum(one.row.lanes for one in batch)
 
 
 def _fitting(rows: Sequence[Candidate], lanes: int) -> Sequence[Candidate]:

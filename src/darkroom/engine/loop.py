@@ -17,6 +17,7 @@ from darkroom.engine.choosing import Candidate, next_batch
 from darkroom.engine.interface import Engine, NoRoom, Order, Picture, Row
 from darkroom.engine.meters import Meter
 from darkroom.engine.room import Group, Room
+from darkroom.engine.tempo import Tempo
 
 
 class Listener(Protocol):
@@ -76,6 +77,7 @@ class Loop:
         self._meter = meter
         self._clock = clock
         self._room = Room(meter.free)
+        self._tempo = Tempo()
         self._changed = threading.Condition()
         self._tickets: set[Ticket] = set()
         self._active: list[tuple[Ticket, Row]] = []
@@ -95,6 +97,10 @@ class Loop:
         self._side.submit(self._guarded, ticket, self._prepare)
         return ticket
 
+    def beside(self, work: Callable[[], None]) -> None:
+        """Do *work* where orders are encoded and pictures decoded; it must not raise."""
+        self._side.submit(work)
+
     def cancel(self, ticket: Ticket) -> None:
         """Drop an order now; its rows take no further step. One that is over stays as it is."""
         self._end(ticket, RunCanceled("told to stop"))
@@ -103,6 +109,7 @@ class Loop:
         """Drop what was learned of an engine that is about to go."""
         with self._changed:
             self._room.forget(id(engine))
+            self._tempo.forget(id(engine))
 
     def close(self) -> None:
         """End both threads once what they do is done; orders under way are canceled."""
@@ -194,6 +201,7 @@ class Loop:
             turn=self.pace.turns,
             stepped=self._stepped,
             lanes=self._room.lanes,
+            cheap=self._tempo.cheap,
         )
         self._stepped[chosen[0].group] = self.pace.turns
         return [found[id(one.row)] for one in chosen]
@@ -206,6 +214,7 @@ class Loop:
             self._ticked(tickets[id(row)], row)
 
         self._meter.begin()
+        began_at = self._clock()
         try:
             batch[0][0].engine.step([row for _, row in batch], ticked)
         except NoRoom:
@@ -219,6 +228,7 @@ class Loop:
                     self._end(ticket, row.fault)
             with self._changed:
                 self._room.learned(group, lanes, self._meter.peak())
+                self._tempo.learned(group, lanes, self._clock() - began_at)
 
     def _ticked(self, ticket: Ticket, row: Row) -> None:
         try:

@@ -22,6 +22,7 @@ class Making:
         checks: decides which pictures may be shown.
         context: takes logs, previews and files.
         ended: of the event loop this is made in; set at the end.
+        beside: does a piece of work that the denoiser need not wait for.
         clock: seconds that never jump.
     """
 
@@ -32,6 +33,7 @@ class Making:
         checks: Checking,
         context: RunContext,
         ended: asyncio.Future[None],
+        beside: Callable[[Callable[[], None]], None],
         clock: Callable[[], float],
     ) -> None:
         self._engine = engine
@@ -39,10 +41,12 @@ class Making:
         self._checks = checks
         self._context = context
         self._ended = ended
+        self._beside = beside
         self._clock = clock
         self._event_loop = ended.get_loop()
         self._progress = Progress(context.log, clock)
         self._shown_at: float | None = None
+        self._showing = False
         self._decoded: dict[int, Picture] = {}
         self._next = 0
 
@@ -59,8 +63,7 @@ class Making:
         """
         if row.index == 0:
             self._progress.tell(row.done, row.total)
-            if self._context.watched:
-                self._show(row)
+            self._show_if_due(row)
         self._stop_if_canceled()
 
     def made(self, row: Row, picture: Picture) -> None:
@@ -88,14 +91,22 @@ class Making:
         if self._context.canceled:
             raise RunCanceled("told to stop")
 
-    def _show(self, row: Row) -> None:
+    def _show_if_due(self, row: Row) -> None:
         now = self._clock()
-        if self._shown_at is not None and now - self._shown_at < PREVIEW_SECONDS:
-            return
-        self._shown_at = now
-        shown = self._engine.preview(row)
-        if shown is not None:
-            self._context.preview(shown.width, shown.height, shown.rgb)
+        due = self._shown_at is None or now - self._shown_at >= PREVIEW_SECONDS
+        if due and self._context.watched and not self._showing:
+            self._shown_at, self._showing = now, True
+            self._beside(lambda: self._show(row))
+
+    def _show(self, row: Row) -> None:
+        try:
+            shown = self._engine.preview(row)
+            if shown is not None:
+                self._context.preview(shown.width, shown.height, shown.rgb)
+        except Exception as error:  # noqa: BLE001  # no preview is worth a run
+            self._context.log(f"There are no previews of this run: {error}")
+        else:
+            self._showing = False
 
     def _publish(self, index: int, picture: Picture) -> None:
         if not self._checks.output(picture, index):

@@ -108,7 +108,9 @@ class DiffusersRunner:
         made = _planned(loaded.setup, inputs, context)
         checks = checking(loaded.setup.schema, loaded.safety, context.values, context.log)
         checks.inputs(inputs.pictures)
-        return Making(loaded.engine, made, checks, context, ended, self._clock)
+        return Making(
+            loaded.engine, made, checks, context, ended, self._shared.loop.beside, self._clock
+        )
 
     def _inputs(self, setup: Setup, context: RunContext) -> Inputs:
         given = context.values.get("seed")
