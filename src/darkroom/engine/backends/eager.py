@@ -23,11 +23,11 @@ class EagerBackend:
         self._batches = batches
 
     def denoiser(self, call: nn.Module) -> Part:
-        """The module itself; its convolutions change their place in memory."""
+        """The module itself; in half precision its convolutions change their place in memory."""
         return Bucketed(channels_last(call), self._batches)
 
     def part(self, name: str, call: nn.Module) -> Part:  # noqa: ARG002  # there is nothing to tell
-        """The module itself; its convolutions change their place in memory."""
+        """The module itself; in half precision its convolutions change their place in memory."""
         return Bucketed(channels_last(call), None)
 
     def warm(self, trial: Trial) -> None:
@@ -35,10 +35,13 @@ class EagerBackend:
 
 
 def channels_last(call: nn.Module) -> nn.Module:
-    """Lay the weights of convolutions out as processors and cards compute them best.
+    """Lay the weights of convolutions in half precision out as they are computed fastest.
 
-    Measured on a CPU, full size: a VAE takes 8 % less in float32 and 22 % less in bfloat16, a UNet
-    the same and 6 % less.
+    Measured on a CPU, full size: a VAE takes 22 % less in bfloat16, a UNet 6 %. In float32 it is
+    8 % and nothing, for which pictures would no longer be within 1e-5 of the stock pipelines'.
     """
+    weights = next(call.parameters(), None)
+    if weights is None or weights.dtype is torch.float32:
+        return call
     move = cast("Callable[..., nn.Module]", call.to)
     return move(memory_format=torch.channels_last)
