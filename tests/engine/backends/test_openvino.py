@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from darkroom.domain.errors import InvalidSetting
 from darkroom.domain.families import Family
+from darkroom.engine.backends.eager import channels_last
 from darkroom.engine.backends.openvino import OpenVinoBackend
 
 EQUAL = 2e-5
@@ -95,6 +96,34 @@ def test_what_openvino_cannot_convert_pytorch_computes_and_the_log_says_so() -> 
     assert len(lines) == 1
     assert lines[0].startswith("OpenVINO cannot compute the gamma (")
     assert lines[0].endswith("); PyTorch computes it.")
+
+
+class Branching(nn.Module):
+    """Looks at values, which a trace takes for granted."""
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return rows * 2 if float(rows.sum()) > 20 else rows * 3
+
+
+def test_a_graph_that_computes_something_else_is_not_used_and_the_log_says_so() -> None:
+    lines: list[str] = []
+    part = OpenVinoBackend(torch.float32, lines.append, None).part("branch", Branching())
+    assert torch.equal(part(ROWS), ROWS * 3)
+    [line] = lines
+    assert line.startswith("OpenVINO cannot compute the branch (its result is ")
+    assert line.endswith(" of the largest value away); PyTorch computes it.")
+
+
+def test_weights_in_bfloat16_are_read_in_any_layout() -> None:
+    convolution = nn.Conv2d(3, 8, 3).to(torch.bfloat16).eval()
+    rows = torch.linspace(-1, 1, 2 * 3 * 64).reshape(2, 3, 8, 8).bfloat16()
+    with torch.inference_mode():
+        expected = convolution(rows)
+    lines: list[str] = []
+    turned = channels_last(convolution)
+    given = OpenVinoBackend(torch.bfloat16, lines.append, None).part("turned", turned)(rows)
+    torch.testing.assert_close(given, expected, atol=NEAR, rtol=NEAR)
+    assert lines[0].startswith("Converted the turned for OpenVINO")
 
 
 def test_with_a_fixed_number_of_rows_every_call_has_it() -> None:

@@ -72,6 +72,9 @@ class Graphs:
         return self._core.read_model(str(kept / "model.xml")), known
 
     def _converted(self, call: nn.Module, inputs: Sequence[Tensor]) -> Graph:
+        # Weights in bfloat16 that are laid out channels-last would be read in the wrong order.
+        for weights in (*call.parameters(), *call.buffers()):
+            weights.data = weights.data.contiguous()
         plain = Plain(call, [one.dtype for one in inputs]).eval()
         with torch.inference_mode(mode=False), torch.no_grad(), warnings.catch_warnings():
             # Branches on shapes that a trace takes for granted are the same for all shapes we have.
