@@ -7,12 +7,18 @@ from pathlib import Path
 
 from bench import api
 from bench.durability import group as durability
+from bench.engine import group as engine
+from bench.engine.case import FULL, TINY
+from bench.engine.case import Effort as EngineEffort
 from bench.figures import Figure, markdown, read_json, table, write_json
 
 OUT = Path("build/bench.json")
+PACE_MINUTES = 4.0
+"""After these no further round of the engine's pace begins: one takes up to twelve."""
 PARTS = {
     "api": ("start", "echo", "hooks", "streams", "upload", "full"),
     "durability": ("echo", "fleet", "rows", "cancel", "recovery"),
+    "engine": engine.PARTS,
 }
 EXTRA = ("picture",)
 """Parts that run only where they are named."""
@@ -35,6 +41,14 @@ def main() -> int:
                 sizes=words.sizes,
                 parts=_parts(words, "durability"),
             )
+        ),
+        "engine": lambda: engine.figures(
+            [TINY if words.tiny else FULL],
+            EngineEffort(
+                rounds=1 if words.tiny else words.rounds,
+                pace_minutes=PACE_MINUTES,
+                parts=_parts(words, "engine"),
+            ),
         ),
     }
     chosen = [words.only] if words.only else list(groups)
@@ -77,6 +91,9 @@ def words_of(line: Sequence[str]) -> argparse.Namespace:
         nargs="+",
         default=(1_000, 100_000, 1_000_000),
         help="of part rows: numbers of finished predictions, the smallest first",
+    )
+    parser.add_argument(
+        "--tiny", action="store_true", help="group engine in a minute, on tiny weights"
     )
     parser.add_argument(
         "--markdown", action="store_true", help=f"measure nothing; print {OUT} as a table"

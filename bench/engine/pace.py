@@ -1,0 +1,141 @@
+"""Pictures per second with 1, 4 and 8 orders in flight, beside the stock pipeline in a loop.
+
+In a round every load is measured with every maker in turn; the stock pipeline makes one picture
+a turn, for in a loop they all take the same. Every second round goes in reverse.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from bench.engine.asked import Made, Maker
+from bench.engine.case import EAGER, OPENVINO, STOCK, Case, Effort
+from bench.engine.pixels import greatest, pictures
+from bench.figures import Figure, at_least, at_most, middle, plain, ratio_at_least, ratio_at_most
+
+LOADS = (1, 4, 8)
+STOCK_GOALS: Mapping[int, float] = {1: 1.0, 8: 1.3}
+OPENVINO_GOAL = 2.0
+BUSY_GOAL = 0.9
+WARMING_STEPS = 2
+WORDS = {STOCK: "stock", EAGER: "engine", OPENVINO: "OpenVINO"}
+"""How the makers are called in the names of figures."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One call of one maker."""
+
+    maker: str
+    load: int
+    made: Made
+
+    @property
+    def rate(self) -> float:
+        """Pictures per second."""
+        return len(self.made.came) / self.made.seconds
+
+
+def turns(case: Case, makers: Mapping[str, Maker], effort: Effort) -> list[Turn]:
+    """All rounds; a further one begins only while there is time."""
+    _warm(case, makers)
+    until = time.perf_counter() + 60 * effort.pace_minutes
+    plan = [(load, name) for load in LOADS for name in makers]
+    done: list[Turn] = []
+    for number in range(effort.rounds):
+        if number and time.perf_counter() > until:
+            print(f"engine: {case.name}: {number} rounds; no time for more", flush=True)
+            break
+        for load, name in plan if number % 2 == 0 else reversed(plan):
+            orders = case.orders(1 if name == STOCK else load)
+            done.append(Turn(maker=name, load=load, made=makers[name].make(orders)))
+            _tell(case, number, done[-1])
+    return done
+
+
+def figures(case: Case, done: Sequence[Turn], peaks: Mapping[str, float]) -> list[Figure]:
+    """What `turns` found.
+
+    Args:
+        case: what was measured.
+        done: at least one round.
+        peaks: the most memory that each maker has held, in MB.
+    """
+    engines = [name for name in (EAGER, OPENVINO) if any(turn.maker == name for turn in done)]
+    found: list[Figure] = []
+    for load in LOADS:
+        found += _rates(case, load, engines, [turn for turn in done if turn.load == load])
+    most = f"{case.name}, {LOADS[-1]} in flight"
+    found += _busy(most, done)
+    for name in engines:
+        memory = f"{most}: peak memory, {WORDS[name]} against stock"
+        found.append(ratio_at_most(memory, peaks[name], "MB", baseline=peaks[STOCK], goal=None))
+        found.append(_difference(case, name, done))
+    return found
+
+
+def _rates(case: Case, load: int, engines: Sequence[str], done: Sequence[Turn]) -> list[Figure]:
+    """The stock pipeline's rate is that of its turns of this very load."""
+    rates = {name: _rate(done, name) for name in (STOCK, *engines)}
+    pairs = [(EAGER, STOCK, STOCK_GOALS.get(load)), (OPENVINO, EAGER, OPENVINO_GOAL)]
+    pairs += [(OPENVINO, STOCK, None)]
+    return [
+        ratio_at_least(
+            f"{case.name}, {load} in flight: {_pair(name, other)}",
+            rates[name],
+            "1/s",
+            baseline=rates[other],
+            goal=goal,
+        )
+        for name, other, goal in pairs
+        if name in rates
+    ]
+
+
+def _pair(name: str, other: str) -> str:
+    """OpenVINO is held against the same engine without it."""
+    return "OpenVINO against eager" if other == EAGER else f"{WORDS[name]} against {WORDS[other]}"
+
+
+def _rate(done: Iterable[Turn], maker: str) -> float:
+    return middle(turn.rate for turn in done if turn.maker == maker)
+
+
+def _busy(most: str, done: Iterable[Turn]) -> Iterator[Figure]:
+    told = [
+        turn.made.busy
+        for turn in done
+        if turn.maker == EAGER and turn.load == LOADS[-1] and turn.made.busy is not None
+    ]
+    if told:
+        yield at_least(f"{most}: time in which the denoiser computes", middle(told), "", BUSY_GOAL)
+
+
+def _difference(case: Case, engine: str, done: Sequence[Turn]) -> Figure:
+    """The first picture is the same order at every load and for every maker."""
+    stock = next(pictures(turn.made)[0] for turn in done if turn.maker == STOCK)
+    own = [pictures(turn.made)[0] for turn in done if turn.maker == engine]
+    levels = greatest((stock, one) for one in own)
+    name = f"{case.name}: greatest difference of a channel, {WORDS[engine]} and stock"
+    if case.levels is None:
+        return plain(name, levels, "levels")
+    return at_most(name, levels, "levels", case.levels)
+
+
+def _warm(case: Case, makers: Mapping[str, Maker]) -> None:
+    """A short run first: what is compiled or laid out at first use is no part of the figures."""
+    for name, maker in makers.items():
+        # Only eager arithmetic on a CPU compiles nothing; there, warming costs minutes.
+        for load in LOADS if name != STOCK and (name, case.device) != (EAGER, "cpu") else (1,):
+            print(f"engine: {case.name}: warming {name}, {load} in flight", flush=True)
+            maker.make([replace(one, steps=WARMING_STEPS) for one in case.orders(load)])
+
+
+def _tell(case: Case, number: int, turn: Turn) -> None:
+    print(
+        f"engine: {case.name}: round {number + 1}, {turn.maker}, {turn.load} in flight: "
+        f"{len(turn.made.came)} in {turn.made.seconds:.1f} s",
+        flush=True,
+    )

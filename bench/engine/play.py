@@ -1,0 +1,138 @@
+"""Sends orders, and cancels them, at the steps that were asked for; keeps what became of each."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, assert_never
+
+from bench.engine.asked import Came, Made, Wanted
+from bench.engine.spans import Span, share
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """Order *index* has taken a step."""
+
+    index: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Order *index* has come with its pixels, or is gone without."""
+
+    index: int
+    at: float
+    pixels: bytes
+
+
+class Runs(Protocol):
+    """Whoever runs the orders, known by their indexes."""
+
+    def send(self, index: int) -> None:
+        """Start an order."""
+        ...
+
+    def cancel(self, index: int) -> None:
+        """Ask for an order's end, which is told by an `Ended` without pixels."""
+        ...
+
+    def event(self) -> Stepped | Ended:
+        """What happened next; waits for it. Raises what ended the running."""
+        ...
+
+
+@dataclass(slots=True)
+class _Kept:
+    wanted: Wanted
+    sent_at: float | None = None
+    step_at: list[float] = field(default_factory=list[float])
+    canceled_at: float | None = None
+    ended: Ended | None = None
+
+
+class Play:
+    """One call of `make` over an engine.
+
+    Args:
+        orders: the first is the one whose steps `after` of the others counts.
+        runs: runs them.
+        clock: that of the events, in seconds.
+    """
+
+    def __init__(self, orders: Sequence[Wanted], runs: Runs, clock: Callable[[], float]) -> None:
+        self._runs, self._clock = runs, clock
+        self._kept = [_Kept(wanted) for wanted in orders]
+
+    def run(self) -> None:
+        """Return when every order has ended."""
+        self._act()
+        while any(kept.ended is None for kept in self._kept):
+            self._take(self._runs.event())
+            self._act()
+
+    def made(self, calls: Sequence[Span], device_peak_mb: float) -> Made:
+        """What became of them all, once `run` has returned.
+
+        Args:
+            calls: when the denoiser computed.
+            device_peak_mb: passed on.
+        """
+        ended = [kept.ended.at for kept in self._kept if kept.ended is not None]
+        sent = [kept.sent_at for kept in self._kept if kept.sent_at is not None]
+        return Made(
+            seconds=max(ended) - min(sent),
+            came=tuple(_came(kept) for kept in self._kept),
+            busy=share(calls, self._active(calls)) if calls else None,
+            ticks=tuple(to - since for since, to in calls),
+            device_peak_mb=device_peak_mb,
+        )
+
+    def _take(self, event: Stepped | Ended) -> None:
+        match event:
+            case Stepped(index, at):
+                self._kept[index].step_at.append(at)
+            case Ended(index):
+                self._kept[index].ended = event
+            case _:
+                assert_never(event)
+
+    def _act(self) -> None:
+        for index, kept in enumerate(self._kept):
+            if kept.sent_at is None and self._due(kept.wanted):
+                kept.sent_at = self._clock()
+                self._runs.send(index)
+            if kept.canceled_at is None and kept.ended is None and self._unwanted(kept):
+                kept.canceled_at = self._clock()
+                self._runs.cancel(index)
+
+    def _due(self, wanted: Wanted) -> bool:
+        return len(self._kept[0].step_at) >= wanted.after
+
+    def _unwanted(self, kept: _Kept) -> bool:
+        if kept.wanted.background:
+            return all(one.ended for one in self._kept if not one.wanted.background)
+        return 0 < kept.wanted.cancel_at <= len(kept.step_at)
+
+    def _active(self, calls: Sequence[Span]) -> list[Span]:
+        """From the start of the call that made an order's first step to the end of its last."""
+        spans: list[Span] = []
+        for kept in self._kept:
+            if kept.step_at:
+                first = max((began for began, _ in calls if began <= kept.step_at[0]), default=0.0)
+                spans.append((first, kept.step_at[-1]))
+        return spans
+
+
+def _came(kept: _Kept) -> Came:
+    if kept.sent_at is None or kept.ended is None:
+        raise RuntimeError(f"{kept.wanted} was not made")
+    since, until = kept.sent_at, kept.ended.at
+    canceled = kept.canceled_at
+    return Came(
+        seconds=until - since,
+        first=kept.step_at[0] - since if kept.step_at else 0.0,
+        steps=len(kept.step_at),
+        late_steps=0 if canceled is None else sum(at > canceled for at in kept.step_at),
+        late_seconds=0.0 if canceled is None else until - canceled,
+        pixels=kept.ended.pixels,
+    )
