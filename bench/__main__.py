@@ -8,13 +8,11 @@ from pathlib import Path
 from bench import api
 from bench.durability import group as durability
 from bench.engine import group as engine
-from bench.engine.case import FULL, TINY
+from bench.engine.case import BACKENDS, FULL, TINY
 from bench.engine.case import Effort as EngineEffort
 from bench.figures import Figure, markdown, read_json, table, write_json
 
 OUT = Path("build/bench.json")
-PACE_MINUTES = 4.0
-"""After these no further round of the engine's pace begins: one takes up to twelve."""
 PARTS = {
     "api": ("start", "echo", "hooks", "streams", "upload", "full"),
     "durability": ("echo", "fleet", "rows", "cancel", "recovery"),
@@ -46,8 +44,9 @@ def main() -> int:
             [TINY if words.tiny else FULL],
             EngineEffort(
                 rounds=1 if words.tiny else words.rounds,
-                pace_minutes=PACE_MINUTES,
+                minutes=words.minutes,
                 parts=_parts(words, "engine"),
+                backends=engine.backends() if words.backends is None else words.backends,
             ),
         ),
     }
@@ -94,6 +93,18 @@ def words_of(line: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--tiny", action="store_true", help="group engine in a minute, on tiny weights"
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=1.0,
+        help="of group engine: no round of a part begins after these; one is always run",
+    )
+    parser.add_argument(
+        "--backends",
+        nargs="*",
+        choices=BACKENDS,
+        help="of group engine, beside the eager one; OpenVINO if it is installed",
     )
     parser.add_argument(
         "--markdown", action="store_true", help=f"measure nothing; print {OUT} as a table"

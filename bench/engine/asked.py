@@ -31,7 +31,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         after: steps that the first order has taken when this one is sent; 0 sends it at once.
-        cancel_at: own steps after which it is canceled; 0 lets it come.
+        cancel_at: own steps after which it is canceled, half a step later; 0 lets it come.
         background: it is canceled when all others have come.
     """
 
@@ -50,15 +50,15 @@ class Came(msgspec.Struct, frozen=True, kw_only=True):
         seconds: from sending it until its picture was there, or until it was gone.
         first: seconds from sending it until its first step was taken; 0 where nobody tells.
         steps: that it took.
-        late_steps: that it took after it had been canceled.
-        late_seconds: from canceling it until it was gone.
+        late_calls: of the denoiser that ended with it after it had been canceled.
+        late_seconds: from canceling it until no call had it any more and its end was told.
         pixels: RGB, row by row from the top; empty if it was canceled.
     """
 
     seconds: float
     first: float
     steps: int
-    late_steps: int = 0
+    late_calls: int = 0
     late_seconds: float = 0.0
     pixels: bytes = b""
 
@@ -72,14 +72,14 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
         busy: share of the time with an order between its first and its last step in which the
             denoiser computed; None where nobody tells.
         ticks: seconds of the denoiser's calls, in order; empty where nobody tells.
-        device_peak_mb: most memory ever held on the accelerator; 0 on a CPU.
+        peak_mb: most memory that the child has ever held, on the accelerator where there is one.
     """
 
     seconds: float
     came: tuple[Came, ...]
     busy: float | None = None
     ticks: tuple[float, ...] = ()
-    device_peak_mb: float = 0.0
+    peak_mb: float = 0.0
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,46 +1,74 @@
-"""When the denoiser computes: its calls are timed from outside, whoever makes them."""
+"""When the denoiser computes: its calls are timed from outside, whichever backend makes them."""
 
 import time
 from collections.abc import Callable
-from functools import wraps
-from typing import Protocol, cast
+from dataclasses import dataclass, field
 
 import torch
-from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
-from diffusers.models.transformers.transformer_flux2 import Flux2Transformer2DModel
-from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from torch import Tensor
 
-from bench.engine.spans import Span
+from bench.engine.play import Call
 
-_DENOISERS = (UNet2DConditionModel, FluxTransformer2DModel, Flux2Transformer2DModel)
+_MS = 1e-3
 
 
-class _Forward(Protocol):
-    forward: Callable[..., object]
+@dataclass(slots=True)
+class CallLog:
+    """The calls of one denoiser since `begin`.
 
+    On a CUDA device a call returns before its arithmetic is done. There the device itself marks
+    the moments, because to wait for it would slow the engine down.
+    """
 
-class Calls:
-    """The spans of all calls of denoisers in this process since `forget`."""
+    cuda: bool
+    _base_at: float = 0.0
+    _base: torch.cuda.Event | None = None
+    _times: list[tuple[float, float, int]] = field(default_factory=list[tuple[float, float, int]])
+    _marks: list[tuple[torch.cuda.Event, torch.cuda.Event, int]] = field(
+        default_factory=list[tuple[torch.cuda.Event, torch.cuda.Event, int]]
+    )
 
-    def __init__(self) -> None:
-        self.spans: list[Span] = []
-        for kind in _DENOISERS:
-            self._watch(cast("_Forward", kind))
-
-    def forget(self) -> None:
+    def begin(self) -> None:
         """Start anew."""
-        self.spans = []
+        self._times, self._marks = [], []
+        if self.cuda:
+            torch.cuda.synchronize()
+            self._base, self._base_at = _mark(), time.perf_counter()
 
-    def _watch(self, kind: _Forward) -> None:
-        forward = kind.forward
+    def watched(self, denoiser: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        """The same *denoiser*, with every call noted."""
 
-        @wraps(forward)
-        def timed(*given: object, **named: object) -> object:
-            began = time.perf_counter()
-            answer = forward(*given, **named)
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()  # or the call ends before its arithmetic
-            self.spans.append((began, time.perf_counter()))
+        def call(*tensors: Tensor) -> Tensor:
+            rows = len(tensors[0])
+            if self.cuda:
+                began = _mark()
+                answer = denoiser(*tensors)
+                self._marks.append((began, _mark(), rows))
+                return answer
+            began_at = time.perf_counter()
+            answer = denoiser(*tensors)
+            self._times.append((began_at, time.perf_counter(), rows))
             return answer
 
-        kind.forward = timed
+        return call
+
+    def calls(self) -> list[Call]:
+        """In order, once nobody calls any more."""
+        if self._base is None:
+            return [Call(began=began, ended=ended, rows=rows) for began, ended, rows in self._times]
+        torch.cuda.synchronize()
+        base, at = self._base, self._base_at
+        return [
+            Call(
+                began=at + _MS * base.elapsed_time(began),
+                ended=at + _MS * base.elapsed_time(ended),
+                rows=rows,
+            )
+            for began, ended, rows in self._marks
+        ]
+
+
+def _mark() -> torch.cuda.Event:
+    event = torch.cuda.Event(enable_timing=True)
+    event.record()
+    return event

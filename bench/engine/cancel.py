@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from bench.engine.asked import Maker, Wanted
-from bench.engine.case import Case
+from bench.engine.case import Case, Effort, rounds
 from bench.engine.pixels import greatest, pictures
 from bench.figures import Figure, at_most, middle, plain
 
@@ -20,7 +20,7 @@ class Seen:
     """One cancel.
 
     Args:
-        ticks: steps that the canceled order still took.
+        ticks: calls of the denoiser that still had the canceled order.
         seconds: until it was gone.
         levels: by how much the neighbours' pictures differ from those without it, of 255.
     """
@@ -30,12 +30,12 @@ class Seen:
     levels: int
 
 
-def seen(case: Case, maker: Maker, rounds: int) -> list[Seen]:
+def seen(case: Case, maker: Maker, effort: Effort) -> list[Seen]:
     """The neighbours' pictures are made once without the canceled order."""
     first, canceled, last = (replace(one, steps=STEPS) for one in case.orders(3))
     quiet = pictures(maker.make([first, last]))
     found: list[Seen] = []
-    for number in range(rounds):
+    for number in rounds(effort):
         print(f"engine: {case.name}: cancel, {number + 1}", flush=True)
         found.append(
             _once(maker, [first, replace(canceled, cancel_at=CANCELED_AFTER), last], quiet)
@@ -63,4 +63,4 @@ def _once(maker: Maker, orders: Sequence[Wanted], quiet: Sequence[bytes]) -> See
     if canceled.pixels:
         raise RuntimeError("the canceled order came all the same")
     levels = greatest(zip(quiet, pictures(made), strict=True))
-    return Seen(ticks=canceled.late_steps, seconds=canceled.late_seconds, levels=levels)
+    return Seen(ticks=canceled.late_calls, seconds=canceled.late_seconds, levels=levels)

@@ -3,13 +3,17 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.engine.asked import Setup, Wanted
 
-STOCK, EAGER, OPENVINO = "stock", "eager", "openvino"
+STOCK, EAGER, OPENVINO, COMPILE = "stock", "eager", "openvino", "compile"
+BACKENDS = (EAGER, OPENVINO, COMPILE)
+"""Of the engine, spelled as its setting spells them; all others are held against the first."""
+
 LONG_STEPS = 100
 
 
@@ -43,11 +47,29 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How long to measure: `rounds` at most; no round of `pace` begins after `pace_minutes`."""
+    """How long to measure, and what.
+
+    Args:
+        rounds: of each part, at most.
+        minutes: after these, no further round of a part begins; one is always run.
+        parts: of the group.
+        backends: that `pace` sets beside the eager one, which is always there.
+    """
 
     rounds: int
-    pace_minutes: float
+    minutes: float
     parts: Sequence[str]
+    backends: Sequence[str]
+
+
+def rounds(effort: Effort) -> Iterator[int]:
+    """Count the rounds of a part from 0, for as long as a further one may begin."""
+    until = time.perf_counter() + 60 * effort.minutes
+    for number in range(effort.rounds):
+        if number and time.perf_counter() > until:
+            print(f"engine: no time for more than {number} rounds", flush=True)
+            return
+        yield number
 
 
 FULL = Case(

@@ -7,13 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.engine import group
-from bench.engine.case import Case, Effort
+from bench.engine.case import COMPILE, Case, Effort
 from bench.figures import table, write_json
 
 OUT = Path("build/bench-gpu.json")
-PACE_MINUTES = 2.0
-"""For each case."""
-
 _ASK = (
     "import torch; found = torch.cuda.is_available(); "
     "print(torch.__version__, torch.cuda.get_device_name() if found else '', sep='\\n')"
@@ -45,7 +42,12 @@ def main() -> None:
     words = words_of(sys.argv[1:])
     device = _device()
     print(f"engine: on {device}, bfloat16", flush=True)
-    effort = Effort(rounds=words.rounds, pace_minutes=PACE_MINUTES, parts=words.parts)
+    effort = Effort(
+        rounds=words.rounds,
+        minutes=words.minutes,
+        parts=words.parts,
+        backends=(COMPILE,) if words.compile else (),
+    )
     figures = group.figures([CASES[name] for name in words.cases], effort)
     write_json(figures, OUT)
     print(table(figures), f"\n{OUT} written; on {device}", sep="\n")
@@ -55,8 +57,12 @@ def words_of(line: Sequence[str]) -> argparse.Namespace:
     """Read the words of the command line; exits with 2 if they make no sense."""
     parser = argparse.ArgumentParser(prog="python -m bench.engine.gpu", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="rounds of all makers")
+    parser.add_argument("--minutes", type=float, default=1.0, help="for each part of each case")
     parser.add_argument("--parts", nargs="+", choices=group.PARTS, default=group.PARTS)
     parser.add_argument("--cases", nargs="+", choices=tuple(CASES), default=tuple(CASES))
+    parser.add_argument(
+        "--compile", action="store_true", help="set torch.compile beside it; warming takes minutes"
+    )
     return parser.parse_args(line)
 
 

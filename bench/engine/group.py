@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from bench.engine import cancel, join, load, pace
 from bench.engine.case import EAGER, OPENVINO, STOCK, Case, Effort, provided, setup_of
-from bench.engine.hired import Hired, hired
+from bench.engine.hired import hired
 from bench.figures import Figure
 
 PARTS = ("load", "pace", "join", "cancel")
@@ -18,41 +18,35 @@ def figures(cases: Sequence[Case], effort: Effort) -> list[Figure]:
 
 
 def _of(case: Case, effort: Effort) -> list[Figure]:
-    folder, few = provided(case), max(1, effort.rounds // 2)
+    folder = provided(case)
     found: list[Figure] = []
     # First, and without other children: a file that one of them maps stays in the page cache.
     if "load" in effort.parts:
-        found += load.figures(case, load.loads(case, folder, few))
+        found += load.figures(case, load.loads(case, folder, effort))
     with ExitStack() as stack:
         children = {
             name: stack.enter_context(hired(setup_of(case, name, folder)))
-            for name in _makers(case, effort.parts)
+            for name in _makers(effort)
         }
+        for name, child in children.items():
+            pace.warm(case, name, child)
         if "pace" in effort.parts:
             done = pace.turns(case, children, effort)
-            peaks = {name: _peak(child, done) for name, child in children.items()}
-            found += pace.figures(case, done, peaks)
+            found += pace.figures(case, done)
         if "join" in effort.parts:
-            found += join.figures(case, join.pairs(case, children[EAGER], few))
+            found += join.figures(case, join.pairs(case, children[EAGER], effort))
         if "cancel" in effort.parts:
-            found += cancel.figures(case, cancel.seen(case, children[EAGER], few))
+            found += cancel.figures(case, cancel.seen(case, children[EAGER], effort))
     return found
 
 
-def _makers(case: Case, parts: Sequence[str]) -> list[str]:
-    """Whom the parts need; OpenVINO where its extra is installed."""
-    if "pace" not in parts:
-        return [EAGER] if {"join", "cancel"} & set(parts) else []
-    if case.device != "cpu":
-        return [STOCK, EAGER]
-    if find_spec("openvino") is None:
-        print("engine: OpenVINO is not installed (the extra `openvino`): left out", flush=True)
-        return [STOCK, EAGER]
-    return [STOCK, EAGER, OPENVINO]
+def backends() -> tuple[str, ...]:
+    """Beside the eager one: OpenVINO, where its extra is installed."""
+    return () if find_spec("openvino") is None else (OPENVINO,)
 
 
-def _peak(child: Hired, done: Sequence[pace.Turn]) -> float:
-    """On the accelerator, where there is one."""
-    maker = child.setup.maker
-    device = max(turn.made.device_peak_mb for turn in done if turn.maker == maker)
-    return device or child.peak_mb
+def _makers(effort: Effort) -> list[str]:
+    """Whom the parts need."""
+    if "pace" in effort.parts:
+        return [STOCK, EAGER, *(name for name in effort.backends if name != EAGER)]
+    return [EAGER] if {"join", "cancel"} & set(effort.parts) else []

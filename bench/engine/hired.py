@@ -9,7 +9,6 @@ from contextlib import contextmanager
 import msgspec
 
 from bench.engine.asked import Loaded, Made, Setup, Wanted
-from bench.processes import peak_mb
 
 PATIENCE_SECONDS = 30
 
@@ -28,11 +27,6 @@ class Hired:
         if self._loaded is None:
             self._loaded = msgspec.json.decode(self._line(), type=Loaded)
         return self._loaded
-
-    @property
-    def peak_mb(self) -> float:
-        """The most memory that the child has had resident."""
-        return peak_mb(self._process.pid)
 
     def make(self, orders: Sequence[Wanted]) -> Made:
         """Have pictures made."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from bench.engine.asked import Maker
-from bench.engine.case import LONG_STEPS, Case
+from bench.engine.case import LONG_STEPS, Case, Effort, rounds
 from bench.figures import Figure, middle, plain, ratio_at_most
 
 GOAL = 1.3
@@ -31,10 +31,10 @@ class Pair:
     tick: float
 
 
-def pairs(case: Case, maker: Maker, rounds: int) -> list[Pair]:
+def pairs(case: Case, maker: Maker, effort: Effort) -> list[Pair]:
     """Both ways in turn, every second round in reverse."""
     found: list[Pair] = []
-    for number in range(rounds):
+    for number in rounds(effort):
         print(f"engine: {case.name}: a short order behind a long one, {number + 1}", flush=True)
         if number % 2 == 0:
             alone = _alone(case, maker)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from bench.engine.case import EAGER, STOCK, Case, setup_of
+from bench.engine.case import EAGER, STOCK, Case, Effort, rounds, setup_of
 from bench.engine.hired import hired
 from bench.figures import Figure, middle, plain, ratio_at_most
 
@@ -31,11 +31,11 @@ class Load:
     peak_mb: float
 
 
-def loads(case: Case, folder: Path, rounds: int) -> list[Load]:
+def loads(case: Case, folder: Path, effort: Effort) -> list[Load]:
     """Each maker cold and warm in turn, every second round in reverse."""
     plan = [(maker, cold) for cold in (True, False) for maker in MAKERS]
     done: list[Load] = []
-    for number in range(rounds):
+    for number in rounds(effort):
         for maker, cold in plan if number % 2 == 0 else reversed(plan):
             done.append(_once(case, folder, maker, cold=cold))
             found = done[-1]
@@ -92,7 +92,7 @@ def _once(case: Case, folder: Path, maker: str, *, cold: bool) -> Load:
             cold=cold,
             seconds=loaded.seconds,
             read_mb=loaded.read_mb,
-            peak_mb=made.device_peak_mb or child.peak_mb,
+            peak_mb=made.peak_mb,
         )
 
 

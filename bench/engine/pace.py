@@ -4,23 +4,22 @@ In a round every load is measured with every maker in turn; the stock pipeline m
 a turn, for in a loop they all take the same. Every second round goes in reverse.
 """
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
 from bench.engine.asked import Made, Maker
-from bench.engine.case import EAGER, OPENVINO, STOCK, Case, Effort
+from bench.engine.case import BACKENDS, COMPILE, EAGER, OPENVINO, STOCK, Case, Effort, rounds
 from bench.engine.pixels import greatest, pictures
 from bench.figures import Figure, at_least, at_most, middle, plain, ratio_at_least, ratio_at_most
 
 LOADS = (1, 4, 8)
 STOCK_GOALS: Mapping[int, float] = {1: 1.0, 8: 1.3}
-OPENVINO_GOAL = 2.0
+EAGER_GOALS: Mapping[str, float] = {OPENVINO: 2.0}
 BUSY_GOAL = 0.9
 WARMING_STEPS = 2
-WORDS = {STOCK: "stock", EAGER: "engine", OPENVINO: "OpenVINO"}
+WORDS = {STOCK: "stock", EAGER: "engine", OPENVINO: "OpenVINO", COMPILE: "compiled"}
 """How the makers are called in the names of figures."""
 
 
@@ -38,16 +37,25 @@ class Turn:
         return len(self.made.came) / self.made.seconds
 
 
+def warm(case: Case, name: str, maker: Maker) -> None:
+    """Make a short picture, then start the greatest load, and cancel it once all have a step.
+
+    So an engine meets every size of batch, which it may compile for, and learns what they take.
+    """
+    print(f"engine: {case.name}: warming {name}", flush=True)
+    first, *others = case.orders(LOADS[-1])
+    maker.make([replace(first, steps=WARMING_STEPS)])
+    if name != STOCK:
+        maker.make(
+            [*(replace(one, background=True) for one in others), replace(first, cancel_at=1)]
+        )
+
+
 def turns(case: Case, makers: Mapping[str, Maker], effort: Effort) -> list[Turn]:
     """All rounds; a further one begins only while there is time."""
-    _warm(case, makers)
-    until = time.perf_counter() + 60 * effort.pace_minutes
     plan = [(load, name) for load in LOADS for name in makers]
     done: list[Turn] = []
-    for number in range(effort.rounds):
-        if number and time.perf_counter() > until:
-            print(f"engine: {case.name}: {number} rounds; no time for more", flush=True)
-            break
+    for number in rounds(effort):
         for load, name in plan if number % 2 == 0 else reversed(plan):
             orders = case.orders(1 if name == STOCK else load)
             done.append(Turn(maker=name, load=load, made=makers[name].make(orders)))
@@ -55,15 +63,9 @@ def turns(case: Case, makers: Mapping[str, Maker], effort: Effort) -> list[Turn]
     return done
 
 
-def figures(case: Case, done: Sequence[Turn], peaks: Mapping[str, float]) -> list[Figure]:
-    """What `turns` found.
-
-    Args:
-        case: what was measured.
-        done: at least one round.
-        peaks: the most memory that each maker has held, in MB.
-    """
-    engines = [name for name in (EAGER, OPENVINO) if any(turn.maker == name for turn in done)]
+def figures(case: Case, done: Sequence[Turn]) -> list[Figure]:
+    """What `turns` found in at least one round."""
+    engines = [name for name in BACKENDS if any(turn.maker == name for turn in done)]
     found: list[Figure] = []
     for load in LOADS:
         found += _rates(case, load, engines, [turn for turn in done if turn.load == load])
@@ -71,7 +73,8 @@ def figures(case: Case, done: Sequence[Turn], peaks: Mapping[str, float]) -> lis
     found += _busy(most, done)
     for name in engines:
         memory = f"{most}: peak memory, {WORDS[name]} against stock"
-        found.append(ratio_at_most(memory, peaks[name], "MB", baseline=peaks[STOCK], goal=None))
+        own, stock = _peak(done, name), _peak(done, STOCK)
+        found.append(ratio_at_most(memory, own, "MB", baseline=stock, goal=None))
         found.append(_difference(case, name, done))
     return found
 
@@ -79,8 +82,10 @@ def figures(case: Case, done: Sequence[Turn], peaks: Mapping[str, float]) -> lis
 def _rates(case: Case, load: int, engines: Sequence[str], done: Sequence[Turn]) -> list[Figure]:
     """The stock pipeline's rate is that of its turns of this very load."""
     rates = {name: _rate(done, name) for name in (STOCK, *engines)}
-    pairs = [(EAGER, STOCK, STOCK_GOALS.get(load)), (OPENVINO, EAGER, OPENVINO_GOAL)]
-    pairs += [(OPENVINO, STOCK, None)]
+    pairs = [(EAGER, STOCK, STOCK_GOALS.get(load))]
+    for name in engines:
+        if name != EAGER:
+            pairs += [(name, EAGER, EAGER_GOALS.get(name)), (name, STOCK, None)]
     return [
         ratio_at_least(
             f"{case.name}, {load} in flight: {_pair(name, other)}",
@@ -90,17 +95,20 @@ def _rates(case: Case, load: int, engines: Sequence[str], done: Sequence[Turn]) 
             goal=goal,
         )
         for name, other, goal in pairs
-        if name in rates
     ]
 
 
 def _pair(name: str, other: str) -> str:
-    """OpenVINO is held against the same engine without it."""
-    return "OpenVINO against eager" if other == EAGER else f"{WORDS[name]} against {WORDS[other]}"
+    return f"{WORDS[name]} against {'eager' if other == EAGER else WORDS[other]}"
 
 
 def _rate(done: Iterable[Turn], maker: str) -> float:
     return middle(turn.rate for turn in done if turn.maker == maker)
+
+
+def _peak(done: Iterable[Turn], maker: str) -> float:
+    """The child's at the end."""
+    return max(turn.made.peak_mb for turn in done if turn.maker == maker)
 
 
 def _busy(most: str, done: Iterable[Turn]) -> Iterator[Figure]:
@@ -122,15 +130,6 @@ def _difference(case: Case, engine: str, done: Sequence[Turn]) -> Figure:
     if case.levels is None:
         return plain(name, levels, "levels")
     return at_most(name, levels, "levels", case.levels)
-
-
-def _warm(case: Case, makers: Mapping[str, Maker]) -> None:
-    """A short run first: what is compiled or laid out at first use is no part of the figures."""
-    for name, maker in makers.items():
-        # Only eager arithmetic on a CPU compiles nothing; there, warming costs minutes.
-        for load in LOADS if name != STOCK and (name, case.device) != (EAGER, "cpu") else (1,):
-            print(f"engine: {case.name}: warming {name}, {load} in flight", flush=True)
-            maker.make([replace(one, steps=WARMING_STEPS) for one in case.orders(load)])
 
 
 def _tell(case: Case, number: int, turn: Turn) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from random import Random
 
-import torch
 from PIL import Image
 
 from bench.engine.asked import Wanted
@@ -15,15 +14,9 @@ GUIDANCE: Mapping[Family, float] = {
     Family.FLUX_KONTEXT: 2.5,
     Family.FLUX2_KLEIN: 1.0,
 }
-_MB = 1e6
 
 
 def reference(wanted: Wanted) -> Image.Image:
     """The picture that goes in: noise of its own for each seed, of the size that comes out."""
     size = (wanted.side, wanted.side)
     return Image.frombytes("RGB", size, Random(wanted.seed).randbytes(3 * size[0] * size[1]))
-
-
-def device_peak_mb() -> float:
-    """Most memory that tensors of this process have held on the accelerator; 0 without one."""
-    return torch.cuda.max_memory_allocated() / _MB if torch.cuda.is_available() else 0.0

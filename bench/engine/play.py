@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Protocol, assert_never
 
 from bench.engine.asked import Came, Made, Wanted
@@ -23,6 +24,15 @@ class Ended:
     index: int
     at: float
     pixels: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call of the denoiser, with so many rows, by the clock of the events."""
+
+    began: float
+    ended: float
+    rows: int
 
 
 class Runs(Protocol):
@@ -57,10 +67,17 @@ class Play:
         orders: the first is the one whose steps `after` of the others counts.
         runs: runs them.
         clock: that of the events, in seconds.
+        sleep: waits for so many of them.
     """
 
-    def __init__(self, orders: Sequence[Wanted], runs: Runs, clock: Callable[[], float]) -> None:
-        self._runs, self._clock = runs, clock
+    def __init__(
+        self,
+        orders: Sequence[Wanted],
+        runs: Runs,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._runs, self._clock, self._sleep = runs, clock, sleep
         self._kept = [_Kept(wanted) for wanted in orders]
 
     def run(self) -> None:
@@ -70,21 +87,22 @@ class Play:
             self._take(self._runs.event())
             self._act()
 
-    def made(self, calls: Sequence[Span], device_peak_mb: float) -> Made:
+    def made(self, calls: Sequence[Call], peak_mb: float) -> Made:
         """What became of them all, once `run` has returned.
 
         Args:
-            calls: when the denoiser computed.
-            device_peak_mb: passed on.
+            calls: all of the denoiser, in order; none if nobody knows.
+            peak_mb: passed on.
         """
         ended = [kept.ended.at for kept in self._kept if kept.ended is not None]
         sent = [kept.sent_at for kept in self._kept if kept.sent_at is not None]
+        computing = [(call.began, call.ended) for call in calls]
         return Made(
             seconds=max(ended) - min(sent),
-            came=tuple(_came(kept) for kept in self._kept),
-            busy=share(calls, self._active(calls)) if calls else None,
-            ticks=tuple(to - since for since, to in calls),
-            device_peak_mb=device_peak_mb,
+            came=tuple(_came(kept, calls) for kept in self._kept),
+            busy=share(computing, self._active(computing)) if calls else None,
+            ticks=tuple(to - since for since, to in computing),
+            peak_mb=peak_mb,
         )
 
     def _take(self, event: Stepped | Ended) -> None:
@@ -102,6 +120,7 @@ class Play:
                 kept.sent_at = self._clock()
                 self._runs.send(index)
             if kept.canceled_at is None and kept.ended is None and self._unwanted(kept):
+                self._sleep(_half_a_step(kept))
                 kept.canceled_at = self._clock()
                 self._runs.cancel(index)
 
@@ -113,26 +132,41 @@ class Play:
             return all(one.ended for one in self._kept if not one.wanted.background)
         return 0 < kept.wanted.cancel_at <= len(kept.step_at)
 
-    def _active(self, calls: Sequence[Span]) -> list[Span]:
+    def _active(self, computing: Sequence[Span]) -> list[Span]:
         """From the start of the call that made an order's first step to the end of its last."""
         spans: list[Span] = []
         for kept in self._kept:
             if kept.step_at:
-                first = max((began for began, _ in calls if began <= kept.step_at[0]), default=0.0)
-                spans.append((first, kept.step_at[-1]))
+                begun = [began for began, _ in computing if began <= kept.step_at[0]]
+                spans.append((max(begun, default=kept.step_at[0]), kept.step_at[-1]))
         return spans
 
 
-def _came(kept: _Kept) -> Came:
+def _half_a_step(kept: _Kept) -> float:
+    """Who cancels knows nothing of steps: the moment should lie within one."""
+    if kept.wanted.background or len(kept.step_at) < 2:
+        return 0.0
+    return (kept.step_at[-1] - kept.step_at[-2]) / 2
+
+
+def _came(kept: _Kept, calls: Sequence[Call]) -> Came:
     if kept.sent_at is None or kept.ended is None:
         raise RuntimeError(f"{kept.wanted} was not made")
-    since, until = kept.sent_at, kept.ended.at
-    canceled = kept.canceled_at
+    late = [] if kept.canceled_at is None else _late(kept.canceled_at, calls)
+    gone_at = max([kept.ended.at, *(call.ended for call in late)])
     return Came(
-        seconds=until - since,
-        first=kept.step_at[0] - since if kept.step_at else 0.0,
+        seconds=kept.ended.at - kept.sent_at,
+        first=kept.step_at[0] - kept.sent_at if kept.step_at else 0.0,
         steps=len(kept.step_at),
-        late_steps=0 if canceled is None else sum(at > canceled for at in kept.step_at),
-        late_seconds=0.0 if canceled is None else until - canceled,
+        late_calls=len(late),
+        late_seconds=0.0 if kept.canceled_at is None else gone_at - kept.canceled_at,
         pixels=kept.ended.pixels,
     )
+
+
+def _late(canceled_at: float, calls: Sequence[Call]) -> list[Call]:
+    """Those that end after the cancel and have no fewer rows than the last one before it."""
+    before = [call.rows for call in calls if call.ended <= canceled_at]
+    full = before[-1] if before else 0
+    after = (call for call in calls if call.ended > canceled_at)
+    return list(takewhile(lambda call: call.rows >= full, after))

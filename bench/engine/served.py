@@ -1,24 +1,33 @@
-"""The engine as a maker: orders are sent to it as the runner sends them."""
+"""The engine as a maker: orders are sent to its loop as the runner sends them."""
 
 import queue
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
 import torch
+from darkroom.engine.backends.choice import make_backend
+from darkroom.engine.loop import Loop, Ticket
+from darkroom.engine.meters import meter_of
+from darkroom.engine.settings import BackendChoice, EngineSettings
+from darkroom.engine.stepping import StepEngine
 
 from bench.engine.asked import Made, Setup, Wanted
-from bench.engine.calls import Calls
-from bench.engine.pictures import GUIDANCE, PROMPT, device_peak_mb, reference
+from bench.engine.calls import CallLog
+from bench.engine.peaks import KeepingMeter, Peak
+from bench.engine.pictures import GUIDANCE, PROMPT, reference
 from bench.engine.play import Ended, Play, Stepped
+from darkroom.domain.errors import RunCanceled
 from darkroom.domain.families import Family
 from darkroom.engine.device import Device
-from darkroom.engine.interface import Engine, Order, Row
-from darkroom.engine.loading import load_engine
+from darkroom.engine.interface import Engine, Order, Picture, Row
+from darkroom.engine.loading import load_parts
 
 PATIENCE_SECONDS = 900.0
+CACHE = Path("build/engine-cache")
+
+_Event = Stepped | Ended | BaseException
 
 
 class EngineMaker:
@@ -28,16 +37,23 @@ class EngineMaker:
         self._family = Family(setup.family)
         dtype = cast("torch.dtype", getattr(torch, setup.dtype))
         device = Device(torch.device(setup.device), dtype)
-        self._calls = Calls()
-        self._engine = load_engine(self._family, Path(setup.folder), device)
+        cuda = device.torch_device.type == "cuda"
+        settings = EngineSettings(backend=BackendChoice(setup.maker), cache=CACHE.absolute())
+        backend = make_backend(settings, device, print)
+        parts, size = load_parts(self._family, Path(setup.folder), device, backend)
+        self._log, self._peak = CallLog(cuda), Peak(cuda)
+        parts.denoiser = self._log.watched(parts.denoiser)
+        self._engine = StepEngine(parts, weights_bytes=size, threads=1 if setup.alone else None)
+        self._loop = Loop(KeepingMeter(meter_of(device.torch_device), self._peak))
 
     def make(self, orders: Sequence[Wanted]) -> Made:
         """Send each at its time."""
-        self._calls.forget()
-        runs = _Runs(self._engine, [_order(wanted, self._family) for wanted in orders])
-        play = Play(orders, runs, time.perf_counter)
+        self._log.begin()
+        given = [_order(wanted, self._family) for wanted in orders]
+        runs = _Runs(self._loop, self._engine, given)
+        play = Play(orders, runs, time.perf_counter, time.sleep)
         play.run()
-        return play.made(self._calls.spans, device_peak_mb())
+        return play.made(self._log.calls(), self._peak.mb())
 
 
 def _order(wanted: Wanted, family: Family) -> Order:
@@ -55,18 +71,17 @@ def _order(wanted: Wanted, family: Family) -> Order:
 class _Runs:
     """Satisfies `bench.engine.play.Runs`."""
 
-    def __init__(self, engine: Engine, orders: Sequence[Order]) -> None:
-        self._engine, self._orders = engine, orders
-        self._unwanted: set[int] = set()
-        self._sent: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self._events: queue.SimpleQueue[Stepped | Ended | BaseException] = queue.SimpleQueue()
-        threading.Thread(target=self._work, daemon=True).start()
+    def __init__(self, loop: Loop, engine: Engine, orders: Sequence[Order]) -> None:
+        self._loop, self._engine, self._orders = loop, engine, orders
+        self._tickets: dict[int, Ticket] = {}
+        self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
 
     def send(self, index: int) -> None:
-        self._sent.put(index)
+        listener = _Listener(index, self._events)
+        self._tickets[index] = self._loop.submit(self._engine, self._orders[index], listener)
 
     def cancel(self, index: int) -> None:
-        self._unwanted.add(index)
+        self._loop.cancel(self._tickets[index])
 
     def event(self) -> Stepped | Ended:
         event = self._events.get(timeout=PATIENCE_SECONDS)
@@ -74,22 +89,24 @@ class _Runs:
             raise event
         return event
 
-    def _work(self) -> None:
-        try:
-            for _ in self._orders:
-                self._one(self._sent.get())
-        except BaseException as error:  # noqa: BLE001  # raised again where it is waited for
+
+class _Listener:
+    """Satisfies `darkroom.engine.loop.Listener`; tells what happens, and when."""
+
+    def __init__(self, index: int, events: "queue.SimpleQueue[_Event]") -> None:
+        self._index, self._events = index, events
+        self._pixels = b""
+
+    def ticked(self, row: Row) -> None:
+        del row
+        self._events.put(Stepped(self._index, time.perf_counter()))
+
+    def made(self, row: Row, picture: Picture) -> None:
+        del row
+        self._pixels = picture.image.tobytes()
+
+    def ended(self, error: BaseException | None) -> None:
+        if error is None or isinstance(error, RunCanceled):
+            self._events.put(Ended(self._index, time.perf_counter(), self._pixels))
+        else:
             self._events.put(error)
-
-    def _one(self, index: int) -> None:
-        (row,) = self._engine.prepare(self._orders[index])
-
-        def ticked(row: Row) -> None:
-            self._events.put(Stepped(index, time.perf_counter()))
-            if index in self._unwanted:
-                self._engine.cancel([row])
-
-        while not row.finished and not row.canceled:
-            self._engine.step([row], ticked)
-        pixels = b"" if row.canceled else self._engine.decode(row).image.tobytes()
-        self._events.put(Ended(index, time.perf_counter(), pixels))

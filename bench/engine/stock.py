@@ -13,7 +13,8 @@ from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_img2img impo
 from PIL.Image import Image
 
 from bench.engine.asked import Came, Made, Setup, Wanted
-from bench.engine.pictures import GUIDANCE, PROMPT, device_peak_mb, reference
+from bench.engine.peaks import Peak
+from bench.engine.pictures import GUIDANCE, PROMPT, reference
 from darkroom.domain.families import Family
 from darkroom.engine.edge import Pipeline, PipelineKind, built
 
@@ -33,6 +34,7 @@ class StockMaker:
 
     def __init__(self, setup: Setup) -> None:
         self._family = Family(setup.family)
+        self._peak = Peak(setup.device == "cuda")
         self._pipeline = _load(setup)
 
     def make(self, orders: Sequence[Wanted]) -> Made:
@@ -45,7 +47,7 @@ class StockMaker:
             pixels = picture.convert("RGB").tobytes()
             came.append(Came(seconds=seconds, first=0.0, steps=wanted.steps, pixels=pixels))
         seconds = time.perf_counter() - began
-        return Made(seconds=seconds, came=tuple(came), device_peak_mb=device_peak_mb())
+        return Made(seconds=seconds, came=tuple(came), peak_mb=self._peak.mb())
 
     def _picture(self, wanted: Wanted) -> Image:
         answer = built(

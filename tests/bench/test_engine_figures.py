@@ -14,9 +14,9 @@ def _turn(maker: str, flight: int, seconds: float, *, busy: float | None = None)
     count = 1 if maker == STOCK else flight
     pixels = {STOCK: b"\x00\x10", EAGER: b"\x01\x10", OPENVINO: b"\x00\x13"}[maker]
     came = Came(seconds=seconds, first=0.0, steps=20, pixels=pixels)
-    return pace.Turn(
-        maker=maker, load=flight, made=Made(seconds=seconds, came=(came,) * count, busy=busy)
-    )
+    peak = {STOCK: 1000.0, EAGER: 1500.0, OPENVINO: 3000.0}[maker]
+    made = Made(seconds=seconds, came=(came,) * count, busy=busy, peak_mb=peak)
+    return pace.Turn(maker=maker, load=flight, made=made)
 
 
 def _named(figures: list[Figure]) -> Mapping[str, Figure]:
@@ -27,7 +27,7 @@ def _paced() -> Mapping[str, Figure]:
     done = [_turn(STOCK, flight, seconds) for flight in pace.LOADS for seconds in (4.0, 5.0, 9.0)]
     done += [_turn(EAGER, flight, 5.0 * flight / 1.5, busy=0.8) for flight in pace.LOADS]
     done += [_turn(OPENVINO, flight, flight, busy=0.5) for flight in pace.LOADS]
-    return _named(pace.figures(TINY, done, {STOCK: 1000.0, EAGER: 1500.0, OPENVINO: 3000.0}))
+    return _named(pace.figures(TINY, done))
 
 
 @pytest.mark.parametrize(("flight", "goal"), [(1, 1.0), (4, None), (8, 1.3)])
@@ -61,7 +61,7 @@ def test_memory_and_pictures_are_held_against_the_stock_pipeline() -> None:
 
 def test_without_openvino_nothing_is_told_of_it() -> None:
     done = [_turn(maker, flight, 1.0) for maker in (STOCK, EAGER) for flight in pace.LOADS]
-    names = _named(pace.figures(TINY, done, {STOCK: 1.0, EAGER: 1.0}))
+    names = _named(pace.figures(TINY, done))
     assert [name for name in names if "OpenVINO" in name] == []
 
 

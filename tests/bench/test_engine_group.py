@@ -28,7 +28,8 @@ def test_every_documented_figure_of_the_engine_comes_out(
     monkeypatch.chdir(tmp_path)
     root = str(PAGE.parent.parent)
     monkeypatch.setenv("PYTHONPATH", root, prepend=":")
-    found = group.figures([TINY], Effort(rounds=1, pace_minutes=0.0, parts=group.PARTS))
+    effort = Effort(rounds=1, minutes=0.0, parts=group.PARTS, backends=group.backends())
+    found = group.figures([TINY], effort)
     assert {PREFIX.sub("", figure.name) for figure in found} == _documented()
 
 

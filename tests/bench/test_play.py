@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 from bench.engine.asked import Made, Wanted
-from bench.engine.play import Ended, Play, Stepped
+from bench.engine.play import Call, Ended, Play, Stepped
 
 PIXELS = b"RGB"
 
@@ -23,6 +23,7 @@ class _Ticking:
     def __init__(self, orders: Sequence[Wanted]) -> None:
         self.sent: list[tuple[int, float]] = []
         self.now = 0.0
+        self.calls: list[Call] = []
         self._orders = orders
         self._steps: dict[int, int] = {}
         self._canceled: set[int] = set()
@@ -40,7 +41,11 @@ class _Ticking:
             self._tick()
         return self._events.pop(0)
 
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
     def _tick(self) -> None:
+        self.calls.append(Call(began=self.now + 0.25, ended=self.now + 1.0, rows=len(self._steps)))
         self.now += 1.0
         for index in list(self._steps):
             self._steps[index] += 1
@@ -53,10 +58,9 @@ class _Ticking:
 
 def _played(orders: Sequence[Wanted]) -> tuple[Made, _Ticking]:
     runs = _Ticking(orders)
-    play = Play(orders, runs, lambda: runs.now)
+    play = Play(orders, runs, lambda: runs.now, runs.sleep)
     play.run()
-    calls = [(at + 0.25, at + 1.0) for at in range(int(runs.now))]
-    return play.made(calls, 7.0), runs
+    return play.made(runs.calls, 7.0), runs
 
 
 def test_all_are_sent_at_once_and_told_in_the_order_of_asking() -> None:
@@ -66,7 +70,7 @@ def test_all_are_sent_at_once_and_told_in_the_order_of_asking() -> None:
     assert [(one.seconds, one.first, one.steps) for one in made.came] == [(4, 1, 4), (2, 1, 2)]
     assert [one.pixels for one in made.came] == [PIXELS, PIXELS]
     assert made.ticks == (0.75,) * 4
-    assert made.device_peak_mb == 7.0
+    assert made.peak_mb == 7.0
 
 
 def test_the_time_before_a_first_step_is_not_active() -> None:
@@ -88,16 +92,16 @@ def test_what_runs_in_the_background_is_canceled_when_the_others_have_come() -> 
     assert made.came[1].pixels == PIXELS
 
 
-def test_the_steps_after_a_cancel_are_told_and_so_is_their_time() -> None:
+def test_the_calls_that_still_had_a_canceled_order_are_told_and_so_is_their_time() -> None:
     made, _ = _played([_order(steps=9), _order(steps=9, cancel_at=2)])
     canceled = made.came[1]
     assert canceled.pixels == b""
-    assert (canceled.steps, canceled.late_steps, canceled.late_seconds) == (3, 1, 1.0)
+    assert (canceled.steps, canceled.late_calls, canceled.late_seconds) == (3, 1, 1.0)
     assert made.came[0].steps == 9
 
 
 def test_without_calls_nobody_knows_how_busy_it_was() -> None:
     runs = _Ticking([_order()])
-    play = Play([_order()], runs, lambda: runs.now)
+    play = Play([_order()], runs, lambda: runs.now, runs.sleep)
     play.run()
     assert play.made([], 0.0).busy is None
