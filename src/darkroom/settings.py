@@ -34,6 +34,7 @@ from darkroom.domain import durations
 from darkroom.domain.errors import InvalidIdentifier, InvalidSetting
 from darkroom.domain.ids import is_version, parse_identifier
 from darkroom.domain.model import Json
+from darkroom.engine_settings import EngineFields
 from darkroom.owner_settings import OwnerSettings, TermsOfOwners
 from darkroom.pool_settings import PoolSettings, check_names
 
@@ -51,7 +52,7 @@ _PASSWORD = re.compile(r"(?<=://)([^:/?#@]*:)[^/?#]*(?=@)|([?&]password=)[^&#]+"
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
 
-class Settings(BaseSettings):
+class Settings(EngineFields):
     """What an operator may set, each also as `DARKROOM_` and the name in capitals."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
@@ -153,9 +154,7 @@ class Settings(BaseSettings):
         description="How long inputs, outputs, logs and files are kept after a prediction's end; "
         "0 keeps them for ever.",
     )
-    upload_retention: str = Field(
-        "24h", description="How long a file that a client uploads is kept."
-    )
+    upload_retention: str = Field("24h", description="How long an uploaded file is kept.")
     openai_model: str | None = Field(
         None, description="What runs on /v1/images/… where a request names no model."
     )

@@ -31,6 +31,12 @@ _EVENT: Json = {
     },
     "additionalProperties": False,
 }
+_PREVIEW: Json = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {"event": {"enum": ["preview", "done"]}, "data": {"type": "string"}},
+    "additionalProperties": False,
+}
 
 
 class Request(Protocol):
@@ -154,17 +160,18 @@ def flat() -> Object:
         if _QUERY in kept:
             kept[_STAND_IN] = kept.pop(_QUERY)
         paths[contract.mount(item) + path] = kept
-    _describe_events(paths)
+    _describe_events(paths, _EVENT)
+    _describe_events(document["components"], _PREVIEW)  # the one stream that two paths share
     return {**document, "servers": [{"url": "/"}], "paths": paths}
 
 
-def _describe_events(value: Json | Mapping[str, Object]) -> None:
+def _describe_events(value: Json | Mapping[str, Object], event: Json) -> None:
     """Put the schema of one event wherever a stream is described."""
     if isinstance(value, dict):
         if _EVENTS in value:
-            cast("Object", value[_EVENTS])["schema"] = _EVENT
+            cast("Object", value[_EVENTS])["schema"] = event
         for one in value.values():
-            _describe_events(one)
+            _describe_events(one, event)
 
 
 def _has_json(operation: Object) -> bool:

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from darkroom.engine.device import best_device, compute_alone
+from darkroom.engine.settings import BackendChoice, EngineSettings, Precision
 
 
 @pytest.fixture
@@ -28,3 +29,19 @@ def test_a_thread_that_computes_alone_leaves_later_threads_as_they_were() -> Non
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_the_cpu_computes_in_full_precision() -> None:
     assert best_device().description == "cpu in float32"
+
+
+@pytest.mark.parametrize("dtype", [Precision.BFLOAT16, Precision.FLOAT16])
+def test_a_precision_that_is_asked_for_is_taken(dtype: Precision) -> None:
+    device = best_device(EngineSettings(dtype=dtype))
+    assert device.description.endswith(f" in {dtype}")
+
+
+def test_openvino_computes_on_the_cpu() -> None:
+    chosen = EngineSettings(backend=BackendChoice.OPENVINO)
+    assert best_device(chosen).description == "cpu in float32"
+
+
+@pytest.mark.gpu
+def test_a_card_computes_in_bfloat16_or_if_it_is_old_in_float16() -> None:
+    assert best_device().description in ("cuda in bfloat16", "cuda in float16")

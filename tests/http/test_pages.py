@@ -134,6 +134,7 @@ async def test_a_running_prediction_shows_model_status_and_progress_and_is_follo
         "id": "main",
         "data-live": None,
         "data-stream": "../v1/files/token",
+        "data-previews": f"{ID}/previews",
     }
     assert {"http-equiv": "refresh", "content": "5"} in page.all("meta")
 
@@ -146,7 +147,7 @@ async def test_an_ended_prediction_shows_its_picture_and_is_not_followed() -> No
     ]
     downloads = [one for one in page.all("a") if "download" in one]
     assert downloads == [{"href": "../files/token/out-0.png", "download": "out-0.png"}]
-    assert "data-live" not in page.all("main")[0]
+    assert page.all("main") == [{"id": "main"}]
     assert page.all("progress") == []
     assert not any("http-equiv" in one for one in page.all("meta"))
     assert "5.21 s" in page.words

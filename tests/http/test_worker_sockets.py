@@ -166,8 +166,8 @@ async def test_a_worker_that_comes_when_the_database_is_away_may_come_again(
         ("", {}, "must be 1 to 100 printable characters"),
         ("far\n", {}, "printable"),
         ("gpu/far", {}, "no slash"),
-        ("far", {"protocol": 9, "oldest": 3}, "speaks protocols 3 to 9, this server 2 to 2"),
-        ("far", {"protocol": 1}, "speaks protocols 1 to 1, this server 2 to 2"),
+        ("far", {"protocol": 9, "oldest": 4}, "speaks protocols 4 to 9, this server 2 to 3"),
+        ("far", {"protocol": 1}, "speaks protocols 1 to 1, this server 2 to 3"),
     ],
 )
 async def test_a_worker_that_does_not_fit_is_told_why_and_not_to_come_again(

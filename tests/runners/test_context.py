@@ -6,7 +6,7 @@ import pytest
 from tests.support.contexts import make_context
 
 from darkroom.domain.errors import RunFailed
-from darkroom.protocol.messages import FromHost, Logged
+from darkroom.protocol.messages import FromHost, Logged, Preview
 
 
 class Tensor:
@@ -69,3 +69,31 @@ async def test_half_a_character_in_a_log_does_not_keep_the_rest_from_being_sent(
 async def test_a_file_whose_name_cannot_be_sent_is_refused() -> None:
     with pytest.raises(RunFailed, match="name or type is no text"):
         make_context([]).output_file("\ud800.png", "image/png", b"")
+
+
+async def test_a_preview_is_sent_as_it_is_and_those_that_come_at_once_are_not() -> None:
+    sent: list[FromHost] = []
+    context = make_context(sent)
+    for _ in range(100):
+        context.preview(96, 1, bytes(288))
+    (preview,) = sent
+    assert isinstance(preview, Preview)
+    assert (preview.width, preview.height, preview.data) == (96, 1, bytes(288))
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "size", "told"),
+    [
+        (97, 1, 291, "a preview of 97 x 1 pixels"),
+        (0, 4, 0, "a preview of 0 x 4 pixels"),
+        (4, -1, 12, "a preview of 4 x -1 pixels"),
+        (2, 2, 16, "a preview whose bytes do not fill it"),
+    ],
+)
+async def test_a_preview_of_another_size_fails_the_run_in_words(
+    width: int, height: int, size: int, told: str
+) -> None:
+    sent: list[FromHost] = []
+    with pytest.raises(RunFailed, match=told):
+        make_context(sent).preview(width, height, bytes(size))
+    assert sent == []

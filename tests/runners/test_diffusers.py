@@ -1,6 +1,7 @@
+import asyncio
 import io
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from darkroom.domain.families import Family
 from darkroom.domain.model import JsonScalar
 from darkroom.engine.tiny import write_tiny
 from darkroom.protocol.messages import Bytes, Pixels, VersionSpec
-from darkroom.runners.diffusers import DiffusersRunner
+from darkroom.runners.diffusers import Diffusers
+from darkroom.runners.diffusers.runner import DiffusersRunner
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -32,7 +34,9 @@ class Recorder:
     values: Mapping[str, JsonScalar]
     files: Mapping[str, Bytes | Pixels]
     stop_after: int | None = None
+    watched: bool = False
     lines: list[str] = field(default_factory=list[str])
+    previews: list[tuple[int, int, bytes]] = field(default_factory=list[tuple[int, int, bytes]])
     outputs: list[tuple[str, str, bytes]] = field(default_factory=list[tuple[str, str, bytes]])
     metrics: dict[str, float] = field(default_factory=dict[str, float])
 
@@ -49,8 +53,12 @@ class Recorder:
     def log(self, text: str) -> None:
         self.lines.append(text)
 
+    def preview(self, width: int, height: int, rgb: bytes) -> None:
+        self.previews.append((width, height, rgb))
+
     async def pause(self, seconds: float) -> None:
-        raise AssertionError(seconds)
+        assert seconds > 0
+        await asyncio.Event().wait()
 
     def output_file(self, name: str, content_type: str, data: bytes) -> None:
         self.outputs.append((name, content_type, data))
@@ -80,25 +88,38 @@ def photo(tmp_path: Path) -> Pixels:
     return Pixels(str(file), 130, 100)
 
 
-def _version(family: Family, schema: str, tiny_folder: Path, weights: str = "tiny") -> VersionSpec:
+def _version(
+    family: Family, schema: str, tiny_folder: Path, weights: str = "tiny", **more: str
+) -> VersionSpec:
     config = {
         "family": family,
         "schema": schema,
         "weights": weights,
         "tiny_folder": str(tiny_folder),
+        **more,
     }
     return make_spec(config=config)
 
 
-async def _loaded(version: VersionSpec, log: list[str] | None = None) -> DiffusersRunner:
-    runner = DiffusersRunner(draw_seed=lambda: 41)
+@pytest.fixture
+def shared() -> Iterator[Diffusers]:
+    """What the runners of a host share."""
+    made = Diffusers({}, draw_seed=lambda: 41)
+    yield made
+    made.close()
+
+
+async def _loaded(
+    shared: Diffusers, version: VersionSpec, log: list[str] | None = None
+) -> DiffusersRunner:
+    runner = shared.runner()
     await runner.setup(version, (log if log is not None else list[str]()).append)
     return runner
 
 
 @pytest.fixture
-async def img2img(tiny_folder: Path) -> AsyncIterator[DiffusersRunner]:
-    runner = await _loaded(_version(Family.STABLE_DIFFUSION, "sd-img2img", tiny_folder))
+async def img2img(shared: Diffusers, tiny_folder: Path) -> AsyncIterator[DiffusersRunner]:
+    runner = await _loaded(shared, _version(Family.STABLE_DIFFUSION, "sd-img2img", tiny_folder))
     yield runner
     await runner.close()
 
@@ -199,7 +220,7 @@ async def test_a_picture_that_was_not_decoded_is_a_failure(img2img: DiffusersRun
 
 
 async def test_flagged_pictures_are_left_out_and_none_at_all_is_a_failure(
-    tmp_path: Path, photo: Pixels
+    shared: Diffusers, tmp_path: Path, photo: Pixels
 ) -> None:
     write_tiny(Family.STABLE_DIFFUSION, tmp_path / "strict")
     file = next((tmp_path / "strict" / "safety_checker").glob("*.safetensors"))
@@ -209,13 +230,13 @@ async def test_flagged_pictures_are_left_out_and_none_at_all_is_a_failure(
     version = _version(
         Family.STABLE_DIFFUSION, "sd-img2img", tmp_path, weights=str(tmp_path / "strict")
     )
-    runner = await _loaded(version)
+    runner = await _loaded(shared, version)
     context = Recorder({"num_inference_steps": 2}, {"image": photo})
     with pytest.raises(RunFailed, match="NSFW content detected"):
         await runner.run(context)
     await runner.close()
     assert context.outputs == []
-    assert "left out" in context.lines[-1]
+    assert context.lines[-1] == "NSFW content detected in image 0"
 
 
 @pytest.mark.parametrize(
@@ -227,6 +248,7 @@ async def test_flagged_pictures_are_left_out_and_none_at_all_is_a_failure(
     ],
 )
 async def test_two_pictures_are_combined_into_one(
+    shared: Diffusers,
     tiny_folder: Path,
     photo: Pixels,
     values: dict[str, JsonScalar],
@@ -235,7 +257,9 @@ async def test_two_pictures_are_combined_into_one(
     size: tuple[int, int],
 ) -> None:
     log: list[str] = []
-    runner = await _loaded(_version(Family.FLUX2_KLEIN, "multi-image-kontext", tiny_folder), log)
+    runner = await _loaded(
+        shared, _version(Family.FLUX2_KLEIN, "multi-image-kontext", tiny_folder), log
+    )
     files = {"input_image_1": photo, "input_image_2": photo}
     given = {"prompt": "both", "safety_tolerance": 2, **values}
     first, second = Recorder(given, files), Recorder(given, files)
@@ -251,9 +275,9 @@ async def test_two_pictures_are_combined_into_one(
 
 @pytest.mark.parametrize("family", [Family.FLUX_KONTEXT, Family.FLUX2_KLEIN])
 async def test_kontext_dev_is_served_by_either_family(
-    tiny_folder: Path, photo: Pixels, family: Family
+    shared: Diffusers, tiny_folder: Path, photo: Pixels, family: Family
 ) -> None:
-    runner = await _loaded(_version(family, "kontext-dev", tiny_folder))
+    runner = await _loaded(shared, _version(family, "kontext-dev", tiny_folder))
     values = {"prompt": "p", "seed": 3, "num_inference_steps": 4, "go_fast": True}
     context = Recorder({**values, "output_quality": 30}, {"input_image": photo})
     await runner.run(context)
@@ -263,10 +287,10 @@ async def test_kontext_dev_is_served_by_either_family(
     assert context.progress == [(step, 4) for step in range(1, 5)]
 
 
-async def test_missing_weights_are_told_with_what_to_do(tmp_path: Path) -> None:
+async def test_missing_weights_are_told_with_what_to_do(shared: Diffusers, tmp_path: Path) -> None:
     version = _version(Family.FLUX_KONTEXT, "kontext-dev", tmp_path, weights="/nowhere/kontext")
     with pytest.raises(WeightsUnavailable, match=r"There is no folder /nowhere/kontext\. Put"):
-        await _loaded(version)
+        await _loaded(shared, version)
 
 
 @pytest.fixture
@@ -278,7 +302,9 @@ def pickled(tmp_path: Path) -> Path:
     return tmp_path / "pickled"
 
 
-async def test_pickled_weights_are_refused(tmp_path: Path, pickled: Path) -> None:
+async def test_pickled_weights_are_refused(
+    shared: Diffusers, tmp_path: Path, pickled: Path
+) -> None:
     version = _version(Family.FLUX_KONTEXT, "kontext-dev", tmp_path, weights=str(pickled))
     with pytest.raises(WeightsUnavailable, match="pickled"):
-        await _loaded(version)
+        await _loaded(shared, version)

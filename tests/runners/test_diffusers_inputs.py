@@ -179,9 +179,8 @@ def test_klein_ignores_steps_and_guidance_and_says_so() -> None:
     assert "go_fast has no effect" in told
 
 
-def test_what_has_no_effect_is_told_only_if_it_was_sent() -> None:
+def test_a_run_of_which_every_input_has_an_effect_has_nothing_to_tell() -> None:
     assert _multi((64, 64), (64, 64)).notes == ()
-    assert "safety" in _multi((64, 64), (64, 64), safety_tolerance=2).notes[0]
 
 
 @pytest.mark.parametrize(

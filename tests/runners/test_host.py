@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from tests.support.versions import make_spec
@@ -22,6 +22,7 @@ from darkroom.protocol.messages import (
     Run,
     Unload,
     VersionSpec,
+    Watch,
 )
 from darkroom.runners.host import Host
 
@@ -192,3 +193,23 @@ async def test_a_pause_begun_after_the_cancel_ends_at_once() -> None:
         over = await sent.until(Over)
         assert isinstance(over, Over)
         assert over.outcome == "canceled"
+
+
+async def test_a_run_knows_whether_somebody_looks() -> None:
+    seen: list[bool] = []
+
+    class Looks(Scripted):
+        async def run(self, context: RunContext) -> None:
+            seen.append(context.watched)
+            with suppress(RunCanceled):
+                await context.pause(3600)
+            seen.append(context.watched)
+
+    async with hosted(Looks(lambda context: context.log(""))) as (host, sent):
+        host.received(Run("p1", 1, "v", {}, {}))
+        await sent.until(Entered)
+        host.received(Watch("nobody", 1, wanted=True))
+        host.received(Watch("p1", 1, wanted=True))
+        host.received(Cancel("p1", 1))
+        await sent.until(Over)
+    assert seen == [False, True]

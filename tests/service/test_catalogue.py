@@ -212,6 +212,8 @@ def test_an_entry_in_place_of_a_built_in_keeps_inputs_version_and_flag() -> None
         "family": "flux2-klein",
         "schema": "kontext-dev",
         "weights": "hf://black-forest-labs/FLUX.2-klein-4B",
+        "safety_checker": "hf://CompVis/stable-diffusion-safety-checker@refs/pr/41",
+        "nsfw_classifier": "hf://Falconsai/nsfw_image_detection",
     }
     assert "FLUX.2-klein-4B" in model.readme
     assert model.license_url is None  # that of the weights it no longer runs

@@ -317,3 +317,19 @@ def test_only_so_many_schemas_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
             validator.check(one.latest, {}, with_version=False)
 
     assert len(validator._kept) == 2  # pyright: ignore[reportPrivateUsage]  # it shows nowhere else
+
+
+@pytest.mark.parametrize("tolerance", [-1, 3, 2.5, "2"])
+def test_a_tolerance_that_the_hosted_model_does_not_take_is_refused(
+    validator: CompiledValidator, tolerance: Json
+) -> None:
+    _, version = load_catalogue({}).resolve("flux-kontext-apps/multi-image-kontext-pro")
+    image = "https://files.test/a.png"
+    given: dict[str, Json] = {"prompt": "p", "input_image_1": image, "input_image_2": image}
+    for allowed in (0, 1, 2):
+        body: Json = {"input": {**given, "safety_tolerance": allowed}}
+        validator.check(version, body, with_version=False)
+    with pytest.raises(InvalidInput, match="safety_tolerance"):
+        validator.check(
+            version, {"input": {**given, "safety_tolerance": tolerance}}, with_version=False
+        )

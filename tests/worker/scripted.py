@@ -30,6 +30,7 @@ from darkroom.protocol.messages import (
     Job,
     Know,
     Pixels,
+    Preview,
     Said,
     Stop,
     Told,
@@ -108,8 +109,10 @@ class Server:
         self.hello: Hello | None = None
         self.beats: list[Beat] = []
         self.wants: list[Wants] = []
+        self.previews: list[Preview] = []
         self.grants = True
         self.beat = asyncio.Event()
+        self.preview = asyncio.Event()
         self.draining = asyncio.Event()
         self.joined = asyncio.Event()
         self.left = asyncio.Event()
@@ -181,6 +184,9 @@ class Server:
                 self.beat.set()
             case Draining():
                 self.draining.set()
+            case Preview():
+                self.previews.append(message)
+                self.preview.set()
             case _:
                 raise AssertionError(message)
 

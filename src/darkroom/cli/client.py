@@ -132,9 +132,20 @@ class Api:
                 raise _refused(response)
             yield response
 
+    def credentials(self, link: str) -> dict[str, str]:
+        """The header that shows the key, if *link* leads to this server."""
+        ours = urlsplit(link)[:2] == urlsplit(self._base)[:2]
+        return {"Authorization": f"Bearer {self._token}"} if self._token and ours else {}
+
+    @contextmanager
+    def again(self) -> Generator["Api"]:
+        """The same server over connections of its own, for another thread."""
+        with httpx2.Client(trust_env=False, timeout=PATIENCE) as http:
+            yield Api(self._base, http, self._token)
+
     def _call(self, method: str, path: str, body: Json) -> Json:
         link = path if "://" in path else self._base + path
-        headers = self._credentials(link)
+        headers = self.credentials(link)
         with self._translated():
             response = self._http.request(
                 method, link, headers=headers, json=body if body is not None else None
@@ -148,10 +159,6 @@ class Api:
 
     def _address(self) -> str:
         return self._base.removesuffix("/v1").removesuffix("/replicate")
-
-    def _credentials(self, link: str) -> dict[str, str]:
-        ours = urlsplit(link)[:2] == urlsplit(self._base)[:2]
-        return {"Authorization": f"Bearer {self._token}"} if self._token and ours else {}
 
     @contextmanager
     def _translated(self) -> Generator[None]:

@@ -1,14 +1,16 @@
 """Follow a prediction's stream of server-sent events to its end, across broken connections."""
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from darkroom.cli.client import Api
 from darkroom.domain.errors import NoServer
 
 TRIES = 6
 PAUSE_SECONDS = 1.0
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +22,19 @@ class Sent:
     data: str
 
 
-def follow(api: Api, stream: str, *, pause_seconds: float = PAUSE_SECONDS) -> Generator[Sent]:
+def follow(
+    api: Api,
+    stream: str,
+    *,
+    headers: Mapping[str, str] = _NOTHING,
+    pause_seconds: float = PAUSE_SECONDS,
+) -> Generator[Sent]:
     """Every event from the first to `done`; resumes where the connection broke.
 
     Args:
         api: of the server.
         stream: what `urls.stream` says.
+        headers: to be sent besides.
         pause_seconds: how long to wait before it connects again.
 
     Raises:
@@ -37,7 +46,7 @@ def follow(api: Api, stream: str, *, pause_seconds: float = PAUSE_SECONDS) -> Ge
     while True:
         broken = NoServer("the stream ended before the prediction did")
         try:
-            for sent in _connection(api, stream, last):
+            for sent in _connection(api, stream, last, headers):
                 yield sent
                 failures, last = 0, sent.id or last
                 if sent.event == "done":
@@ -75,9 +84,10 @@ def parse(lines: Iterator[str]) -> Generator[Sent]:
                 pass
 
 
-def _connection(api: Api, stream: str, last: str) -> Generator[Sent]:
-    headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last} if last else {})
-    with api.open(stream, headers) as response:
+def _connection(api: Api, stream: str, last: str, headers: Mapping[str, str]) -> Generator[Sent]:
+    resuming = {"Last-Event-ID": last} if last else {}
+    asking = {"Accept": "text/event-stream", **headers, **resuming}
+    with api.open(stream, asking) as response:
         yield from parse(_lines(response.iter_bytes()))
 
 

@@ -13,6 +13,7 @@ from darkroom.cli.client import TOKEN_VARIABLE, Api, Shown, connected, known, re
 from darkroom.cli.options import AsJson, DataDir, flags
 from darkroom.cli.outcome import note, print_json, print_table
 from darkroom.cli.saving import links
+from darkroom.cli.watching import NoPreview, conclude, watch
 from darkroom.domain.model import Json
 
 app = typer.Typer(help="List, look at and cancel predictions.", no_args_is_help=True)
@@ -78,6 +79,24 @@ def get_prediction(
     with connected(flags(data_dir=data_dir)) as api, known(_absent(prediction), _LISTED):
         found = api.get(f"/predictions/{quote(prediction, safe='')}")
     _tell(found, as_json=as_json)
+
+
+@app.command("watch")
+def watch_prediction(
+    prediction: PredictionArgument,
+    *,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+    no_preview: NoPreview = False,
+) -> None:
+    """Show the progress of one prediction to its end, then show it. Ctrl-C leaves it alone."""
+    with connected(flags(data_dir=data_dir)) as api:
+        with known(_absent(prediction), _LISTED):
+            found = read_as(Shown, api.get(f"/predictions/{quote(prediction, safe='')}"))
+        watch(api, found, live_text=False, previews=not as_json and not no_preview)
+        ended = api.get(found.urls.get)
+    _tell(ended, as_json=as_json)
+    conclude(read_as(Shown, ended))
 
 
 @app.command("cancel")

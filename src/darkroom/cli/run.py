@@ -1,7 +1,6 @@
 """`darkroom run`: one prediction from the words of a command line to pictures in a folder."""
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, cast
@@ -10,12 +9,11 @@ import msgspec
 import typer
 
 from darkroom.cli.client import Api, Runnable, Shown, connected, known, read_as
-from darkroom.cli.follow import follow
 from darkroom.cli.inputs import gives_files, read_inputs
 from darkroom.cli.options import AsJson, DataDir, flags
 from darkroom.cli.outcome import Exit, complain, note, print_json
-from darkroom.cli.progress import Progress
 from darkroom.cli.saving import links, save
+from darkroom.cli.watching import NoPreview, conclude, watch
 from darkroom.domain.errors import DarkroomError, Refused
 from darkroom.domain.ids import Identifier, parse_identifier
 from darkroom.domain.model import Json
@@ -59,6 +57,7 @@ def run(
     ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
+    no_preview: NoPreview = False,
 ) -> None:
     """Run a model or a deployment, show its progress and save what it gives."""
     identifier = parse_identifier(model)
@@ -67,12 +66,16 @@ def run(
         files = gives_files(target.schema)
         values = read_inputs(inputs or [], target.schema)
         made = read_as(Shown, api.post(target.path, {**target.words, "input": values}))
-        ended = _watch(api, made, live_text=not files and not as_json)
+        previews = files and not as_json and not no_preview
+        ended = _watch(api, made, live_text=not files and not as_json, previews=previews)
         shown = read_as(Shown, ended)
         saved = save(api, links(shown.output), output or Path()) if files else []
     if as_json:
         print_json({"prediction": ended, "files": [str(path) for path in saved]})
-    _conclude(shown, saved, as_json=as_json)
+    if not as_json:
+        for path in saved:
+            print(path)
+    conclude(shown)
 
 
 def _target(api: Api, identifier: Identifier) -> _Target:
@@ -113,23 +116,16 @@ def _schema(api: Api, model: str, version: str) -> Mapping[str, Json]:
     return cast("Mapping[str, Json]", told.openapi_schema)
 
 
-def _watch(api: Api, made: Shown, *, live_text: bool) -> Json:
+def _watch(api: Api, made: Shown, *, live_text: bool, previews: bool) -> Json:
     """Follow *made* to its end and return its JSON; Ctrl-C cancels it."""
-    progress = Progress(sys.stderr)
     try:
         note(f"Prediction {made.id}: {made.urls.web or made.urls.get}")
-        for sent in follow(api, made.urls.stream) if made.urls.stream else ():
-            if sent.event == "logs":
-                progress.take(sent.data)
-            elif sent.event == "output" and live_text:
-                print(sent.data, end="", flush=True)
+        watch(api, made, live_text=live_text, previews=previews)
         return api.get(made.urls.get)
     except KeyboardInterrupt:
-        progress.close()
         _cancel(api, made)
         raise typer.Exit(Exit.INTERRUPTED) from None
     finally:
-        progress.close()
         if live_text:
             print()
 
@@ -141,18 +137,3 @@ def _cancel(api: Api, made: Shown) -> None:
         complain(f"could not cancel {made.id}, it may go on: {error}")
     else:
         note(f"Interrupted: prediction {made.id} is {status}.")
-
-
-def _conclude(shown: Shown, saved: Sequence[Path], *, as_json: bool) -> None:
-    if not as_json:
-        for path in saved:
-            print(path)
-    match shown.status:
-        case "succeeded":
-            return
-        case "canceled" | "aborted":
-            complain(f"the prediction was {shown.status}")
-            raise typer.Exit(Exit.PREDICTION_CANCELED)
-        case _:
-            complain(shown.error or f"the prediction is {shown.status}")
-            raise typer.Exit(Exit.PREDICTION_FAILED)

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -16,6 +17,7 @@ from darkroom.compose.logs import configure_logs
 from darkroom.egress.allow import entry_for
 from darkroom.egress.fetch import GuardedFetcher
 from darkroom.egress.signed import SignedDoor
+from darkroom.engine.settings import EngineSettings
 from darkroom.imaging.pool import DecoderPool
 from darkroom.protocol.lifeline import ParentGone, die_with_parent
 from darkroom.runners import registry
@@ -116,7 +118,7 @@ def make_options(
         },
         run_folder=folder.resolve(),
         host_command=host_command(),
-        host_environment=host_environment(os.environ),
+        host_environment=host_environment(os.environ) | _engine(settings).variables(),
         resident_models=settings.resident_models,
         fetch_limit_bytes=settings.fetch_limit_bytes,
         setup_limit=settings.run_limit_seconds,
@@ -125,3 +127,8 @@ def make_options(
         drain=settings.drain_seconds,
         host_silence=settings.host_silence_seconds,
     )
+
+
+def _engine(settings: Settings) -> EngineSettings:
+    """What hosts are told of it; the one part of darkroom's settings that they see."""
+    return replace(settings.engine, cache=(settings.data_dir / "cache" / "engine").resolve())

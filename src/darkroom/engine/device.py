@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
+from darkroom.domain.errors import InvalidSetting
+from darkroom.engine.settings import BackendChoice, EngineSettings, Precision
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -20,12 +23,40 @@ class Device:
         return f"{self.torch_device} in {str(self.dtype).removeprefix('torch.')}"
 
 
-def best_device() -> Device:
-    """The first CUDA device in bfloat16 (float16 if it is too old for that), else CPU, float32."""
-    if not torch.cuda.is_available():
-        return Device(torch.device("cpu"), torch.float32)
-    bfloat16 = torch.cuda.is_bf16_supported()
-    return Device(torch.device("cuda"), torch.bfloat16 if bfloat16 else torch.float16)
+def best_device(settings: EngineSettings | None = None) -> Device:
+    """The first CUDA device, or the CPU if there is none or OpenVINO is to compute.
+
+    Args:
+        settings: None leaves all to the machine.
+
+    Raises:
+        InvalidSetting: the device does not compute in the precision that is set.
+    """
+    chosen = settings or EngineSettings()
+    if torch.cuda.is_available() and chosen.backend is not BackendChoice.OPENVINO:
+        return Device(torch.device("cuda"), _precision(chosen.dtype, cuda=True))
+    return Device(torch.device("cpu"), _precision(chosen.dtype, cuda=False))
+
+
+def _precision(asked: Precision, *, cuda: bool) -> torch.dtype:
+    """bfloat16 on CUDA, float16 if the card is too old for that; float32 on a CPU."""
+    bfloat16 = not cuda or torch.cuda.is_bf16_supported(including_emulation=False)
+    match asked:
+        case Precision.FLOAT32:
+            return torch.float32
+        case Precision.FLOAT16:
+            return torch.float16
+        case Precision.BFLOAT16 if not bfloat16:
+            raise InvalidSetting(
+                "engine_dtype is bfloat16, which this card does not compute in; "
+                "it must be one of auto, float32, float16."
+            )
+        case Precision.BFLOAT16:
+            return torch.bfloat16
+        case Precision.AUTO if cuda:
+            return torch.bfloat16 if bfloat16 else torch.float16
+        case Precision.AUTO:
+            return torch.float32
 
 
 def give_memory_back() -> None:

@@ -33,13 +33,47 @@ class Tokenizer(Protocol):
 
 
 class Scheduler(Protocol):
-    """A noise schedule; holds the state of one order."""
+    """A noise schedule; holds the state of one row."""
 
     config: Mapping[str, object]
+    timesteps: Tensor
+    order: int
+
+    def set_timesteps(self, num_inference_steps: int | None = None, **how: object) -> None:
+        """Choose the timesteps."""
+        ...
+
+    def set_begin_index(self, begin_index: int) -> None:
+        """Say which of them is stepped first; some samplers lack the method."""
+        ...
+
+    def add_noise(self, original_samples: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
+        """Mix latents with noise."""
+        ...
+
+    def scale_model_input(self, sample: Tensor, timestep: Tensor) -> Tensor:
+        """Put latents as the denoiser wants them."""
+        ...
+
+    def step(
+        self,
+        model_output: Tensor,
+        timestep: Tensor,
+        sample: Tensor,
+        *,
+        return_dict: bool,
+        **more: object,
+    ) -> tuple[Tensor]:
+        """Take one step."""
+        ...
 
 
 class Distribution(Protocol):
     """What an encoder believes of a picture."""
+
+    def mode(self) -> Tensor:
+        """The most likely latents."""
+        ...
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         """Draw latents once, on the generator's device and in the encoder's dtype."""
@@ -79,7 +113,7 @@ class Pipeline(Protocol):
 
     vae: Autoencoder
     scheduler: Scheduler
-    num_timesteps: int
+    components: Mapping[str, object]
 
     def to(self, device: torch.device) -> object:
         """Move every part to *device*."""
@@ -112,28 +146,6 @@ def built(returns: type[Made], kind: object, **settings: object) -> Made:
     """Call a class or function of theirs; *returns* names what the caller needs of the result."""
     del returns
     return cast("Callable[..., Made]", kind)(**settings)
-
-
-def denoised(pipeline: Pipeline, after_step: Callable[[int], None], **inputs: object) -> Tensor:
-    """Call *pipeline*, leaving out its decoding.
-
-    Args:
-        pipeline: any.
-        after_step: called with the number of steps taken; what it raises passes through, and
-            the pipeline is as good as before.
-        inputs: the pipeline's own.
-
-    Returns:
-        Latents in whatever shape this pipeline leaves them, one row per picture.
-    """
-
-    def tick(_pipeline: object, index: int, _t: object, _tensors: object) -> dict[str, object]:
-        after_step(index + 1)
-        return {}
-
-    call = cast("Callable[..., tuple[Tensor, object]]", pipeline)
-    answer = call(**inputs, output_type="latent", return_dict=False, callback_on_step_end=tick)
-    return answer[0]
 
 
 @contextmanager

@@ -1,44 +1,133 @@
 """FLUX.1 Kontext: a picture changed by a prompt, or one made from a prompt alone."""
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from typing import Protocol, cast
 
-from torch import Tensor
-from torch.nn.functional import pixel_shuffle
+import torch
+from PIL.Image import Image
+from torch import Tensor, nn
+from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from darkroom.engine.edge import denoised
-from darkroom.engine.flux import Flux
-from darkroom.engine.interface import Order
-from darkroom.engine.noise import generator_of
+from darkroom.engine.backends.calls import (
+    DecodeCall,
+    EncodeCall,
+    KontextCall,
+    PooledTextCall,
+    TextCall,
+)
+from darkroom.engine.backends.interface import Backend
+from darkroom.engine.device import Device
+from darkroom.engine.edge import Pipeline
+from darkroom.engine.flux import as_patches, clean_tokens, grid_of, positions, shape_of, tracks
+from darkroom.engine.interface import Order, Thumbnail
+from darkroom.engine.noise import drawn, generator_of
+from darkroom.engine.pixels import to_pixels
+from darkroom.engine.previews import Painter
+from darkroom.engine.texts import Tokenizer, tokens
+from darkroom.engine.tracks import Track
 
-_PATCH_PIXELS = 16  # a token covers 2 by 2 latents of 8 pixels
+_TEXT_TOKENS = 512  # of T5
+_AXES = 3
 
 
-class FluxKontext(Flux):
-    """One reference at most, one order at a time."""
+class _Config(Protocol):
+    in_channels: int
 
-    def denoise(self, order: Order, after_step: Callable[[int, int], None]) -> Tensor:
-        """Run all steps; tokens (count, H/16 x W/16, 64)."""
-        return denoised(
-            self._pipeline,
-            lambda done: after_step(done, order.steps),
-            prompt=order.prompt,
-            image=order.images[0] if order.images else None,
-            width=order.width,
-            height=order.height,
-            max_area=order.width * order.height,  # or it scales the size to a megapixel
-            _auto_resize=False,  # the picture has its size already
-            num_inference_steps=order.steps,
-            guidance_scale=order.guidance,
-            num_images_per_prompt=order.count,
-            generator=generator_of(order.seed),
+
+class _Transformer(Protocol):
+    config: _Config
+
+
+class _Parts(Pipeline, Protocol):
+    transformer: nn.Module
+    text_encoder: nn.Module
+    text_encoder_2: nn.Module
+    tokenizer: Tokenizer
+    tokenizer_2: Tokenizer
+
+
+class FluxKontext:
+    """Satisfies `darkroom.engine.stepping.FamilyParts`; one reference at most.
+
+    Args:
+        pipeline: loaded; only its parts are used.
+        device: where they are.
+        backend: computes them.
+    """
+
+    def __init__(self, pipeline: Pipeline, device: Device, backend: Backend) -> None:
+        self._pipeline = parts = cast("_Parts", pipeline)
+        self._device = device
+        self.denoiser = backend.denoiser(KontextCall(parts.transformer))
+        self._encode = backend.part("encoder", EncodeCall(cast("nn.Module", parts.vae)))
+        self._decode = backend.part("decoder", DecodeCall(cast("nn.Module", parts.vae)))
+        self._pooled = backend.part("pooled text", PooledTextCall(parts.text_encoder))
+        self._text = backend.part("text", TextCall(parts.text_encoder_2))
+        self._channels = cast("_Transformer", parts.transformer).config.in_channels // 4
+        self._painter = Painter(self._latents_of)
+
+    def begin(self, order: Order) -> Sequence[Track]:
+        """Encode the reference and the text; latents are tokens (1, H/16 x W/16, 4 C)."""
+        pictures = [self._latents_of(to_pixels(one, self._device)) for one in order.images[:1]]
+        references = [pixel_unshuffle(one, 2) for one in pictures]
+        grid, generator = grid_of(order), generator_of(order.seed)
+        shape = (1, self._channels, 2 * grid[0], 2 * grid[1])
+        lane = self._lane(order, grid, references)
+        noises = [pixel_unshuffle(drawn(shape, generator, lane[2]), 2) for _ in range(order.count)]
+        scheduler = self._pipeline.scheduler
+        shift = _shift(grid[0] * grid[1], scheduler.config)
+        return tracks(order, noises, lane, references, scheduler=scheduler, shift=shift)
+
+    def pixels(self, track: Track) -> Tensor:
+        """Decode to (1, 3, H, W), nominally in [-1, 1]."""
+        config = self._pipeline.vae.config
+        latents = self._spread(track.latents, track)
+        return self._decode(latents / config.scaling_factor + (config.shift_factor or 0.0))
+
+    def flagged(self, image: Image, pixels: Tensor) -> bool:  # noqa: ARG002  # one signature for all
+        """No checker comes with these weights."""
+        return False
+
+    def preview(self, track: Track) -> Thumbnail | None:
+        """The picture that the last prediction points to."""
+        clean = clean_tokens(track)
+        return None if clean is None else self._painter.painted(self._spread(clean, track))
+
+    def _spread(self, latents: Tensor, track: Track) -> Tensor:
+        return pixel_shuffle(as_patches(latents, track.grid), 2)
+
+    def _latents_of(self, pixels: Tensor) -> Tensor:
+        config = self._pipeline.vae.config
+        mean = self._encode(pixels.to(self._device.torch_device, self._device.dtype)).chunk(2, 1)[0]
+        return (mean - (config.shift_factor or 0.0)) * config.scaling_factor
+
+    def _lane(
+        self, order: Order, grid: tuple[int, int], references: Sequence[Tensor]
+    ) -> tuple[Tensor, ...]:
+        pipeline, where = self._pipeline, self._device.torch_device
+        ids, _mask = tokens(pipeline.tokenizer, order.prompt, self._device)
+        long, _mask = tokens(pipeline.tokenizer_2, order.prompt, self._device, length=_TEXT_TOKENS)
+        text = self._text(long)
+        places = [positions(grid, 0, _AXES)]
+        places += [positions(shape_of(one), 1, _AXES) for one in references]
+        return (
+            torch.full((1,), order.guidance, device=where, dtype=torch.float32),
+            self._pooled(ids),
+            text,
+            torch.zeros(1, text.shape[1], _AXES, device=where),
+            torch.cat(places, dim=1).to(where),
         )
 
-    def pixels(self, latents: Tensor, order: Order) -> Tensor:
-        """Decode one row to (1, 3, H, W), nominally in [-1, 1]."""
-        vae = self._pipeline.vae
-        grid = (order.height // _PATCH_PIXELS, order.width // _PATCH_PIXELS)
-        channels = latents.shape[2]
-        patches = latents.transpose(1, 2).reshape(1, channels, *grid)
-        spread = pixel_shuffle(patches, 2)
-        moved = spread / vae.config.scaling_factor + (vae.config.shift_factor or 0.0)
-        return vae.decode(moved, return_dict=False)[0]
+
+def _shift(tokens: int, config: Mapping[str, object]) -> float:
+    """The schedule's shift, a straight line over the number of tokens.
+
+    Source: diffusers, FluxKontextPipeline.
+    """
+
+    def number(name: str, default: float) -> float:
+        return float(cast("float", config.get(name, default)))
+
+    few, many = number("base_image_seq_len", 256), number("max_image_seq_len", 4096)
+    low, high = number("base_shift", 0.5), number("max_shift", 1.15)
+    return low + (high - low) * (tokens - few) / (many - few)

@@ -1,10 +1,10 @@
-"""What a runner may ask of an engine: prepare, step, decode, cancel. No torch in here.
+"""What is asked of an engine: prepare, step, decode, cancel, preview. No torch in here.
 
-A row is one picture on its way from noise. An engine may stack rows of different orders into
-one batch; an order never shares state with another, so its rows can join and leave at any step.
+A row is one picture on its way from noise. An engine stacks rows of different orders into one
+batch; an order never shares state with another, so its rows can join and leave at any step.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -37,6 +37,8 @@ class Order:
         strength: 0 to 1, the part of the schedule that is run; at least one step always is.
         guidance: scale of the prompt's pull; flux2-klein ignores it.
         sampler: None keeps the schedule that comes with the weights.
+        go_fast: computes the first and last three steps and every third between them, and
+            extrapolates the others from those; flux-kontext alone knows it.
         count: how many pictures, drawn in order from one generator.
     """
 
@@ -50,6 +52,7 @@ class Order:
     strength: float = 1.0
     guidance: float = 1.0
     sampler: Sampler | None = None
+    go_fast: bool = False
     count: int = 1
 
 
@@ -60,18 +63,24 @@ class Row:
     Args:
         order: what it came from.
         index: its place among the order's pictures, from 0.
-        total: denoising steps in all; exact from the first step on.
+        total: denoising steps in all.
+        key: rows of one engine whose keys are equal may be stepped together.
+        lanes: how many rows of the denoiser's batch it fills: 2 with guidance, else 1.
         done: steps taken.
         finished: whether it can be decoded.
         canceled: whether it was dropped; it takes no further step.
+        fault: what went wrong with it alone; it takes no further step.
     """
 
     order: Order
     index: int
     total: int
+    key: Hashable = None
+    lanes: int = 1
     done: int = field(default=0, init=False)
     finished: bool = field(default=False, init=False)
     canceled: bool = field(default=False, init=False)
+    fault: Exception | None = field(default=None, init=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +91,42 @@ class Picture:
     flagged: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """What a row is going to be, roughly: raw RGB, 8 bits a channel, rows from the top."""
+
+    width: int
+    height: int
+    rgb: bytes
+
+
+class NoRoom(Exception):
+    """The device has too little memory for that many rows at once; none of them has moved."""
+
+
 class Engine(Protocol):
-    """Loaded weights that make pictures. All methods block, and belong to one thread."""
+    """Loaded weights that make pictures. All methods block.
+
+    One thread steps; another may prepare, decode and preview meanwhile. Any may cancel.
+    """
 
     def prepare(self, order: Order) -> Sequence[Row]:
-        """Take an order in: its `count` rows, in order."""
+        """Take an order in, its texts and pictures encoded: its `count` rows, in order.
+
+        Raises:
+            NoRoom: the device has no room for that.
+        """
         ...
 
     def step(self, rows: Sequence[Row], ticked: Callable[[Row], None]) -> None:
-        """Advance rows of any orders; at least one of those under way takes a step.
+        """Advance rows by one call of the denoiser; what goes wrong with one row is its `fault`.
 
         Args:
-            rows: those neither finished nor canceled.
+            rows: of equal keys, neither finished nor canceled.
             ticked: called with a row after each of its steps; it may call `cancel`.
 
         Raises:
-            RunFailed: the device has no room for these rows.
+            NoRoom: the device has no room for so many rows; all are where they were.
         """
         ...
 
@@ -106,7 +135,12 @@ class Engine(Protocol):
 
         Raises:
             RunFailed: the picture is black or has values that are not finite.
+            NoRoom: the device has no room for that; the row is not forgotten.
         """
+        ...
+
+    def preview(self, row: Row) -> Thumbnail | None:
+        """What a row that has taken a step is going to be; None if that cannot be told."""
         ...
 
     def cancel(self, rows: Sequence[Row]) -> None:

@@ -6,7 +6,7 @@ torch draws the same numbers in bfloat16 and float32 up to rounding, so precisio
 from collections.abc import Sequence
 
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
 _SEEDS = 2**32
 
@@ -29,6 +29,26 @@ def row_generators(start: Generator, shape: tuple[int, ...], count: int) -> Sequ
         generators.append(_copy(start))
         torch.randn(shape, generator=start)
     return generators
+
+
+def drawn(shape: tuple[int, ...], generator: Generator, like: Tensor) -> Tensor:
+    """Normal noise, with the device and dtype of *like*."""
+    return torch.randn(shape, generator=generator, dtype=like.dtype).to(like.device)
+
+
+def sampled(moments: Tensor, generator: Generator) -> Tensor:
+    """Draw latents once.
+
+    Args:
+        moments: (1, 2 C, h, w), what an encoder believes: mean, then logarithm of the variance.
+        generator: of the CPU.
+
+    Returns:
+        (1, C, h, w).
+    """
+    mean, logarithm = moments.chunk(2, dim=1)
+    deviation = torch.exp(0.5 * logarithm.clamp(-30.0, 20.0))
+    return mean + deviation * drawn(tuple(mean.shape), generator, mean)
 
 
 def apart(generators: Sequence[Generator]) -> list[Generator]:

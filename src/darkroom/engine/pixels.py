@@ -16,6 +16,13 @@ def to_pixels(image: Image.Image, device: Device) -> Tensor:
     return pixels.to(device.torch_device, device.dtype)
 
 
+def cropped(image: Image.Image, multiple: int) -> Image.Image:
+    """The middle of a picture, with sides that are multiples of *multiple*."""
+    width, height = (side // multiple * multiple for side in image.size)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))
+
+
 def to_image(pixels: Tensor) -> Image.Image:
     """Turn (1, 3, H, W), nominally in [-1, 1], into an RGB picture, rounding to 8 bits.
 

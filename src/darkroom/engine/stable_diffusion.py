@@ -3,10 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, cast
 
-import torch
-from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_img2img import (
-    StableDiffusionImg2ImgPipeline,
-)
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from diffusers.schedulers.scheduling_euler_ancestral_discrete import EulerAncestralDiscreteScheduler
@@ -14,13 +10,25 @@ from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteSchedule
 from diffusers.schedulers.scheduling_lms_discrete import LMSDiscreteScheduler
 from diffusers.schedulers.scheduling_pndm import PNDMScheduler
 from PIL.Image import Image
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
+from darkroom.engine.backends.calls import (
+    DecodeCall,
+    EncodeCall,
+    MaskedTextCall,
+    TextCall,
+    UNetCall,
+)
+from darkroom.engine.backends.interface import Backend
 from darkroom.engine.device import Device
-from darkroom.engine.edge import Pipeline, Scheduler, SchedulerKind, denoised
-from darkroom.engine.interface import Order, Sampler
-from darkroom.engine.noise import apart, generator_of, row_generators
+from darkroom.engine.edge import Pipeline, Scheduler
+from darkroom.engine.interface import Order, Sampler, Thumbnail
+from darkroom.engine.noise import apart, drawn, generator_of, row_generators, sampled
 from darkroom.engine.pixels import to_pixels
+from darkroom.engine.previews import Painter, clean_of
+from darkroom.engine.schedule import Schedule, fresh
+from darkroom.engine.texts import Tokenizer, tokens
+from darkroom.engine.tracks import Track
 
 _SCHEDULERS: Mapping[Sampler, type] = {
     Sampler.DDIM: DDIMScheduler,
@@ -40,62 +48,55 @@ class _Features(Protocol):
     pixel_values: _ClipInput
 
 
-class _Checked(Pipeline, Protocol):
+class _Betas(Protocol):
+    config: Mapping[str, object]
+    alphas_cumprod: Tensor
+
+
+class _Parts(Pipeline, Protocol):
+    unet: nn.Module
+    text_encoder: nn.Module
+    tokenizer: Tokenizer
     safety_checker: Callable[..., tuple[object, Sequence[bool]]] | None
     feature_extractor: Callable[..., _Features]
 
 
-class Img2ImgPipeline(StableDiffusionImg2ImgPipeline):
-    """The stock pipeline, except that rows do not share the noise of later steps."""
-
-    def prepare_extra_step_kwargs(
-        self, generator: Sequence[Generator], eta: float
-    ) -> dict[str, object]:
-        """Part the rows' generators; called after their first draw, before the first step."""
-        stock = cast(
-            "Callable[[list[Generator], float], dict[str, object]]",
-            super().prepare_extra_step_kwargs,
-        )
-        return stock(apart(generator), eta)
-
-
 class StableDiffusion:
-    """Runs orders on one loaded pipeline, one at a time."""
+    """Satisfies `darkroom.engine.stepping.FamilyParts`; two lanes with guidance above 1, else one.
 
-    def __init__(self, pipeline: Pipeline, device: Device) -> None:
-        self._pipeline = cast("_Checked", pipeline)
+    Args:
+        pipeline: loaded; only its parts are used.
+        device: where they are.
+        backend: computes them.
+    """
+
+    def __init__(self, pipeline: Pipeline, device: Device, backend: Backend) -> None:
+        self._pipeline = parts = cast("_Parts", pipeline)
         self._device = device
-        self._own_schedule = pipeline.scheduler
+        self.denoiser = backend.denoiser(UNetCall(parts.unet))
+        self._encode = backend.part("encoder", EncodeCall(cast("nn.Module", parts.vae)))
+        self._decode = backend.part("decoder", DecodeCall(cast("nn.Module", parts.vae)))
+        self._masked = bool(getattr(parts.text_encoder.config, "use_attention_mask", None))
+        text = MaskedTextCall if self._masked else TextCall
+        self._text = backend.part("text", text(parts.text_encoder))
+        self._painter = Painter(self._latents_of)
 
-    def steps(self, order: Order) -> int:
-        """How many steps are run, give or take the few that some samplers add."""
-        return max(1, int(order.steps * order.strength))
-
-    def denoise(self, order: Order, after_step: Callable[[int, int], None]) -> Tensor:
-        """Run all steps; latents (count, 4, H/8, W/8)."""
-        self._pipeline.scheduler = self._schedule(order.sampler)
+    def begin(self, order: Order) -> Sequence[Track]:
+        """Encode the picture and the texts; latents are (1, 4, H/8, W/8)."""
         start = generator_of(order.seed)
-        latents = self._encode(order.images[0], start)
+        pixels = to_pixels(order.images[0], self._device)
+        latents = sampled(self._encode(pixels), start) * self._pipeline.vae.config.scaling_factor
         generators = row_generators(start, tuple(latents.shape), order.count)
-        return denoised(
-            self._pipeline,
-            lambda done: after_step(done, self._pipeline.num_timesteps),
-            prompt=order.prompt,
-            negative_prompt=order.negative_prompt,
-            image=torch.cat(
-                [latents] * order.count
-            ),  # keeps the order in memory, as the pipeline does
-            strength=self._strength(order),
-            num_inference_steps=order.steps,
-            guidance_scale=order.guidance,
-            num_images_per_prompt=order.count,
-            generator=generators,
-        )
+        noises = [drawn(tuple(latents.shape), one, latents) for one in generators]
+        lanes = self._lanes(order)
+        return [
+            self._track(order, latents, noise, generator, lanes)
+            for noise, generator in zip(noises, apart(generators), strict=True)
+        ]
 
-    def pixels(self, latents: Tensor, order: Order) -> Tensor:  # noqa: ARG002  # the others need it
-        """Decode one row to (1, 3, H, W), nominally in [-1, 1]."""
-        vae = self._pipeline.vae
-        return vae.decode(latents / vae.config.scaling_factor, return_dict=False)[0]
+    def pixels(self, track: Track) -> Tensor:
+        """Decode to (1, 3, H, W), nominally in [-1, 1]."""
+        return self._decode(track.latents / self._pipeline.vae.config.scaling_factor)
 
     def flagged(self, image: Image, pixels: Tensor) -> bool:
         """What the safety checker that came with the weights says; False without one."""
@@ -105,22 +106,54 @@ class StableDiffusion:
         look = features.to(self._device.torch_device, self._device.dtype)
         return any(self._pipeline.safety_checker(images=pixels.clone(), clip_input=look)[1])
 
-    def _encode(self, image: Image, start: Generator) -> Tensor:
-        vae = self._pipeline.vae
-        encoding = vae.encode(to_pixels(image, self._device))
-        return encoding.latent_dist.sample(start) * vae.config.scaling_factor
+    def preview(self, track: Track) -> Thumbnail | None:
+        """The picture that the last prediction points to."""
+        if track.seen is None:
+            return None
+        scheduler = cast("_Betas", self._pipeline.scheduler)
+        clean = clean_of(*track.seen, scheduler.config, scheduler.alphas_cumprod)
+        return self._painter.painted(clean)
 
-    def _strength(self, order: Order) -> float:
-        # The pipeline takes the whole part of steps x strength, where 49 x (1 / 49) is 0.
-        return min(1.0, (self.steps(order) + 0.5) / order.steps)
+    def _latents_of(self, pixels: Tensor) -> Tensor:
+        mean = self._encode(pixels.to(self._device.torch_device, self._device.dtype)).chunk(2, 1)[0]
+        return mean * self._pipeline.vae.config.scaling_factor
 
-    def _schedule(self, sampler: Sampler | None) -> Scheduler:
-        """A fresh schedule with the betas and prediction type of the weights.
+    def _track(
+        self,
+        order: Order,
+        latents: Tensor,
+        noise: Tensor,
+        generator: Generator,
+        lanes: Sequence[tuple[Tensor, ...]],
+    ) -> Track:
+        schedule = self._schedule(order, generator)
+        return Track(
+            latents=schedule.noised(latents, noise),
+            schedule=schedule,
+            lanes=lanes,
+            guidance=order.guidance,
+            key=(tuple(latents.shape), tuple(lanes[0][0].shape)),
+        )
+
+    def _lanes(self, order: Order) -> Sequence[tuple[Tensor, ...]]:
+        texts = (order.prompt,) if order.guidance <= 1 else (order.negative_prompt, order.prompt)
+        return [(self._encoded(text),) for text in texts]
+
+    def _encoded(self, text: str) -> Tensor:
+        found = tokens(self._pipeline.tokenizer, text, self._device)
+        return self._text(*found) if self._masked else self._text(found[0])
+
+    def _schedule(self, order: Order, generator: Generator) -> Schedule:
+        """A schedule with the betas and prediction type of the weights, shortened by strength.
 
         Source: github.com/replicate/cog-stable-diffusion-img2img, predict.py.
         """
-        kind = type(self._own_schedule) if sampler is None else _SCHEDULERS[sampler]
-        config = dict(self._own_schedule.config)
-        if sampler is Sampler.PNDM:
+        own = self._pipeline.scheduler
+        kind = type(own) if order.sampler is None else _SCHEDULERS[order.sampler]
+        config = dict(own.config)
+        if order.sampler is Sampler.PNDM:
             config["skip_prk_steps"] = True  # as in every published config; else 4 calls a step
-        return cast("SchedulerKind", kind).from_config(config)
+        scheduler: Scheduler = fresh(kind, config)
+        scheduler.set_timesteps(order.steps)
+        run = min(order.steps, max(1, int(order.steps * order.strength)))
+        return Schedule(scheduler, generator, first=(order.steps - run) * scheduler.order)

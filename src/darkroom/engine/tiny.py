@@ -18,7 +18,7 @@ from darkroom.engine.tiny_flux import flux2_klein, flux_kontext
 from darkroom.engine.tiny_stable_diffusion import stable_diffusion
 
 RECIPE = 1  # raise it when a recipe changes, so that folders made before are not used
-_SEED = 20_250_730
+SEED = 20_250_730
 _RECIPES: Mapping[Family, Callable[[], Saveable]] = {
     Family.STABLE_DIFFUSION: stable_diffusion,
     Family.FLUX_KONTEXT: flux_kontext,
@@ -36,18 +36,23 @@ def tiny_weights(family: Family, within: Path) -> Path:
         within: made if missing; holds one folder per family, recipe and diffusers version.
     """
     folder = within / f"{family}-{RECIPE}-{diffusers.__version__}"
+    return made_once(folder, lambda to: write_tiny(family, to))
+
+
+def made_once(folder: Path, write: Callable[[Path], None]) -> Path:
+    """Have *write* fill *folder*, unless it is there; it shows nothing or all of it. Returns it."""
     if folder.exists():
         return folder
-    within.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=within, prefix=".making-") as made:
-        write_tiny(family, Path(made) / "weights")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as made:
+        write(Path(made) / "weights")
         _publish(Path(made) / "weights", folder)
     return folder
 
 
 def write_tiny(family: Family, folder: Path) -> None:
     """Write the tiny pipeline of *family* into *folder*: the same weights every time."""
-    with seeded(_SEED):
+    with seeded(SEED):
         pipeline = _RECIPES[family]()
     pipeline.save_pretrained(str(folder))
 

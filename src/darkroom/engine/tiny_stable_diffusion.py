@@ -33,13 +33,8 @@ def stable_diffusion() -> Saveable:
         tokenizer=tokenizer,
         unet=_unet(),
         scheduler=_scheduler(),
-        safety_checker=_checker(tokenizer),
-        feature_extractor=built(
-            object,
-            CLIPImageProcessorPil,
-            size={"shortest_edge": _CHECKER_SIDE},
-            crop_size={"height": _CHECKER_SIDE, "width": _CHECKER_SIDE},
-        ),
+        safety_checker=concept_checker(tokenizer),
+        feature_extractor=concept_processor(),
     )
 
 
@@ -105,7 +100,18 @@ def _scheduler() -> object:
     )
 
 
-def _checker(tokenizer: Tokenizer) -> object:
+def concept_processor() -> Saveable:
+    """What scales and cuts a picture for the tiny safety checker."""
+    return built(
+        Saveable,
+        CLIPImageProcessorPil,
+        size={"shortest_edge": _CHECKER_SIDE},
+        crop_size={"height": _CHECKER_SIDE, "width": _CHECKER_SIDE},
+    )
+
+
+def concept_checker(tokenizer: Tokenizer) -> Saveable:
+    """Stable Diffusion's safety checker with one layer; its thresholds of 1 flag nothing."""
     vision = built(
         object,
         CLIPVisionConfig,
@@ -124,4 +130,4 @@ def _checker(tokenizer: Tokenizer) -> object:
         vision_config=vision,
         projection_dim=_WIDTH,
     )
-    return built(object, StableDiffusionSafetyChecker, config=towers)
+    return built(Saveable, StableDiffusionSafetyChecker, config=towers)

@@ -27,6 +27,7 @@ from darkroom.http.pages import Look, PageRoutes
 from darkroom.http.paths import Paths
 from darkroom.http.pools import PoolRoutes
 from darkroom.http.predictions import PredictionRoutes
+from darkroom.http.previews import PreviewRoutes
 from darkroom.http.problems import NOT_FOUND, problem
 from darkroom.http.reading import BODY_SECONDS
 from darkroom.http.searching import SearchRoutes
@@ -114,6 +115,7 @@ def routes(parts: Parts, manner: Manner) -> list[BaseRoute]:
         predictions=parts.predictions, deliveries=parts.deliveries, secrets=parts.webhook_secrets
     )
     streams = StreamRoutes(predictions=parts.predictions, capabilities=parts.capabilities)
+    previews = PreviewRoutes(predictions=parts.predictions, private=manner.private_pages)
     uploads = UploadRoutes(uploads=parts.uploads, blobs=parts.blobs, follow=streams.follow)
     api: list[BaseRoute] = [
         *_creating(parts, manner),
@@ -124,6 +126,7 @@ def routes(parts: Parts, manner: Manner) -> list[BaseRoute]:
     administration = [
         *webhooks.administration(),
         *uploads.administration(),
+        *previews.administration(),
         *parts.workers.routes(),
         *parts.worker_files.routes(),
         *PoolRoutes(demand=parts.demand).administration(),
@@ -136,6 +139,7 @@ def routes(parts: Parts, manner: Manner) -> list[BaseRoute]:
         Mount("/api", Paths(administration, redirect_slashes=False, default=_nothing)),
         *files.routes(),
         *health.routes(),
+        *previews.routes(),
         *pages.routes(),
     ]
 

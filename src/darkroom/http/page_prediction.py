@@ -44,6 +44,7 @@ def prediction_main(one: Shown, site: Site) -> Html:
         id="main",
         data_live=one.live,
         data_stream=local(one.stream, site) if one.live and one.stream else None,
+        data_previews=f"{one.id}/previews" if one.live and not one.text else None,
     )
 
 

@@ -26,8 +26,8 @@ from darkroom.service.predictions import Predictions
 
 IDLE_SECONDS = 15.0
 _NUMBER = re.compile(r"[0-9]{1,18}")
-_GREETING = b": hi\n\n"
-_STILL_HERE = b": still here\n\n"
+GREETING = b": hi\n\n"
+STILL_HERE = b": still here\n\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +61,14 @@ class StreamRoutes:
         lines = self._lines(found.id, _last_seen(request), site(request))
         counted = ExitStack()
         counted.enter_context(self.predictions.streaming(found.owner))
-        return _CountedResponse(lines, counted)
+        return CountedResponse(lines, counted, {"Access-Control-Allow-Origin": "*"})
 
     async def _lines(self, id_: PredictionId, after: int, here: Site) -> AsyncGenerator[bytes]:
-        yield _GREETING
+        yield GREETING
         async for event in self.predictions.follow(
             id_, after=after, idle_seconds=self.idle_seconds
         ):
-            yield _STILL_HERE if event is None else self._spelled(id_, event, here)
+            yield STILL_HERE if event is None else self._spelled(id_, event, here)
 
     def _spelled(self, id_: PredictionId, event: Event, here: Site) -> bytes:
         data = event.data
@@ -91,19 +91,22 @@ class StreamRoutes:
         return here.file(token, cast("str", told["name"]))
 
 
-class _CountedResponse(StreamingResponse):
+class CountedResponse(StreamingResponse):
     """A stream that counts from before its first byte until its end, also if nobody reads it."""
 
-    def __init__(self, lines: AsyncGenerator[bytes], counted: ExitStack) -> None:
+    def __init__(
+        self, lines: AsyncGenerator[bytes], counted: ExitStack, headers: Mapping[str, str]
+    ) -> None:
         super().__init__(
             lines,
             media_type="text/event-stream",
-            headers={"Access-Control-Allow-Origin": "*", "X-Accel-Buffering": "no"},
+            headers={**headers, "X-Accel-Buffering": "no"},
         )
         self._lines = lines
         self._counted = counted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
         with self._counted:
             try:
                 await super().__call__(scope, receive, send)

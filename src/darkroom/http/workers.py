@@ -173,6 +173,6 @@ def heed(
         case Draining():
             dispatcher.draining(seat)
         case Preview():
-            pass  # nobody can look yet
+            dispatcher.previews.show(seat, message)
         case _:
             assert_never(message)

@@ -24,6 +24,7 @@ from darkroom.protocol.messages import (
 )
 
 _json = msgspec.json.Encoder()
+_PREVIEW_SECONDS = 0.4  # lookers see two a second: each time there is a newer one
 _EXACT = 2**53  # whole numbers up to here are the same in every JSON reader
 
 
@@ -43,6 +44,7 @@ class Context:
         self._thread = threading.get_ident()
         self._canceled = False
         self._watched = False
+        self._preview_at = 0.0
         self._pause: asyncio.Future[None] | None = None
         self._files = 0
         self._index = 0
@@ -130,7 +132,7 @@ class Context:
             raise RunCanceled("told to stop")
 
     def preview(self, width: int, height: int, rgb: bytes) -> None:
-        """Send a small picture to whoever looks on.
+        """Send a small picture to whoever looks on, unless it comes too soon after the last.
 
         Raises:
             RunFailed: it is too large, or the bytes do not fill it.
@@ -139,6 +141,10 @@ class Context:
             raise RunFailed(f"the model gave a preview of {width} x {height} pixels")
         if len(rgb) != 3 * width * height:
             raise RunFailed("the model gave a preview whose bytes do not fill it")
+        now = self._loop.time()
+        if now < self._preview_at:
+            return
+        self._preview_at = now + _PREVIEW_SECONDS
         run = self._run
         self._in_loop(
             lambda: self._send(Preview(run.id, run.attempt, width, height, rgb), len(rgb))

@@ -154,6 +154,7 @@ class Attendance:
             send=send,
             close=close,
             heard_at=self.now,
+            protocol=hello.protocol,
         )
         kept = self._resume(seat, found)
         self._give_up_orphans(holder, known.difference(kept), found.orphans)

@@ -38,6 +38,7 @@ from darkroom.service.catalogue import Catalogue, to_spec
 from darkroom.service.claiming import Claims
 from darkroom.service.fairness import Fairness
 from darkroom.service.hub import Hub
+from darkroom.service.previews import Previews
 from darkroom.service.recording import Recorder
 from darkroom.service.recovery import Recovery
 from darkroom.service.remote_files import RemoteFiles
@@ -85,6 +86,7 @@ class Dispatcher:
             give_up=lambda lost: self._recorder.record(lost),
         )
         self._seats: Sequence[Seat] = self._attendance.seats
+        self.previews = Previews(hub, self._seats)
         self._claims = Claims(
             store=store,
             catalogue=catalogue,
@@ -120,6 +122,7 @@ class Dispatcher:
             send=self._remote.signing(send) if self._remote and self._remote.for_all else send,
             close=close,
             heard_at=self._attendance.now,
+            protocol=hello.protocol,
         )
         self._attendance.seat(seat)
         self._claims.room()
@@ -157,6 +160,8 @@ class Dispatcher:
             close=close,
         )
         self._claims.room()
+        for key in kept:  # after the welcome
+            asyncio.get_running_loop().call_soon(self.previews.sent, seat, key)
         return seat, kept
 
     def beat(self, seat: Seat, beat: Beat) -> None:
@@ -236,6 +241,7 @@ class Dispatcher:
             seat.send(Know(to_spec(version)))
         refs = [FileRef(path=list(one.path), key=one.key) for one in files]
         seat.send(Job(key[0], key[1], version.id, text, refs))
+        self.previews.sent(seat, key)
 
     def refuse(self, seat: Seat, key: Key, *, sent: bool) -> None:
         """The insert failed: the slot is free again, once a run that was *sent* has stopped."""

@@ -11,7 +11,7 @@ import msgspec
 import yaml
 
 from darkroom.domain.errors import InvalidIdentifier, InvalidSetting
-from darkroom.domain.families import SERVED, Family
+from darkroom.domain.families import SERVED, Family, Schema
 from darkroom.domain.ids import (
     DEFAULT_POOL,
     POOL_RULE,
@@ -22,7 +22,9 @@ from darkroom.domain.ids import (
 )
 from darkroom.domain.model import InputField, Model, Origin, OutputKind, Version
 from darkroom.domain.prediction import Milliseconds
+from darkroom.domain.safety import CHECKERS
 from darkroom.domain.weights_address import HubAddress, parse_weights
+from darkroom.service.safety import SafetyKeys, safety_config, safety_words
 
 ECHOES = ("echo", "echo-text")
 NOT_YET = ("cog", "relay")
@@ -65,7 +67,7 @@ class _Echo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     description: str | None = None
 
 
-class _Diffusers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _Diffusers(SafetyKeys, msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An operator's entry for a diffusers pipeline."""
 
     runner: str
@@ -88,12 +90,16 @@ def built_in() -> list[Model]:
 
 
 def version_digest(version: Version) -> VersionId:
-    """The id of a version that has none of its own: SHA-256 of what it runs, not of its prose."""
+    """The id of a version that has none of its own: SHA-256 of what it runs, not of its prose.
+
+    Where the weights of its checkers come from does not count: they make no picture.
+    """
     inputs = [
         (one.name, one.type, one.required, one.default, one.minimum, one.maximum, one.choices)
         for one in version.inputs
     ]
-    told: list[object] = [version.model, version.kind, inputs, version.output, version.config]
+    config = {key: text for key, text in version.config.items() if key not in CHECKERS}
+    told: list[object] = [version.model, version.kind, inputs, version.output, config]
     if version.base is not None:
         told.append(version.base)
     return VersionId(hashlib.sha256(msgspec.json.encode(told, order="deterministic")).hexdigest())
@@ -230,7 +236,8 @@ def _diffusers(
     if entry.loras:
         raise InvalidSetting(f"{where}.loras: not there yet in this release; remove the key")
     weights = _weights(entry, where) or _weights_of(family, built_ins)
-    config = {"family": str(family), "schema": schema, **weights}
+    safety = safety_config(entry, Schema(schema), built_ins, where)
+    config = {"family": str(family), "schema": schema, **weights, **safety}
     description = entry.description or f"Runs {weights['weights']} as {family}."
     template = replaced or _by_schema(schema, built_ins)
     readme = _readme(name.model, config, template)
@@ -274,6 +281,7 @@ def _readme(path: str, config: Mapping[str, str], template: Model) -> str:
         f"# {path}\n\nThe operator of this server declared this model in `darkroom.yaml`.\n\n"
         f"**What runs here.** `{config['weights']}`{revision}, as a {config['family']} pipeline, "
         f"with the inputs of {template.path}. Their licence is a matter of whoever made them.\n\n"
+        f"**Safety.** {safety_words(config)}\n\n"
         f"**With `DARKROOM_WEIGHTS=tiny`** {_when_tiny(config['weights'])}\n"
     )
 

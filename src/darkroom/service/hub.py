@@ -102,9 +102,11 @@ class Hub:
             subscription.hear(prediction)
 
     @contextmanager
-    def subscribed(self, prediction: PredictionId) -> Generator[Subscription]:
-        """Listen until the block ends."""
-        subscription = Subscription()
+    def subscribed(
+        self, prediction: PredictionId, subscription: Subscription | None = None
+    ) -> Generator[Subscription]:
+        """Listen until the block ends, with a *subscription* of one's own or a plain one."""
+        subscription = subscription or Subscription()
         topic = self._topics.setdefault(prediction, [])
         topic.append(subscription)
         try:

@@ -1,8 +1,8 @@
 """Predictions: create, wait for, follow, look at, list and cancel."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
 from functools import partial
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from darkroom.service.dispatch import Dispatcher
 from darkroom.service.hub import Hub
 from darkroom.service.intake import Created, Intake, NewPrediction
 from darkroom.service.limits import Streams
+from darkroom.service.previews import Look
 from darkroom.service.recording import RETRY_SECONDS
 
 T = TypeVar("T")
@@ -161,6 +162,21 @@ class Predictions:
                         await subscription.changed()
                 except TimeoutError:
                     yield None
+
+    @asynccontextmanager
+    async def looking(self, prediction: PredictionId) -> AsyncGenerator[Look]:
+        """Look at the previews of a prediction until the block ends.
+
+        Raises:
+            NotFound: there is none of that id.
+        """
+        with self._dispatcher.previews.looking(prediction) as look:
+            found = await _at_last(partial(self._store.get, prediction))
+            if found is None:
+                raise NotFound(_NO_ANSWER)
+            if look.latest is None:
+                look.hear(found)
+            yield look
 
 
 async def _at_last(read: Callable[[], Awaitable[T]]) -> T:

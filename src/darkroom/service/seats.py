@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from darkroom.domain.ids import DEFAULT_POOL, VersionId
 from darkroom.domain.model import Version
 from darkroom.ports.predictions import Holder
-from darkroom.protocol.messages import Key
+from darkroom.protocol.messages import OLDEST_PROTOCOL, Key
 
 _BEATS_TO_BE_MISSED = 2
 
@@ -24,7 +24,8 @@ class Held:
 class Seat:
     """One connected worker, and the pool whose predictions it runs.
 
-    While it is `quiet`, beats are missing: its line may lead nowhere, and it gets nothing more.
+    It speaks every protocol up to `protocol`. While it is `quiet`, beats are missing: its line may
+    lead nowhere, and it gets nothing more.
     """
 
     holder: Holder
@@ -33,6 +34,7 @@ class Seat:
     send: Callable[[object], None]
     close: Callable[[], None]
     heard_at: float
+    protocol: int = OLDEST_PROTOCOL
     held: dict[Key, Held] = field(default_factory=dict[Key, Held])
     used: dict[str, int] = field(default_factory=dict[str, int])
     known: set[VersionId] = field(default_factory=set[VersionId])

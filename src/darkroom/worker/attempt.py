@@ -21,6 +21,7 @@ class Attempt:
         outputs: how many it has published.
         grace: kills its host when it does not stop in time.
         has_folder: it may have files in the worker's run folder.
+        watched: somebody looks at its previews.
     """
 
     __slots__ = (
@@ -38,6 +39,7 @@ class Attempt:
         "stopping",
         "telling",
         "verdict",
+        "watched",
     )
 
     def __init__(self, job: Job, resident: Resident) -> None:
@@ -55,6 +57,7 @@ class Attempt:
         self.limit_at = 0.0
         self.grace: asyncio.TimerHandle | None = None
         self.has_folder = False
+        self.watched = False
 
     @property
     def folder_name(self) -> str:

@@ -150,6 +150,8 @@ class Worker:
             return
         self._ledger.pause()
         self._ways.disconnected()
+        for key in self._dispatch.held:  # the next server says anew who looks, if it knows how
+            self._dispatch.watch(key, wanted=False)
 
     def _tell_trouble(self, why: str) -> None:
         """Say what is wrong, once; the end that this worker itself has chosen is nothing wrong."""
@@ -195,16 +197,20 @@ class Worker:
                 self._dispatch.know(version)
             case Stop(prediction, attempt):
                 self._dispatch.stop((prediction, attempt))
-            case Watch(prediction, attempt, wanted):
-                self._dispatch.watch((prediction, attempt), wanted=wanted)
-            case Keep(version):
-                self._dispatch.know(version)
+            case Watch() | Keep():
+                self._noticed(message)
             case Granted():
                 self._ways.granted(message)
             case Drain(seconds):
                 self.drain(seconds)
             case Welcome() | Noted() | Answer():
                 self._answered(message)
+
+    def _noticed(self, message: Watch | Keep) -> None:
+        if isinstance(message, Keep):
+            self._dispatch.know(message.version)
+        else:
+            self._dispatch.watch((message.id, message.attempt), wanted=message.wanted)
 
     def _answered(self, message: Welcome | Noted | Answer) -> None:
         if isinstance(message, Welcome):

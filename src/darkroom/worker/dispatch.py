@@ -137,9 +137,11 @@ class Dispatch:
 
     def watch(self, key: Key, *, wanted: bool) -> None:
         """Somebody looks at an attempt, or nobody does any more; an unknown one is ignored."""
-        attempt = self._running.get(key)
-        if attempt is not None:
-            self._hosts.send(attempt.resident.spec.kind, Watch(*key, wanted))
+        attempt = self._attempts.get(key)
+        if attempt is not None and attempt.watched is not wanted:
+            attempt.watched = wanted
+            if attempt.in_host:
+                self._hosts.send(attempt.resident.spec.kind, Watch(*key, wanted))
 
     @property
     def held(self) -> list[Key]:
@@ -208,6 +210,8 @@ class Dispatch:
             Run(job.id, job.attempt, job.version, prepared.values, prepared.files),
             bulk_bytes=prepared.bulk_bytes,
         )
+        if attempt.watched:
+            self._hosts.send(attempt.resident.spec.kind, Watch(*attempt.key, wanted=True))
 
     def _load(self, kind: str, message: Load | Unload) -> None:
         self._hosts.send(kind, message)
@@ -279,7 +283,8 @@ class Dispatch:
             self._reporter.mark(attempt)
 
     def _preview(self, preview: Preview) -> None:
-        if (preview.id, preview.attempt) in self._running:
+        attempt = self._running.get((preview.id, preview.attempt))
+        if attempt is not None and attempt.watched:
             self._show(preview)
 
     def _output(self, attempt: Attempt, output: Output) -> None:

@@ -46,7 +46,10 @@ def host_command() -> list[str]:
 
 
 def host_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """What of *environment* a host may see: nothing of darkroom's own, and no token."""
+    """What of *environment* a host may see: nothing of darkroom's own, and no token.
+
+    What a host must know of the settings, its worker adds as variables of their own.
+    """
     passed = {
         name: value
         for name, value in environment.items()

@@ -31,6 +31,56 @@
       request.send();
     });
 
+  // Small pictures of what a run is going to give, in front of the output. Only a page that can be
+  // seen looks: the model draws them for nobody else.
+  const showPreviews = (main) => {
+    const canvas = document.createElement("canvas");
+    let source = null;
+    let over = !main.dataset.previews;
+
+    const draw = (event) => {
+      const { width, height, rgb } = JSON.parse(event.data);
+      const bytes = atob(rgb);
+      const image = new ImageData(width, height);
+      for (let from = 0, to = 0; from < bytes.length; to += 4) {
+        for (let channel = 0; channel < 3; channel += 1, from += 1) {
+          image.data[to + channel] = bytes.charCodeAt(from);
+        }
+        image.data[to + 3] = 255;
+      }
+      canvas.width = width;
+      canvas.height = height;
+      canvas.getContext("2d").putImageData(image, 0, 0);
+      if (!canvas.isConnected) main.querySelector("[data-part=output]").before(canvas);
+    };
+
+    const turn = () => {
+      if (document.hidden || over) {
+        source?.close();
+        source = null;
+      } else if (source === null) {
+        source = new EventSource(main.dataset.previews);
+        source.addEventListener("preview", draw);
+        source.addEventListener("done", stopLooking);
+      }
+    };
+
+    const stopLooking = () => {
+      over = true;
+      turn();
+    };
+
+    canvas.className = "preview";
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", "Preview of the output");
+    document.addEventListener("visibilitychange", turn);
+    turn();
+    return () => {
+      stopLooking();
+      canvas.remove();
+    };
+  };
+
   const partsOf = (page) => new Map(
     [...page.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]));
 
@@ -43,6 +93,7 @@
     let reading = false;
     let again = false;
     let stream = null;
+    const endPreviews = showPreviews(main);
 
     const takeOver = (page) => {
       for (const [name, fresh] of partsOf(page)) {
@@ -80,6 +131,7 @@
       clearTimeout(timer);
       stale.hidden = true;
       stream?.close();
+      endPreviews();
       main.removeAttribute("data-live");
     };
 

@@ -219,8 +219,6 @@ def _notes(inputs: Inputs, order: Order) -> tuple[str, ...]:
         notes.append(f"Sizes are divided by {TINY_DIVISOR} per side: {size}.")
     if inputs.values.get("go_fast"):
         notes.append("go_fast has no effect: every step is computed in full.")
-    if {"safety_tolerance", "disable_safety_checker"} & inputs.values.keys():
-        notes.append("No safety checker is installed; the safety inputs have no effect.")
     return tuple(notes)
 
 

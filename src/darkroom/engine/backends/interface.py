@@ -1,0 +1,62 @@
+"""What an engine may ask of whoever computes its modules."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from torch import Tensor, nn
+
+Tell = Callable[[str], None]
+"""Takes a line for the log of the model that is loaded."""
+
+
+class Part(Protocol):
+    """One module of a pipeline, ready to be called from any one thread at a time."""
+
+    @property
+    def name(self) -> str:
+        """For the log."""
+        ...
+
+    @property
+    def batches(self) -> Sequence[int] | None:
+        """Numbers of rows it is made for, ascending; None: any. Others cost padding or calls."""
+        ...
+
+    def __call__(self, *tensors: Tensor) -> Tensor:
+        """Compute any number of rows; see `darkroom.engine.backends.calls` for the arguments.
+
+        Args:
+            tensors: (N, …) each, N at least 1, on the device of the weights.
+
+        Returns:
+            (N, …) in the dtype that the module itself gives, without a gradient.
+        """
+        ...
+
+
+class Backend(Protocol):
+    """Makes parts of modules. Forms of input not met before may take seconds or minutes."""
+
+    def denoiser(self, call: nn.Module) -> Part:
+        """What is called at every step, with the rows of any number of pictures."""
+        ...
+
+    def part(self, name: str, call: nn.Module) -> Part:
+        """Anything else, called once or twice for a picture.
+
+        Args:
+            name: for the log, such as `text`, and unique within the model.
+            call: one of `darkroom.engine.backends.calls`, in evaluation mode.
+        """
+        ...
+
+    def warm(self, part: Part, *row: Tensor) -> None:
+        """Compile *part* for inputs of that form in every number of rows it is made for.
+
+        Called before the model counts as loaded; tells each number in the log.
+
+        Args:
+            part: made by this backend.
+            row: what the part takes, with one row each; the values do not matter.
+        """
+        ...

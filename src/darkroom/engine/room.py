@@ -1,0 +1,63 @@
+"""How many rows fit on the device at once: learned from what they took, never assumed."""
+
+from collections.abc import Callable, Hashable
+from typing import TypeAlias
+
+Group: TypeAlias = tuple[int, Hashable]
+"""Which engine, by number, and which rows of it may be stacked."""
+
+FIRST_LANES = 2
+"""What a geometry not met before begins with: one picture with guidance."""
+
+MARGIN = 0.9
+"""Of what is free, so much is used: allocators lose some to fragments."""
+
+FORGIVEN = 100
+"""After so many calls in which nothing was refused, twice as many are tried again."""
+
+
+class Room:
+    """Knows what a row of each geometry takes, and what was refused.
+
+    A group's batch at most doubles from one call to the next, so that what a larger one really
+    takes is seen before a much larger one is tried.
+
+    Args:
+        free: bytes that a call of the denoiser may take now; None if nobody knows.
+    """
+
+    def __init__(self, free: Callable[[], int | None]) -> None:
+        self._free = free
+        self._bytes: dict[Group, float] = {}
+        self._largest: dict[Group, int] = {}
+        self._refused: dict[Group, int] = {}
+        self._good: dict[Group, int] = {}
+
+    def lanes(self, group: Group) -> int:
+        """How many rows of the denoiser's batch *group* may have; at least 1."""
+        most = 2 * self._largest[group] if group in self._largest else FIRST_LANES
+        free, each = self._free(), self._bytes.get(group, 0.0)
+        if free is not None and each > 0:
+            most = min(most, int(MARGIN * free / each))
+        return max(1, min(most, self._refused.get(group, most)))
+
+    def learned(self, group: Group, lanes: int, peak_bytes: int) -> None:
+        """A call with so many lanes went well and took *peak_bytes* at its height."""
+        self._bytes[group] = max(self._bytes.get(group, 0.0), peak_bytes / lanes)
+        self._largest[group] = max(self._largest.get(group, 0), lanes)
+        if group in self._refused:
+            self._good[group] = self._good.get(group, 0) + 1
+            if self._good[group] >= FORGIVEN:
+                self._good[group] = 0
+                self._refused[group] *= 2
+
+    def refused(self, group: Group, lanes: int) -> None:
+        """A call with so many lanes found no room: half as many from now on."""
+        self._refused[group] = max(1, lanes // 2)
+        self._good[group] = 0
+
+    def forget(self, engine: int) -> None:
+        """Drop what is known of an engine."""
+        for known in (self._bytes, self._largest, self._refused, self._good):
+            for group in [one for one in known if one[0] == engine]:
+                del known[group]

@@ -1,0 +1,51 @@
+"""Texts to token ids, as the stock pipelines of each family do it."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from torch import Tensor
+
+from darkroom.engine.device import Device
+
+
+class _Found(Protocol):
+    input_ids: Tensor
+    attention_mask: Tensor
+
+
+class Tokenizer(Protocol):
+    """A tokenizer of transformers."""
+
+    model_max_length: int
+
+    def __call__(
+        self, text: str, *, padding: str, max_length: int, truncation: bool, return_tensors: str
+    ) -> _Found:
+        """Token ids and their mask, (1, T) each."""
+        ...
+
+    def apply_chat_template(self, conversation: Sequence[object], **how: bool) -> str:
+        """A conversation as one text."""
+        ...
+
+
+def tokens(
+    tokenizer: Tokenizer, text: str, device: Device, *, length: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """Ids and mask of *text*, (1, *length*) each; what is longer is cut off.
+
+    Args:
+        tokenizer: any.
+        text: any.
+        device: where both are put.
+        length: None takes what the tokenizer was made for.
+    """
+    found = tokenizer(
+        text,
+        padding="max_length",
+        max_length=length or tokenizer.model_max_length,
+        truncation=True,
+        return_tensors="pt",
+    )
+    where = device.torch_device
+    return found.input_ids.to(where), found.attention_mask.to(where)

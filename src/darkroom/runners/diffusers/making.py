@@ -1,0 +1,115 @@
+"""One run while the loop makes it: progress, previews, pictures, and how it ended."""
+
+import asyncio
+from collections.abc import Callable
+
+from darkroom.domain.errors import RunCanceled, RunFailed
+from darkroom.engine.interface import Engine, Order, Picture, Row
+from darkroom.ports.running import RunContext
+from darkroom.runners.diffusers.checking import Checking
+from darkroom.runners.diffusers.inputs import Plan
+from darkroom.runners.diffusers.progress import Progress
+
+PREVIEW_SECONDS = 0.5
+
+
+class Making:
+    """Satisfies `darkroom.engine.loop.Listener`; every method is called in the loop's threads.
+
+    Args:
+        engine: makes it.
+        plan: what is made.
+        checks: decides which pictures may be shown.
+        context: takes logs, previews and files.
+        ended: of the event loop this is made in; set at the end.
+        clock: seconds that never jump.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        plan: Plan,
+        checks: Checking,
+        context: RunContext,
+        ended: asyncio.Future[None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._engine = engine
+        self._plan = plan
+        self._checks = checks
+        self._context = context
+        self._ended = ended
+        self._clock = clock
+        self._event_loop = ended.get_loop()
+        self._progress = Progress(context.log, clock)
+        self._shown_at: float | None = None
+        self._decoded: dict[int, Picture] = {}
+        self._next = 0
+
+    @property
+    def order(self) -> Order:
+        """What the engine is asked for."""
+        return self._plan.order
+
+    def ticked(self, row: Row) -> None:
+        """Tell how far the first picture is, and show it to whoever looks on.
+
+        Raises:
+            RunCanceled: the run has been told to stop.
+        """
+        if row.index == 0:
+            self._progress.tell(row.done, row.total)
+            if self._context.watched:
+                self._show(row)
+        self._stop_if_canceled()
+
+    def made(self, row: Row, picture: Picture) -> None:
+        """Publish pictures in order, as far as they are there.
+
+        Raises:
+            RunCanceled: the run has been told to stop.
+        """
+        self._stop_if_canceled()
+        self._decoded[row.index] = picture
+        while self._next in self._decoded:
+            self._publish(self._next, self._decoded.pop(self._next))
+            self._next += 1
+
+    def ended(self, error: BaseException | None) -> None:
+        """Wake the run."""
+        if error is None:
+            try:
+                self._context.metric("image_count", self._checks.end())
+            except RunFailed as none:
+                error = none
+        self._event_loop.call_soon_threadsafe(_settle, self._ended, error)
+
+    def _stop_if_canceled(self) -> None:
+        if self._context.canceled:
+            raise RunCanceled("told to stop")
+
+    def _show(self, row: Row) -> None:
+        now = self._clock()
+        if self._shown_at is not None and now - self._shown_at < PREVIEW_SECONDS:
+            return
+        self._shown_at = now
+        shown = self._engine.preview(row)
+        if shown is not None:
+            self._context.preview(shown.width, shown.height, shown.rgb)
+
+    def _publish(self, index: int, picture: Picture) -> None:
+        if not self._checks.output(picture, index):
+            return
+        stem = f"out-{index}" if self._plan.listed else "output"
+        encoding = self._plan.encoding
+        data = encoding.encode(picture.image)
+        self._context.output_file(f"{stem}.{encoding.format}", encoding.content_type, data)
+
+
+def _settle(ended: asyncio.Future[None], error: BaseException | None) -> None:
+    if ended.done():
+        return
+    if error is None:
+        ended.set_result(None)
+    else:
+        ended.set_exception(error)

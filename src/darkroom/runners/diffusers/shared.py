@@ -1,0 +1,85 @@
+"""What all models of one host share: the device, its memory and the loop that makes pictures."""
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping
+
+from darkroom.engine.backends.choice import make_backend
+from darkroom.engine.device import best_device, compute_alone, give_memory_back
+from darkroom.engine.loading import load_engine
+from darkroom.engine.loop import Loop
+from darkroom.engine.meters import WEIGHTS_SHARE, meter_of
+from darkroom.engine.settings import read_settings
+from darkroom.engine.stepping import StepEngine
+from darkroom.engine.tiny import tiny_weights
+from darkroom.ports.running import Footprint
+from darkroom.runners.diffusers.runner import DiffusersRunner, Loaded
+from darkroom.runners.diffusers.safety_setup import load_safety
+from darkroom.runners.diffusers.setup import Setup
+
+RANDOM_SEEDS = 2**16  # as the hosted models draw them
+
+
+class Diffusers:
+    """Satisfies `darkroom.ports.running.RunnerKind`: one for each host.
+
+    Args:
+        environment: holds the `DARKROOM_ENGINE_…` that the worker passes on.
+        draw_seed: a seed for a run that names none.
+        clock: seconds that never jump.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str] = os.environ,
+        draw_seed: Callable[[], int] = lambda: secrets.randbelow(RANDOM_SEEDS),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = read_settings(environment)
+        self._draw_seed = draw_seed
+        self._clock = clock
+        self._device = best_device(self._settings)
+        self._meter = meter_of(self._device.torch_device, self._settings.memory_bytes)
+        self.loop = Loop(self._meter, clock)
+
+    def runner(self) -> DiffusersRunner:
+        """A runner for one version."""
+        return DiffusersRunner(self, draw_seed=self._draw_seed, clock=self._clock)
+
+    def load(self, setup: Setup, config: Mapping[str, str], log: Callable[[str], None]) -> Loaded:
+        """Load what *setup* names, making tiny weights first if it names none; blocking.
+
+        Args:
+            setup: as read from *config*.
+            config: of the version; names the checkers too.
+            log: takes lines.
+
+        Raises:
+            WeightsUnavailable: they cannot be loaded; says what to do.
+            InvalidSetting: they cannot be computed as the operator's settings say.
+        """
+        started = self._clock()
+        tiny = setup.weights is None
+        if tiny:
+            compute_alone()
+        # The small ones first: they may fail.
+        safety = load_safety(config, self._device.torch_device)
+        folder = setup.weights or tiny_weights(setup.family, setup.tiny_folder)
+        backend = make_backend(self._settings, self._device, log)
+        threads = 1 if tiny else None
+        engine = load_engine(setup.family, folder, self._device, backend, threads=threads)
+        seconds = self._clock() - started
+        log(f"Loaded {setup.family} on {self._device.description} in {seconds:.1f} s.")
+        budget = int(WEIGHTS_SHARE * self._meter.budget)
+        footprint = Footprint(engine.weights_bytes, budget)
+        return Loaded(setup=setup, engine=engine, safety=safety, footprint=footprint)
+
+    def close(self) -> None:
+        """End the loop; blocking. A host ends without it."""
+        self.loop.close()
+
+    def unload(self, engine: StepEngine) -> None:
+        """Forget what was learned of *engine*, and give its memory back; blocking."""
+        self.loop.forget(engine)
+        give_memory_back()

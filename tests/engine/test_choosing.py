@@ -1,0 +1,61 @@
+from collections.abc import Sequence
+
+from darkroom.engine.choosing import PATIENCE, Candidate, next_batch
+from darkroom.engine.interface import Order, Row
+from darkroom.engine.room import Group
+
+HERE: Group = (1, "here")
+THERE: Group = (1, "there")
+
+
+def _row(total: int, *, lanes: int = 1, group: Group = HERE) -> Candidate:
+    order = Order(prompt="", width=64, height=64, steps=total, seed=0)
+    return Candidate(Row(order, 0, total, group[1], lanes), group)
+
+
+def _chosen(
+    rows: Sequence[Candidate],
+    *,
+    turn: int = 1,
+    stepped: dict[Group, int] | None = None,
+    lanes: int = 64,
+) -> list[int]:
+    batch = next_batch(rows, turn=turn, stepped=stepped or {}, lanes=lambda _: lanes)
+    return [rows.index(one) for one in batch]
+
+
+def test_all_rows_of_one_group_share_a_batch() -> None:
+    assert _chosen([_row(20), _row(30), _row(20, group=THERE), _row(25)]) == [0, 1, 3]
+
+
+def test_the_group_unserved_for_longest_is_next() -> None:
+    rows = [_row(20), _row(20, group=THERE)]
+    assert _chosen(rows, stepped={HERE: 3, THERE: 2}) == [1]
+    assert _chosen(rows, stepped={HERE: 3, THERE: 4}) == [0]
+    assert _chosen(rows, stepped={HERE: 3}) == [1]
+
+
+def test_who_came_first_goes_on_where_there_is_no_room_for_all() -> None:
+    rows = [_row(20, lanes=2), _row(20), _row(20, lanes=2), _row(20)]
+    assert _chosen(rows, lanes=4) == [0, 1]
+    assert _chosen(rows, lanes=5) == [0, 1, 2]
+
+
+def test_one_row_is_served_however_little_room_there_is() -> None:
+    assert _chosen([_row(20, lanes=2), _row(20)], lanes=1) == [0]
+
+
+def test_a_long_order_steps_aside_for_a_short_one_in_most_turns_and_not_in_all() -> None:
+    rows = [_row(100), _row(20)]
+    turns = [_chosen(rows, turn=turn) for turn in range(1, PATIENCE + 1)]
+    assert turns == [[1]] * (PATIENCE - 1) + [[0, 1]]
+
+
+def test_a_long_order_of_another_group_has_its_turn_too() -> None:
+    rows = [_row(100, group=THERE), _row(20)]
+    turns = [_chosen(rows, turn=turn) for turn in range(1, PATIENCE + 1)]
+    assert turns == [[1]] * (PATIENCE - 1) + [[0]]
+
+
+def test_orders_of_like_length_do_not_step_aside() -> None:
+    assert _chosen([_row(50), _row(20), _row(28)]) == [0, 1, 2]

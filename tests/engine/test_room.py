@@ -1,0 +1,70 @@
+from darkroom.engine.room import FIRST_LANES, FORGIVEN, Group, Room
+
+GROUP: Group = (1, (64, 64))
+OTHER: Group = (2, (64, 64))
+
+
+def test_a_geometry_not_met_before_begins_with_one_picture() -> None:
+    assert Room(lambda: 10**12).lanes(GROUP) == FIRST_LANES
+
+
+def test_a_batch_doubles_as_long_as_there_is_room() -> None:
+    room = Room(lambda: 1000)
+    met: list[int] = []
+    for _ in range(5):
+        lanes = room.lanes(GROUP)
+        met.append(lanes)
+        room.learned(GROUP, lanes, 100 * lanes)
+    assert met == [2, 4, 8, 9, 9]  # 1000 bytes less the margin, 100 for each
+
+
+def test_what_a_row_took_at_most_is_what_counts() -> None:
+    room = Room(lambda: 1000)
+    room.learned(GROUP, 4, 800)
+    room.learned(GROUP, 4, 40)
+    assert room.lanes(GROUP) == 4
+
+
+def test_less_memory_means_fewer_rows_but_never_none() -> None:
+    free = [1000]
+    room = Room(lambda: free[0])
+    room.learned(GROUP, 4, 400)
+    free[0] = 250
+    assert room.lanes(GROUP) == 2
+    free[0] = 0
+    assert room.lanes(GROUP) == 1
+
+
+def test_where_nobody_knows_what_is_free_only_refusals_count() -> None:
+    room = Room(lambda: None)
+    room.learned(GROUP, 8, 10**15)
+    assert room.lanes(GROUP) == 16
+    room.refused(GROUP, 16)
+    assert room.lanes(GROUP) == 8
+
+
+def test_what_was_refused_is_halved_until_it_fits() -> None:
+    room = Room(lambda: None)
+    room.learned(GROUP, 8, 0)
+    for lanes in (16, 8, 4, 2, 1):
+        assert room.lanes(GROUP) == lanes
+        room.refused(GROUP, lanes)
+    assert room.lanes(GROUP) == 1
+
+
+def test_after_a_while_more_is_tried_again() -> None:
+    room = Room(lambda: None)
+    room.learned(GROUP, 8, 0)
+    room.refused(GROUP, 8)
+    for _ in range(FORGIVEN):
+        assert room.lanes(GROUP) == 4
+        room.learned(GROUP, 4, 0)
+    assert room.lanes(GROUP) == 8
+
+
+def test_geometries_and_engines_are_learned_of_apart() -> None:
+    room = Room(lambda: 1000)
+    room.learned(GROUP, 2, 1000)
+    assert (room.lanes(GROUP), room.lanes(OTHER)) == (1, FIRST_LANES)
+    room.forget(1)
+    assert room.lanes(GROUP) == FIRST_LANES
