@@ -1,17 +1,13 @@
 """The engine as a maker: orders are sent to its loop as the runner sends them."""
 
 import queue
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
 import torch
-from darkroom.engine.backends.choice import make_backend
-from darkroom.engine.loop import Loop, Ticket
-from darkroom.engine.meters import meter_of
-from darkroom.engine.settings import BackendChoice, EngineSettings
-from darkroom.engine.stepping import StepEngine
 
 from bench.engine.asked import Made, Setup, Wanted
 from bench.engine.calls import CallLog
@@ -20,9 +16,14 @@ from bench.engine.pictures import GUIDANCE, PROMPT, reference
 from bench.engine.play import Ended, Play, Stepped
 from darkroom.domain.errors import RunCanceled
 from darkroom.domain.families import Family
+from darkroom.engine.backends.choice import make_backend
 from darkroom.engine.device import Device
 from darkroom.engine.interface import Engine, Order, Picture, Row
 from darkroom.engine.loading import load_parts
+from darkroom.engine.loop import Loop, Ticket
+from darkroom.engine.meters import meter_of
+from darkroom.engine.settings import BackendChoice, EngineSettings
+from darkroom.engine.stepping import StepEngine
 
 PATIENCE_SECONDS = 900.0
 CACHE = Path("build/engine-cache")
@@ -39,7 +40,7 @@ class EngineMaker:
         device = Device(torch.device(setup.device), dtype)
         cuda = device.torch_device.type == "cuda"
         settings = EngineSettings(backend=BackendChoice(setup.maker), cache=CACHE.absolute())
-        backend = make_backend(settings, device, print)
+        backend = make_backend(settings, device, _tell)
         parts, size = load_parts(self._family, Path(setup.folder), device, backend)
         self._log, self._peak = CallLog(cuda), Peak(cuda)
         parts.denoiser = self._log.watched(parts.denoiser)
@@ -54,6 +55,14 @@ class EngineMaker:
         play = Play(orders, runs, time.perf_counter, time.sleep)
         play.run()
         return play.made(self._log.calls(), self._peak.mb())
+
+    def close(self) -> None:
+        """End its threads."""
+        self._loop.close()
+
+
+def _tell(line: str) -> None:
+    print(f"engine: {line}", file=sys.stderr, flush=True)
 
 
 def _order(wanted: Wanted, family: Family) -> Order:

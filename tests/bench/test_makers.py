@@ -1,5 +1,6 @@
 """Both makers of the engine's bench do the same work, for every family."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,8 @@ def test_both_makers_make_the_same_pictures(family: Family, tmp_path: Path) -> N
     )
     orders = [Wanted(seed=seed, side=SIDE, steps=4) for seed in (3, 4)]
     stock = StockMaker(setup).make(orders)
-    own = EngineMaker(replace(setup, maker=EAGER)).make(orders)
+    with closing(EngineMaker(replace(setup, maker=EAGER))) as engine:
+        own = engine.make(orders)
     assert [len(one.pixels) for one in stock.came] == [3 * SIDE * SIDE] * 2
     assert difference(stock.came[0].pixels, stock.came[1].pixels) > 1
     for one, other in zip(stock.came, own.came, strict=True):
