@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
@@ -10,6 +11,8 @@ from torch import Tensor
 from bench.engine.play import Call
 
 _MS = 1e-3
+_When = TypeVar("_When")
+_Noted: TypeAlias = tuple[_When, _When, frozenset[int]]
 
 
 @dataclass(slots=True)
@@ -18,15 +21,18 @@ class CallLog:
 
     On a CUDA device a call returns before its arithmetic is done. There the device itself marks
     the moments, because to wait for it would slow the engine down.
+
+    Args:
+        cuda: whether it computes there.
+        orders: whose rows the next call has; set by who makes it.
     """
 
     cuda: bool
+    orders: frozenset[int] = frozenset()
     _base_at: float = 0.0
     _base: torch.cuda.Event | None = None
-    _times: list[tuple[float, float, int]] = field(default_factory=list[tuple[float, float, int]])
-    _marks: list[tuple[torch.cuda.Event, torch.cuda.Event, int]] = field(
-        default_factory=list[tuple[torch.cuda.Event, torch.cuda.Event, int]]
-    )
+    _times: list[_Noted[float]] = field(default_factory=list[_Noted[float]])
+    _marks: list[_Noted[torch.cuda.Event]] = field(default_factory=list[_Noted[torch.cuda.Event]])
 
     def begin(self) -> None:
         """Start anew."""
@@ -39,32 +45,33 @@ class CallLog:
         """The same *denoiser*, with every call noted."""
 
         def call(*tensors: Tensor) -> Tensor:
-            rows = len(tensors[0])
             if self.cuda:
                 began = _mark()
                 answer = denoiser(*tensors)
-                self._marks.append((began, _mark(), rows))
+                self._marks.append((began, _mark(), self.orders))
                 return answer
             began_at = time.perf_counter()
             answer = denoiser(*tensors)
-            self._times.append((began_at, time.perf_counter(), rows))
+            self._times.append((began_at, time.perf_counter(), self.orders))
             return answer
 
         return call
 
     def calls(self) -> list[Call]:
         """In order, once nobody calls any more."""
-        if self._base is None:
-            return [Call(began=began, ended=ended, rows=rows) for began, ended, rows in self._times]
-        torch.cuda.synchronize()
         base, at = self._base, self._base_at
+        if base is None:
+            return [
+                Call(began=one, ended=other, orders=orders) for one, other, orders in self._times
+            ]
+        torch.cuda.synchronize()
         return [
             Call(
-                began=at + _MS * base.elapsed_time(began),
-                ended=at + _MS * base.elapsed_time(ended),
-                rows=rows,
+                began=at + _MS * base.elapsed_time(one),
+                ended=at + _MS * base.elapsed_time(other),
+                orders=orders,
             )
-            for began, ended, rows in self._marks
+            for one, other, orders in self._marks
         ]
 
 

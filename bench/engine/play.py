@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 from typing import Protocol, assert_never
 
 from bench.engine.asked import Came, Made, Wanted
@@ -28,11 +27,11 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call of the denoiser, with so many rows, by the clock of the events."""
+    """One call of the denoiser with the rows of *orders*, by the clock of the events."""
 
     began: float
     ended: float
-    rows: int
+    orders: frozenset[int]
 
 
 class Runs(Protocol):
@@ -99,7 +98,10 @@ class Play:
         computing = [(call.began, call.ended) for call in calls]
         return Made(
             seconds=max(ended) - min(sent),
-            came=tuple(_came(kept, calls) for kept in self._kept),
+            came=tuple(
+                _came(kept, [call for call in calls if index in call.orders])
+                for index, kept in enumerate(self._kept)
+            ),
             busy=share(computing, self._active(computing)) if calls else None,
             ticks=tuple(to - since for since, to in computing),
             peak_mb=peak_mb,
@@ -149,24 +151,17 @@ def _half_a_step(kept: _Kept) -> float:
     return (kept.step_at[-1] - kept.step_at[-2]) / 2
 
 
-def _came(kept: _Kept, calls: Sequence[Call]) -> Came:
+def _came(kept: _Kept, own: Sequence[Call]) -> Came:
     if kept.sent_at is None or kept.ended is None:
         raise RuntimeError(f"{kept.wanted} was not made")
-    late = [] if kept.canceled_at is None else _late(kept.canceled_at, calls)
-    gone_at = max([kept.ended.at, *(call.ended for call in late)])
+    canceled_at = kept.canceled_at
+    late = [one.ended for one in own if canceled_at is not None and one.ended > canceled_at]
+    gone_at = max([kept.ended.at, *late])
     return Came(
         seconds=kept.ended.at - kept.sent_at,
         first=kept.step_at[0] - kept.sent_at if kept.step_at else 0.0,
         steps=len(kept.step_at),
         late_calls=len(late),
-        late_seconds=0.0 if kept.canceled_at is None else gone_at - kept.canceled_at,
+        late_seconds=0.0 if canceled_at is None else gone_at - canceled_at,
         pixels=kept.ended.pixels,
     )
-
-
-def _late(canceled_at: float, calls: Sequence[Call]) -> list[Call]:
-    """Those that end after the cancel and have no fewer rows than the last one before it."""
-    before = [call.rows for call in calls if call.ended <= canceled_at]
-    full = before[-1] if before else 0
-    after = (call for call in calls if call.ended > canceled_at)
-    return list(takewhile(lambda call: call.rows >= full, after))

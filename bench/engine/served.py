@@ -2,8 +2,9 @@
 
 import queue
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -18,7 +19,7 @@ from darkroom.domain.errors import RunCanceled
 from darkroom.domain.families import Family
 from darkroom.engine.backends.choice import make_backend
 from darkroom.engine.device import Device
-from darkroom.engine.interface import Engine, Order, Picture, Row
+from darkroom.engine.interface import Engine, Order, Picture, Row, Thumbnail
 from darkroom.engine.loading import load_parts
 from darkroom.engine.loop import Loop, Ticket
 from darkroom.engine.meters import meter_of
@@ -44,16 +45,19 @@ class EngineMaker:
         parts, size = load_parts(self._family, Path(setup.folder), device, backend)
         self._log, self._peak = CallLog(cuda), Peak(cuda)
         parts.denoiser = self._log.watched(parts.denoiser)
-        self._engine = StepEngine(parts, weights_bytes=size, threads=1 if setup.alone else None)
+        engine = StepEngine(parts, weights_bytes=size, threads=1 if setup.alone else None)
+        self._engine = _Watched(engine, self._log)
         self._loop = Loop(KeepingMeter(meter_of(device.torch_device), self._peak))
 
     def make(self, orders: Sequence[Wanted]) -> Made:
         """Send each at its time."""
         self._log.begin()
         given = [_order(wanted, self._family) for wanted in orders]
+        self._engine.indexes = {id(order): index for index, order in enumerate(given)}
         runs = _Runs(self._loop, self._engine, given)
         play = Play(orders, runs, time.perf_counter, time.sleep)
         play.run()
+        self._engine.rest()
         return play.made(self._log.calls(), self._peak.mb())
 
     def close(self) -> None:
@@ -75,6 +79,38 @@ def _order(wanted: Wanted, family: Family) -> Order:
         images=(reference(wanted),),
         guidance=GUIDANCE[family],
     )
+
+
+class _Watched:
+    """Satisfies `darkroom.engine.interface.Engine`; notes whose rows each step has."""
+
+    def __init__(self, engine: Engine, log: CallLog) -> None:
+        self._engine, self._log = engine, log
+        self._stepping = threading.Lock()
+        self.indexes: Mapping[int, int] = {}
+
+    def rest(self) -> None:
+        """Wait for a step that began with orders which have been canceled since."""
+        with self._stepping:
+            return
+
+    def prepare(self, order: Order) -> Sequence[Row]:
+        return self._engine.prepare(order)
+
+    def step(self, rows: Sequence[Row], ticked: Callable[[Row], None]) -> None:
+        with self._stepping:
+            moving = {id(row.order) for row in rows if not row.canceled}
+            self._log.orders = frozenset(self.indexes[one] for one in moving & self.indexes.keys())
+            self._engine.step(rows, ticked)
+
+    def decode(self, row: Row) -> Picture:
+        return self._engine.decode(row)
+
+    def preview(self, row: Row) -> Thumbnail | None:
+        return self._engine.preview(row)
+
+    def cancel(self, rows: Sequence[Row]) -> None:
+        self._engine.cancel(rows)
 
 
 class _Runs:

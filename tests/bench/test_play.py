@@ -45,7 +45,8 @@ class _Ticking:
         self.now += seconds
 
     def _tick(self) -> None:
-        self.calls.append(Call(began=self.now + 0.25, ended=self.now + 1.0, rows=len(self._steps)))
+        orders = frozenset(self._steps)
+        self.calls.append(Call(began=self.now + 0.25, ended=self.now + 1.0, orders=orders))
         self.now += 1.0
         for index in list(self._steps):
             self._steps[index] += 1
