@@ -179,6 +179,13 @@ def test_klein_ignores_steps_and_guidance_and_says_so() -> None:
     assert "go_fast has no effect" in told
 
 
+def test_kontext_takes_go_fast_and_tells_how_many_steps_are_computed() -> None:
+    values = {"go_fast": True, "num_inference_steps": 28}
+    made = _plan(Schema.KONTEXT_DEV, Family.FLUX_KONTEXT, values, (640, 480))
+    assert made.order.go_fast
+    assert "go_fast: 13 of 28 steps are computed, the others guessed." in made.notes
+
+
 def test_a_run_of_which_every_input_has_an_effect_has_nothing_to_tell() -> None:
     assert _multi((64, 64), (64, 64)).notes == ()
 

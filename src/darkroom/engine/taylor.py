@@ -1,20 +1,8 @@
-"""Steps that are extrapolated instead of computed: the TaylorSeer of `go_fast`, first order.
-
-Source: github.com/replicate/cog-flux-kontext, flux/sampling.py.
-"""
+"""Steps that are extrapolated instead of computed: the TaylorSeer of `go_fast`, first order."""
 
 from torch import Tensor
 
-_ENDS = 3  # so many steps at either end are always computed
-_EVERY = 3
-
-
-def computed(step: int, total: int) -> bool:
-    """Whether *step* of *total*, counted from 0, is computed in full.
-
-    The first and last three are, and every third between them: 13 of 28, 14 of 30, 4 of 4.
-    """
-    return step < _ENDS or step >= total - _ENDS or step % _EVERY == 1
+from darkroom.engine.fast import computed
 
 
 class Taylor:

@@ -12,6 +12,7 @@ from PIL.Image import Image
 from darkroom.domain.errors import RunFailed
 from darkroom.domain.families import Family, Schema
 from darkroom.domain.model import JsonScalar
+from darkroom.engine.fast import computed_steps
 from darkroom.engine.interface import Order, Sampler
 from darkroom.runners.diffusers.pictures import Encoding, Format, resized
 from darkroom.runners.diffusers.sizes import (
@@ -157,6 +158,7 @@ def _kontext(inputs: Inputs, picture: Image, encoding: Encoding) -> Plan:
         height=height,
         steps=int(inputs.number("num_inference_steps", 28)),
         guidance=inputs.number("guidance", 2.5),
+        go_fast=bool(inputs.values.get("go_fast")),
         seed=inputs.seed,
     )
     return Plan(order=order, encoding=encoding, listed=False, notes=_notes(inputs, order))
@@ -179,6 +181,8 @@ def _klein(
         steps=KLEIN_STEPS,
         seed=inputs.seed,
     )
+    if inputs.values.get("go_fast"):
+        notes = (*notes, "go_fast has no effect: every step is computed in full.")
     notes = (*_notes(inputs, order), *notes)
     return Plan(order=order, encoding=encoding, listed=False, notes=notes)
 
@@ -212,13 +216,13 @@ def _divisor(inputs: Inputs) -> int:
 
 
 def _notes(inputs: Inputs, order: Order) -> tuple[str, ...]:
-    """What of the inputs has no effect here, and the size with tiny weights."""
+    """What is done otherwise than the inputs say, or in another way."""
     notes: list[str] = []
     if inputs.tiny:
         size = f"{order.width} x {order.height}"
         notes.append(f"Sizes are divided by {TINY_DIVISOR} per side: {size}.")
-    if inputs.values.get("go_fast"):
-        notes.append("go_fast has no effect: every step is computed in full.")
+    if order.go_fast and (full := computed_steps(order.steps)) < order.steps:
+        notes.append(f"go_fast: {full} of {order.steps} steps are computed, the others guessed.")
     return tuple(notes)
 
 
