@@ -16,7 +16,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "darkroom needs Python 3.11 or later; try: make PYTHON=python3.11")'
 	@echo "Installing into .venv; this takes some minutes."
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[diffusers,postgres,ray,s3,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[diffusers,openvino,postgres,ray,s3,dev]'
 	@touch $@
 
 clients: install      ## The clients that the compat tests run, into build/clients; quick when nothing changed.

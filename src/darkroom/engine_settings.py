@@ -38,6 +38,10 @@ class EngineFields(BaseSettings):
         0, ge=0, description="Memory of the device for models and pictures; 0 takes what there is."
     )
 
+    engine_runs: int = Field(
+        8, ge=1, le=MOST_ROWS, description="Pictures a worker has under way at once, of all models."
+    )
+
     @field_validator("engine_batches", mode="before")
     @classmethod
     def _sizes(cls, value: object) -> object:

@@ -129,7 +129,7 @@ class Settings(EngineFields):
     )
     max_pixels: int = Field(50_000_000, ge=64, description="Largest input picture, in pixels.")
     resident_models: int = Field(
-        3, ge=1, description="Versions a worker keeps loaded at once; the least recently used goes."
+        0, ge=0, description="Versions a worker keeps loaded at most; 0: as many as memory holds."
     )
     run_limit_seconds: float = Field(
         1800.0, gt=0, description="A run longer than this is ended as failed."

@@ -56,6 +56,15 @@ async def test_tiny_weights_are_well_and_nothing_is_said_of_downloads(tmp_path: 
     assert await found(tmp_path, "weights", weights="tiny") == []
 
 
+async def test_a_backend_whose_package_is_missing_is_a_failure_with_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await found(tmp_path, "engine", engine_backend="openvino", weights="tiny") == []
+    monkeypatch.setattr("darkroom.compose.checkup.find_spec", dict[str, object]().get)
+    [missing] = await found(tmp_path, "engine", engine_backend="openvino", weights="tiny")
+    assert (missing.level, missing.remedy[-13:]) == (Level.FAIL, "'.[openvino]'")
+
+
 async def test_a_disk_on_which_no_prediction_would_be_taken_is_a_failure(tmp_path: Path) -> None:
     [plenty] = await found(tmp_path, "disk", weights="tiny", min_free_bytes="0")
     [little] = await found(tmp_path, "disk", weights="tiny", min_free_bytes=str(2**60))

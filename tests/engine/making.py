@@ -14,6 +14,7 @@ from darkroom.engine.backends.interface import Backend
 from darkroom.engine.device import Device
 from darkroom.engine.interface import Engine, Order, Picture, Row, Thumbnail
 from darkroom.engine.loading import load_engine, load_parts
+from darkroom.engine.sources import Sources
 from darkroom.engine.stepping import FamilyParts, StepEngine
 from darkroom.engine.tracks import Denoiser, Track
 
@@ -93,9 +94,9 @@ class Kitchen:
         return Made(images, list(self.watched.pixels_made))
 
 
-def tiny_engine(family: Family, folder: Path) -> Engine:
-    """An engine over the weights in *folder*, computed as they are, by one thread."""
-    return load_engine(family, folder, CPU, EagerBackend(ignore), threads=1)
+def tiny_engine(family: Family, weights: Path | Sources) -> Engine:
+    """An engine over *weights*, computed as they are, by one thread."""
+    return load_engine(family, weights, CPU, EagerBackend(ignore), threads=1)
 
 
 def pictures(engine: Engine, order: Order, ticked: Callable[[Row], None] = ignore) -> list[Picture]:

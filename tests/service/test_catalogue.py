@@ -85,7 +85,7 @@ def test_a_ratio_is_text_and_no_number_of_base_sixty(shipped: Catalogue) -> None
 
 def test_pictures_are_decoded_for_pipelines_and_not_for_the_echo(shipped: Catalogue) -> None:
     told = {one.path: (one.latest.pixels, one.latest.concurrency) for one in shipped.models()}
-    assert told[SD] == told[MULTI] == told[DEV] == (True, 1)
+    assert told[SD] == told[MULTI] == told[DEV] == (True, 64)
     assert told["darkroom/echo"] == told["darkroom/echo-text"] == (False, 1000)
 
 
@@ -155,7 +155,7 @@ def test_an_unknown_model_or_version_is_not_found(shipped: Catalogue) -> None:
 def test_a_worker_is_told_types_defaults_and_configuration(shipped: Catalogue) -> None:
     spec = to_spec(shipped.resolve(SD)[1])
     assert (spec.id, spec.model, spec.kind, spec.output) == (SD_VERSION, SD, "diffusers", "files")
-    assert (spec.pixels, spec.concurrency) == (True, 1)
+    assert (spec.pixels, spec.concurrency) == (True, 64)
     assert spec.config == {
         "family": "stable-diffusion",
         "schema": "sd-img2img",
@@ -226,6 +226,7 @@ def test_an_echo_can_be_given_another_name() -> None:
 
 
 GOOD = {"runner": "diffusers", "family": "stable-diffusion", "weights": "hf://acme/x"}
+FILE = {"runner": "diffusers", "family": "stable-diffusion", "weights": "./x.safetensors"}
 
 
 @pytest.mark.parametrize(
@@ -246,7 +247,11 @@ GOOD = {"runner": "diffusers", "family": "stable-diffusion", "weights": "hf://ac
         ("acme/x", {**GOOD, "weights": "https://acme/x"}, "models.acme/x.weights: must be"),
         ("acme/x", {**GOOD, "weights": "hf://a..b/c"}, "models.acme/x.weights: must be"),
         ("acme/x", {**GOOD, "weights": "hf://a/b@../c"}, "models.acme/x.weights: must be"),
-        ("acme/x", {**GOOD, "weights": "x.safetensors"}, "models.acme/x.weights: .* single file"),
+        ("acme/x", {**GOOD, "weights": "x.ckpt"}, "models.acme/x.weights: .* pickle"),
+        ("acme/x", {**GOOD, "base": "./y"}, "models.acme/x.base: completes .* single file"),
+        ("acme/x", {**FILE, "base": "z.safetensors"}, "models.acme/x.base: must be hf://"),
+        ("acme/x", {"runner": "diffusers", "family": "flux2-klein", "base": "./y"}, "x.base: goes"),
+        ("acme/x", {**FILE, "revision": "v1"}, "models.acme/x.revision: .* a file"),
         ("acme/x", {**GOOD, "revision": "-v"}, "models.acme/x.revision: must be a branch"),
         (
             "acme/x",
@@ -254,7 +259,15 @@ GOOD = {"runner": "diffusers", "family": "stable-diffusion", "weights": "hf://ac
             "models.acme/x.revision: .*one already",
         ),
         ("acme/x", {**GOOD, "weights": "./x", "revision": "v1"}, "models.acme/x.revision"),
-        ("acme/x", {**GOOD, "loras": [{"weights": "y"}]}, "models.acme/x.loras: not there yet"),
+        ("acme/x", {**GOOD, "loras": "y"}, r"models.acme/x: .*loras"),
+        ("acme/x", {**GOOD, "loras": [{"scale": 1}]}, r"models.acme/x: .*`weights`.*loras"),
+        ("acme/x", {**GOOD, "loras": [{"weights": "y", "size": 1}]}, "models.acme/x: .*`size`"),
+        ("acme/x", {**GOOD, "loras": [{"weights": "y.bin"}]}, r"x.loras\[0\].weights: .*pickle"),
+        (
+            "acme/x",
+            {**GOOD, "loras": [{"weights": "y"}, {"weights": "y", "scale": 11}]},
+            r"models.acme/x.loras\[1\].scale: must be from -10 to 10",
+        ),
         (DEV, GOOD, f"models.{DEV}.family: 'stable-diffusion' cannot serve"),
         ("darkroom/echo", GOOD, "models.darkroom/echo.family: .*cannot serve"),
         (SD, {"runner": "echo"}, f"models.{SD}.runner: 'echo' cannot serve"),

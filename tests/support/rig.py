@@ -33,6 +33,7 @@ from darkroom.service.hub import Hub
 from darkroom.service.keys import Keys
 from darkroom.service.limits import Room, Streams
 from darkroom.service.own_files import OwnFiles
+from darkroom.service.pins import Pins
 from darkroom.service.pools import Bounds, Demand
 from darkroom.service.predictions import Predictions
 from darkroom.service.remote_files import RemoteFiles
@@ -162,6 +163,13 @@ def turns_of(database: SqliteDatabase, dispatcher: Dispatcher, catalogue: Catalo
     return turns
 
 
+def pins_of(catalogue: Catalogue, dispatcher: Dispatcher) -> Pins:
+    """What is to be kept loaded, told to every worker that comes."""
+    pins = Pins(catalogue, lambda: dispatcher.seats)
+    dispatcher.greet(pins.greet)
+    return pins
+
+
 def wire_of(capabilities: Capabilities, catalogue: Catalogue, blobs: LocalBlobs, spool: Spool
             ) -> Wire:  # fmt: skip
     return Wire(capabilities=capabilities, catalogue=catalogue, blobs=blobs, spool=spool,
@@ -233,7 +241,7 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
                       keys=keys, rates=limits.rates(clock), guesses=limits.guesses(clock),
                       searches=limits.seekers(clock),
                       demand=Demand(POOLS, PoolTables(database), lambda: dispatcher.seats, clock),
-                      ready=lambda: None)  # fmt: skip
+                      pins=pins_of(catalogue, dispatcher), ready=lambda: None)  # fmt: skip
         manner = Manner(allowed_hosts=("example.test",), public_url=public_url,
                         inline_outputs=inline, body_limit_bytes=body_limit,
                         private_pages=private, openai_model=openai_model,

@@ -14,7 +14,13 @@ REPO = "acme/portraits"
 
 def tensors(size: int = 64) -> bytes:
     """The bytes of a safetensors file with one tensor of *size* bytes."""
-    head = json.dumps({"t": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
+    return named_tensors("t", size=size)
+
+
+def named_tensors(*names: str, size: int = 64) -> bytes:
+    """The same with tensors of these names, all in the same *size* bytes."""
+    one = {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}
+    head = json.dumps(dict.fromkeys(names, one)).encode()
     return struct.pack("<Q", len(head)) + head + bytes(range(256)) * (size // 256 + 1)
 
 
@@ -71,6 +77,7 @@ class FakeHub:
     cut: list[int] = field(default_factory=list[int])  # bytes after which answers break, in turn
     liar: str | None = None
     blobs: bool = True
+    stalls: asyncio.Event | None = None  # large files stop in the middle until it is set
 
     async def __call__(self, request: Request, writer: asyncio.StreamWriter) -> None:
         path = request.target.partition("?")[0]
@@ -78,10 +85,14 @@ class FakeHub:
             reply(writer, b"gated", status=401)
         elif self.status != 200:
             reply(writer, b"no", status=self.status)
-        elif path == f"/api/models/{REPO}/revision/main":
+        elif path in {f"/api/models/{REPO}/revision/{one}" for one in ("main", COMMIT)}:
             reply(writer, self._listing())
         elif path.startswith(f"/{REPO}/resolve/{COMMIT}/"):
-            self._file(path.removeprefix(f"/{REPO}/resolve/{COMMIT}/"), request, writer)
+            name = path.removeprefix(f"/{REPO}/resolve/{COMMIT}/")
+            if self.stalls is not None and len(self.files[name]) > 100_000:
+                await self._half(name, writer)
+            else:
+                self._file(name, request, writer)
         else:
             reply(writer, b"no", status=404)
 
@@ -99,6 +110,14 @@ class FakeHub:
             return {"rfilename": name, "size": len(data), "blobId": "0" * 40, "lfs": lfs}
         git = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
         return {"rfilename": name, "size": len(data), "blobId": git}
+
+    async def _half(self, name: str, writer: asyncio.StreamWriter) -> None:
+        data = self.files[name]
+        writer.write(f"HTTP/1.1 200 X\r\ncontent-length: {len(data)}\r\n\r\n".encode())
+        writer.write(data[: len(data) // 2])
+        await writer.drain()
+        if self.stalls is not None:
+            await self.stalls.wait()
 
     def _file(self, name: str, request: Request, writer: asyncio.StreamWriter) -> None:
         data = self.files[name]

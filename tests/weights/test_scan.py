@@ -24,6 +24,11 @@ def test_an_honest_folder_passes(folder: Path) -> None:
     scan(folder)
 
 
+def test_numbers_as_python_writes_them_pass(folder: Path) -> None:
+    (folder / "unet" / "config.json").write_bytes(b'{"lambda_min_clipped": -Infinity}')
+    scan(folder)
+
+
 @pytest.mark.parametrize(
     "config",
     [

@@ -239,7 +239,7 @@ async def test_half_precision_alone_gets_the_plain_name(bench: Bench) -> None:
 async def test_a_file_that_shrank_is_called_damaged(bench: Bench) -> None:
     folder = await bench.pull()
     (folder / "unet/config.json").write_bytes(b"{}")
-    assert "is damaged; delete the folder" in await bench.refusal()
+    assert "is damaged; `darkroom weights verify --repair`" in await bench.refusal()
 
 
 @pytest.fixture
@@ -289,11 +289,12 @@ async def test_a_missing_folder_says_what_to_do(bench: Bench, tmp_path: Path) ->
         await bench.at().provide(spec(str(tmp_path / "gone")), bench.lines.append)
 
 
-async def test_a_single_file_says_what_to_do(bench: Bench, tmp_path: Path) -> None:
+async def test_a_file_that_cannot_be_loaded_says_what_to_do(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "model").write_bytes(tensors())
-    for named in (tmp_path / "model", tmp_path / "model.safetensors"):
-        with pytest.raises(WeightsUnavailable, match=r"single file.*convert it to a folder"):
-            await bench.at().provide(spec(str(named)), bench.lines.append)
+    with pytest.raises(WeightsUnavailable, match=r"single file whose name.*\.safetensors"):
+        await bench.at().provide(spec(str(tmp_path / "model")), bench.lines.append)
+    with pytest.raises(WeightsUnavailable, match=r"pickle.*make it as \.safetensors"):
+        await bench.at().provide(spec(str(tmp_path / "model.ckpt")), bench.lines.append)
 
 
 async def test_a_full_disk_says_what_to_do_and_is_not_tried_again(bench: Bench) -> None:

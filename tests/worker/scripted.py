@@ -265,6 +265,7 @@ def options(folder: Path, host: Sequence[str] | None = None, **changes: float) -
         "cancel_grace": 20.0,
         "drain": 20.0,
         "host_silence": 60.0,
+        "load_patience": 10.0,
     }
     chosen = plain | changes
     return Options(
@@ -282,6 +283,7 @@ def options(folder: Path, host: Sequence[str] | None = None, **changes: float) -
         cancel_grace=chosen["cancel_grace"],
         drain=chosen["drain"],
         host_silence=chosen["host_silence"],
+        load_patience=chosen["load_patience"],
         put_retries=(0.0, 0.0),
     )
 

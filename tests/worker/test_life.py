@@ -66,7 +66,7 @@ async def test_it_says_who_it_is_and_what_it_takes(process: Process) -> None:
     assert hello is not None
     assert hello.worker == "local-1"
     assert hello.slots["echo"] == 64
-    assert hello.slots["diffusers"] == 1
+    assert hello.slots["diffusers"] == 8
 
 
 async def test_it_holds_no_model_code(process: Process) -> None:

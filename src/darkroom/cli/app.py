@@ -19,6 +19,7 @@ from darkroom.cli.pools import app as pools
 from darkroom.cli.predictions import app as predictions
 from darkroom.cli.run import run
 from darkroom.cli.serve import serve, worker
+from darkroom.cli.weights import app as weights
 from darkroom.domain.errors import DarkroomError
 
 
@@ -56,6 +57,7 @@ app.add_typer(models, name="models")
 app.add_typer(predictions, name="predictions")
 app.add_typer(pools, name="pools")
 app.add_typer(keys, name="keys")
+app.add_typer(weights, name="weights")
 app.add_typer(db, name="db")
 app.command("config")(config)
 app.command("doctor")(doctor)

@@ -54,6 +54,7 @@ async def look(settings: Settings) -> list[Finding]:
         _open_files(),
         *_files(settings),
         *_packages(),
+        *_engine(settings),
         await _gpu(),
         *await _judged(settings),
         *_models(settings),
@@ -175,6 +176,12 @@ def _files(settings: Settings) -> Iterator[Finding]:
     where = endpoint_of(os.environ, settings.files_endpoint) or "Amazon's servers"
     line = f"are kept in {settings.files_url} on {where} (not asked now)"
     yield Finding(Level.OK, "files", line)
+
+
+def _engine(settings: Settings) -> Iterator[Finding]:
+    if settings.engine_backend == "openvino" and find_spec("openvino") is None:
+        line = "engine_backend is openvino, which is not installed; no model would load"
+        yield Finding(Level.FAIL, "engine", line, how_to_install("openvino"))
 
 
 def _packages() -> Iterator[Finding]:

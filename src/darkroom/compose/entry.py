@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from darkroom.domain.errors import NoServer
 from darkroom.domain.model import Json
+from darkroom.domain.weights_kept import Kept, Verdict
 
 if TYPE_CHECKING:
     from darkroom.compose.checkup import Finding
@@ -169,6 +170,63 @@ def db_move(flags: Flags, url: str) -> Mapping[str, int]:
 
     checked = settings({**flags, "database_url": url})
     return asyncio.run(move(checked, url))
+
+
+def weights_find(flags: Flags, name: str | None) -> Sequence[Kept]:
+    """What of weights is here and what models need; of *name* alone, if there is one.
+
+    Raises:
+        NotFound: there is nothing of that name.
+    """
+    from darkroom.compose.weights import find
+
+    return find(settings(flags), name)
+
+
+def weights_pull(
+    flags: Flags, name: str, revision: str | None, log: Callable[[str], None]
+) -> Sequence[Kept]:
+    """Pull what *name* needs; returns where it is.
+
+    Raises:
+        NotFound: there is no model of that name.
+        WeightsUnavailable: a sentence that says what to do.
+    """
+    from darkroom.compose.weights import pull
+
+    return asyncio.run(pull(settings(flags), name, revision, log))
+
+
+def weights_verify(
+    flags: Flags, name: str | None, log: Callable[[str], None], *, repair: bool
+) -> Sequence[Verdict]:
+    """Look at every byte of what was pulled, and pull damaged files anew if *repair* says so.
+
+    Raises:
+        NotFound: there is nothing of that name.
+        WeightsUnavailable: a repair fails.
+    """
+    from darkroom.compose.weights import verify
+
+    return asyncio.run(verify(settings(flags), name, log, repair=repair))
+
+
+def weights_remove(kept: Sequence[Kept]) -> None:
+    """Delete what came from the hub.
+
+    Raises:
+        WeightsUnavailable: somebody pulls it just now.
+    """
+    from darkroom.compose.weights import remove
+
+    asyncio.run(remove(kept))
+
+
+def serves(flags: Flags) -> bool:
+    """Whether a server runs in the data directory."""
+    from darkroom.compose.weights import serves
+
+    return asyncio.run(serves(settings(flags)))
 
 
 async def _command(chosen: "Settings", verb: str, words: Mapping[str, Json]) -> Json:

@@ -30,6 +30,7 @@ from darkroom.service.hub import Hub
 from darkroom.service.keys import Keys
 from darkroom.service.models import Models
 from darkroom.service.own_files import OwnFiles
+from darkroom.service.pins import Pins
 from darkroom.service.pools import Demand
 from darkroom.service.predictions import Predictions
 from darkroom.service.remote_files import RemoteFiles
@@ -155,6 +156,12 @@ def _dispatcher(
     )
 
 
+def _pins(catalogue: Catalogue, dispatcher: Dispatcher) -> Pins:
+    pins = Pins(catalogue, lambda: dispatcher.seats)
+    dispatcher.greet(pins.greet)
+    return pins
+
+
 def _wire(
     settings: Settings,
     capabilities: Capabilities,
@@ -204,7 +211,13 @@ def make_twins(core: Core) -> Twins | None:
 
 
 def make_parts(core: Core, workers: WorkerSockets, ready: Callable[[], str | None]) -> Parts:
-    """What the routes stand on; *ready* gives a reason for not being ready."""
+    """What the routes stand on, made before any worker comes.
+
+    Args:
+        core: what they stand on in turn.
+        workers: the door of those from elsewhere.
+        ready: gives a reason for not being ready.
+    """
     return Parts(
         predictions=core.predictions,
         catalogue=core.catalogue,
@@ -225,6 +238,7 @@ def make_parts(core: Core, workers: WorkerSockets, ready: Callable[[], str | Non
         workers=workers,
         worker_files=WorkerFileRoutes(signer=core.signer, blobs=core.blobs),
         demand=core.demand,
+        pins=_pins(core.catalogue, core.dispatcher),
         ready=ready,
     )
 

@@ -153,11 +153,12 @@ async def _joined(
     sockets = WorkerSockets(
         core.dispatcher, core.keys, silence_seconds=settings.worker_silence_seconds
     )
-    path = control_path(settings)
-    await door.open(path)
     life = _Life()
     room = make_room(settings, SystemClock())
     ready = partial(_unready, life, core.dispatcher, settings.workers, outage, room)
+    app = create_app(make_parts(core, sockets, ready), make_manner(settings))
+    path = control_path(settings)
+    await door.open(path)
     return _Server(
         keys=core.keys,
         dispatcher=core.dispatcher,
@@ -168,7 +169,7 @@ async def _joined(
         workers=settings.workers,
         life=life,
         outage=outage,
-        app=create_app(make_parts(core, sockets, ready), make_manner(settings)),
+        app=app,
     )
 
 

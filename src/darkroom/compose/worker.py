@@ -13,8 +13,8 @@ import uvloop
 
 from darkroom.blobs.local import LocalBlobs
 from darkroom.compose import collector
+from darkroom.compose.hub import open_weights
 from darkroom.compose.logs import configure_logs
-from darkroom.egress.allow import entry_for
 from darkroom.egress.fetch import GuardedFetcher
 from darkroom.egress.signed import SignedDoor
 from darkroom.engine.settings import EngineSettings
@@ -22,14 +22,13 @@ from darkroom.imaging.pool import DecoderPool
 from darkroom.protocol.lifeline import ParentGone, die_with_parent
 from darkroom.runners import registry
 from darkroom.settings import Settings
-from darkroom.weights.pull import Hub
-from darkroom.weights.source import Weights
 from darkroom.worker.client import Worker
 from darkroom.worker.folders import run_folder
 from darkroom.worker.lines import Connector, UnixConnector
 from darkroom.worker.options import Options, Tools
 from darkroom.worker.process import host_command, host_environment
 
+_ENGINE_KIND = "diffusers"
 _SMALL_KINDS = frozenset({"echo", "echo-text", "echo-text-trainer"})
 """Weightless: many runs at once."""
 
@@ -85,23 +84,7 @@ async def make_tools(
         signed=await stack.enter_async_context(SignedDoor(server)),
         fetcher=fetcher,
         decoder=await stack.enter_async_context(DecoderPool(max_pixels=settings.max_pixels)),
-        weights=await _weights(stack, settings),
-    )
-
-
-async def _weights(stack: AsyncExitStack, settings: Settings) -> Weights:
-    """Weights come through a door of their own, which the operator's hub alone is added to."""
-    token = settings.hub_token.get_secret_value() if settings.hub_token else None
-    allow = [*settings.egress_allow, entry_for(settings.hub_url)]
-    return Weights(
-        hub=Hub(
-            fetcher=await stack.enter_async_context(GuardedFetcher(allow=allow)),
-            url=settings.hub_url,
-            token=token or os.environ.get("HF_TOKEN"),
-        ),
-        directory=settings.data_dir / "weights",
-        cache=settings.data_dir / "cache",
-        tiny=settings.weights == "tiny",
+        weights=await open_weights(stack, settings, tiny=settings.weights == "tiny"),
     )
 
 
@@ -113,9 +96,7 @@ def make_options(
         name=name,
         incarnation=incarnation,
         connector=connector,
-        slots={
-            kind: settings.echo_slots if kind in _SMALL_KINDS else 1 for kind in registry.kinds()
-        },
+        slots={kind: _slots(settings, kind) for kind in registry.kinds()},
         run_folder=folder.resolve(),
         host_command=host_command(),
         host_environment=host_environment(os.environ) | _engine(settings).variables(),
@@ -127,6 +108,12 @@ def make_options(
         drain=settings.drain_seconds,
         host_silence=settings.host_silence_seconds,
     )
+
+
+def _slots(settings: Settings, kind: str) -> int:
+    if kind in _SMALL_KINDS:
+        return settings.echo_slots
+    return settings.engine_runs if kind == _ENGINE_KIND else 1
 
 
 def _engine(settings: Settings) -> EngineSettings:

@@ -110,7 +110,10 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A named thing that can be run, `owner/name`; `versions` are its versions, newest first."""
+    """A named thing that can be run, `owner/name`; `versions` are its versions, newest first.
+
+    The latest version of a `pinned` one is kept loaded by every worker of its pool.
+    """
 
     owner: str
     name: str
@@ -127,6 +130,7 @@ class Model:
     cover_image_url: str | None = None
     weights_url: str | None = None
     readme: str = ""
+    pinned: bool = False
 
     @property
     def path(self) -> str:

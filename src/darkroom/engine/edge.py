@@ -128,9 +128,18 @@ class PipelineKind(Protocol):
     """A class of pipelines."""
 
     def from_pretrained(
-        self, folder: str, *, local_files_only: bool, use_safetensors: bool, dtype: torch.dtype
+        self,
+        folder: str,
+        *,
+        local_files_only: bool,
+        use_safetensors: bool,
+        dtype: torch.dtype,
+        **parts: object,
     ) -> Pipeline:
-        """Load one from a folder in the hub's layout; parts the folder lacks raise ValueError."""
+        """Load one from a folder in the hub's layout; parts the folder lacks raise ValueError.
+
+        *parts* are loaded already, by their names, and go before those of the folder.
+        """
         ...
 
 

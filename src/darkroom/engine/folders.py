@@ -72,7 +72,7 @@ _PARTS: Mapping[Family, frozenset[str]] = {
 
 
 def check_folder(family: Family, folder: Path) -> None:
-    """Look a folder of weights over.
+    """Look a folder of weights over. A part may lack its tensors: loading it then says so.
 
     Raises:
         WeightsUnavailable: it is missing, of another family, pickled, or brings code along.
@@ -152,7 +152,7 @@ def _read(file: Path) -> Mapping[str, Json]:
     except FileNotFoundError as error:
         raise WeightsUnavailable(
             f"There is no {file}. The folder must have the layout of diffusers; a single "
-            "checkpoint file must be converted first."
+            "checkpoint file is named itself, by its path."
         ) from error
     except (OSError, ValueError) as error:
         raise WeightsUnavailable(f"{file} cannot be read: {error}. Copy it once more.") from error

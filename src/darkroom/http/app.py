@@ -25,6 +25,7 @@ from darkroom.http.models import ModelRoutes
 from darkroom.http.openai.images import ImageRoutes
 from darkroom.http.pages import Look, PageRoutes
 from darkroom.http.paths import Paths
+from darkroom.http.pins import PinRoutes
 from darkroom.http.pools import PoolRoutes
 from darkroom.http.predictions import PredictionRoutes
 from darkroom.http.previews import PreviewRoutes
@@ -47,6 +48,7 @@ from darkroom.service.deliveries import Deliveries
 from darkroom.service.deployments import Deployments
 from darkroom.service.limits import Guesses, Rates, Searches
 from darkroom.service.models import Models
+from darkroom.service.pins import Pins
 from darkroom.service.pools import Demand
 from darkroom.service.predictions import Predictions
 from darkroom.service.search import Search
@@ -79,6 +81,7 @@ class Parts:
     workers: WorkerSockets
     worker_files: WorkerFileRoutes
     demand: Demand
+    pins: Pins
     ready: Callable[[], str | None]
 
 
@@ -130,6 +133,7 @@ def routes(parts: Parts, manner: Manner) -> list[BaseRoute]:
         *parts.workers.routes(),
         *parts.worker_files.routes(),
         *PoolRoutes(demand=parts.demand).administration(),
+        *PinRoutes(pins=parts.pins, catalogue=parts.catalogue).administration(),
     ]
     files = FileRoutes(capabilities=parts.capabilities, attempts=parts.attempts, blobs=parts.blobs)
     pages = PageRoutes(_look(parts), parts.catalogue.models, private=manner.private_pages)

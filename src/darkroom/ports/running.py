@@ -25,10 +25,14 @@ class PictureDecoder(Protocol):
 
 
 class WeightsSource(Protocol):
-    """Makes the weights of a version lie in a local folder."""
+    """Makes the weights of a version lie on this machine."""
 
     async def provide(self, version: VersionSpec, log: Callable[[str], None]) -> VersionSpec:
-        """Return *version* with `config["weights"]` replaced by a folder, or by `tiny`.
+        """Return *version* with every address in its configuration replaced by a local path.
+
+        These are `weights`, `base`, each `weights` within `loras`, `safety_checker` and
+        `nsfw_classifier`. `tiny` stands for random weights, made in what `tiny_folder` names; then
+        `base` and `loras` are gone.
 
         Args:
             version: as the server described it.

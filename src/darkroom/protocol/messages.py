@@ -142,13 +142,14 @@ class Preview(Message, frozen=True):
 
 
 class Keep(Message, frozen=True):
-    """Load this version now, whether or not a run needs it.
+    """Load this version now, whether or not a run needs it; without `load`, only heed `pinned`.
 
     `pinned` keeps it loaded until told otherwise: it is never chosen to make room for another.
     """
 
     version: VersionSpec
     pinned: bool
+    load: bool = True
 
 
 class Drain(Message, frozen=True):
@@ -188,12 +189,14 @@ class Hello(Message, frozen=True):
 class Beat(Message, frozen=True):
     """Still alive; the attempts really held, and the versions that are loaded.
 
-    `loads` tells of each version how many seconds it took to load the last time.
+    `loads` tells of each version how many seconds it took to load the last time, `troubles` of
+    others why they could not be loaded when that was last tried.
     """
 
     held: list[Key]
     resident: list[str]
     loads: dict[str, float] = {}
+    troubles: dict[str, str] = {}
 
 
 class Wants(Message, frozen=True):

@@ -96,6 +96,7 @@ class Attendance:
         self._parting = False
         self._empty = asyncio.Event()
         self.seats: list[Seat] = []
+        self.greeters: list[Callable[[Seat], None]] = []
 
     @property
     def now(self) -> float:
@@ -115,6 +116,8 @@ class Attendance:
         self.seats.append(seat)
         self._empty.clear()
         _log.info("worker.joined", worker=seat.holder.worker, slots=seat.slots, held=len(seat.held))
+        for greet in self.greeters:
+            greet(seat)
 
     async def rejoin(
         self,

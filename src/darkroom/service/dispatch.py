@@ -114,6 +114,10 @@ class Dispatcher:
 
     # ── workers come and go ──
 
+    def greet(self, greeter: Callable[[Seat], None]) -> None:
+        """Have *greeter* called with every worker that comes, before it has been welcomed."""
+        self._attendance.greeters.append(greeter)
+
     def join(self, hello: Hello, send: Callable[[object], None], close: Callable[[], None]) -> Seat:
         """Seat a local worker that has said hello."""
         seat = Seat(
@@ -167,7 +171,7 @@ class Dispatcher:
     def beat(self, seat: Seat, beat: Beat) -> None:
         """Take note that a worker lives; what it was sent and does not hold runs again."""
         self._heard(seat)
-        seat.resident = beat.resident
+        seat.stands(beat.resident, beat.troubles)
         self.fairness.costs.loaded(seat.known, beat.loads)
         for key in seat.missed(beat.held):
             seat.give_back(key)

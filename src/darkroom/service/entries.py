@@ -23,7 +23,8 @@ from darkroom.domain.ids import (
 from darkroom.domain.model import InputField, Model, Origin, OutputKind, Version
 from darkroom.domain.prediction import Milliseconds
 from darkroom.domain.safety import CHECKERS
-from darkroom.domain.weights_address import HubAddress, parse_weights
+from darkroom.domain.weights_address import WEIGHTS
+from darkroom.service.entry_weights import described, weights_config, when_tiny
 from darkroom.service.safety import SafetyKeys, safety_config, safety_words
 
 ECHOES = ("echo", "echo-text")
@@ -64,18 +65,17 @@ class _Echo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     runner: str
     pool: str = DEFAULT_POOL
+    pin: bool = False
     description: str | None = None
 
 
-class _Diffusers(SafetyKeys, msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _Diffusers(SafetyKeys, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An operator's entry for a diffusers pipeline."""
 
     runner: str
     pool: str = DEFAULT_POOL
+    pin: bool = False
     family: str | None = None
-    weights: str | None = None
-    revision: str | None = None
-    loras: list[object] = []
     description: str | None = None
 
 
@@ -127,10 +127,10 @@ def operators_model(
     match runner:
         case "diffusers":
             read = _read(entry, _Diffusers, where)
-            return _in_pool(_diffusers(name, read, built_ins, where), read.pool, where)
+            return _placed(_diffusers(name, read, built_ins, where), read, where)
         case "echo" | "echo-text":
             read = _read(entry, _Echo, where)
-            return _in_pool(_echo(name, read, built_ins, where), read.pool, where)
+            return _placed(_echo(name, read, built_ins, where), read, where)
         case _ if runner in NOT_YET:
             raise InvalidSetting(f"{where}.runner: {runner!r} is not there yet in this release")
         case _:
@@ -202,14 +202,16 @@ def _read(entry: Mapping[str, object], into: type[_Entry], where: str) -> _Entry
         raise InvalidSetting(f"{where}: {error}") from error
 
 
-def _in_pool(model: Model, pool: str, where: str) -> Model:
+def _placed(model: Model, entry: _Echo | _Diffusers, where: str) -> Model:
+    """*model* in the pool that its entry names, pinned there if it says so."""
+    pool = entry.pool
     if not is_pool(pool):
         raise InvalidSetting(f"{where}.pool: {POOL_RULE}, not {pool[:80]!r}")
     versions = [
         replace(one, pool=pool, trainer=one.trainer and replace(one.trainer, pool=pool))
         for one in model.versions
     ]
-    return replace(model, versions=versions)
+    return replace(model, versions=versions, pinned=entry.pin)
 
 
 def _echo(name: Identifier, entry: _Echo, built_ins: Mapping[str, Model], where: str) -> Model:
@@ -233,12 +235,10 @@ def _diffusers(
         raise InvalidSetting(
             f"{where}.family: {str(family)!r} cannot serve the inputs of {name.model}"
         )
-    if entry.loras:
-        raise InvalidSetting(f"{where}.loras: not there yet in this release; remove the key")
-    weights = _weights(entry, where) or _weights_of(family, built_ins)
+    weights = weights_config(entry, _weights_of(family, built_ins), where)
     safety = safety_config(entry, Schema(schema), built_ins, where)
     config = {"family": str(family), "schema": schema, **weights, **safety}
-    description = entry.description or f"Runs {weights['weights']} as {family}."
+    description = entry.description or f"Runs {weights[WEIGHTS]} as {family}."
     template = replaced or _by_schema(schema, built_ins)
     readme = _readme(name.model, config, template)
     return _renamed(template, name, description=description, readme=readme, config=config)
@@ -252,23 +252,9 @@ def _family(text: str | None, where: str) -> Family:
         raise InvalidSetting(f"{where}.family: must be one of {known}, not {text!r}") from None
 
 
-def _weights(entry: _Diffusers, where: str) -> dict[str, str]:
-    """The keys of the configuration that say where the weights are; empty if none does."""
-    weights, revision = entry.weights, entry.revision
-    if weights is None:
-        if revision is not None:
-            raise InvalidSetting(f"{where}.revision: pins hf:// weights; there are none")
-        return {}
-    try:
-        parse_weights(weights, revision)
-    except InvalidSetting as error:
-        raise InvalidSetting(f"{where}.{error}") from error
-    return {"weights": weights} if revision is None else {"weights": weights, "revision": revision}
-
-
-def _weights_of(family: str, built_ins: Mapping[str, Model]) -> dict[str, str]:
+def _weights_of(family: str, built_ins: Mapping[str, Model]) -> str:
     of_family = (one for one in built_ins.values() if one.latest.config.get("family") == family)
-    return {"weights": next(of_family).latest.config["weights"]}
+    return next(of_family).latest.config[WEIGHTS]
 
 
 def _by_schema(schema: str, built_ins: Mapping[str, Model]) -> Model:
@@ -276,20 +262,13 @@ def _by_schema(schema: str, built_ins: Mapping[str, Model]) -> Model:
 
 
 def _readme(path: str, config: Mapping[str, str], template: Model) -> str:
-    revision = f", revision `{config['revision']}`" if "revision" in config else ""
     return (
         f"# {path}\n\nThe operator of this server declared this model in `darkroom.yaml`.\n\n"
-        f"**What runs here.** `{config['weights']}`{revision}, as a {config['family']} pipeline, "
+        f"**What runs here.** {described(config)}, as a {config['family']} pipeline, "
         f"with the inputs of {template.path}. Their licence is a matter of whoever made them.\n\n"
         f"**Safety.** {safety_words(config)}\n\n"
-        f"**With `DARKROOM_WEIGHTS=tiny`** {_when_tiny(config['weights'])}\n"
+        f"**With `DARKROOM_WEIGHTS=tiny`** {when_tiny(config)}\n"
     )
-
-
-def _when_tiny(weights: str) -> str:
-    if isinstance(parse_weights(weights), HubAddress):
-        return "the weights are random and the pictures are noise."
-    return "the same folder is loaded."
 
 
 def _renamed(

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-import msgspec
-
 from darkroom.domain.errors import InvalidSetting
 from darkroom.domain.families import Schema
 from darkroom.domain.model import Model
@@ -17,12 +15,13 @@ from darkroom.domain.safety import (
     YES,
 )
 from darkroom.domain.weights_address import parse_weights
+from darkroom.service.entry_weights import WrittenWeights
 
 _UNCHECKED = frozenset({Schema.SD_IMG2IMG})  # hosted without a checker
 
 
-class SafetyKeys(msgspec.Struct, frozen=True, kw_only=True):
-    """The keys of an entry; `on` and `off` are truth values in YAML."""
+class SafetyKeys(WrittenWeights, frozen=True, kw_only=True):
+    """The keys of an entry, after those of its weights; `on` and `off` are truth values in YAML."""
 
     safety: bool | None = None
     safety_checker: str | None = None

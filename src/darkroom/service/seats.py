@@ -1,6 +1,6 @@
 """A connected worker and the slots it grants."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from darkroom.domain.ids import DEFAULT_POOL, VersionId
@@ -25,7 +25,8 @@ class Seat:
     """One connected worker, and the pool whose predictions it runs.
 
     It speaks every protocol up to `protocol`. While it is `quiet`, beats are missing: its line may
-    lead nowhere, and it gets nothing more.
+    lead nowhere, and it gets nothing more. `troubles` tells of versions why it could not load them,
+    `asked` are those it was asked to load since its last beat.
     """
 
     holder: Holder
@@ -39,6 +40,8 @@ class Seat:
     used: dict[str, int] = field(default_factory=dict[str, int])
     known: set[VersionId] = field(default_factory=set[VersionId])
     resident: Sequence[str] = ()
+    troubles: Mapping[str, str] = field(default_factory=dict[str, str])
+    asked: set[str] = field(default_factory=set[str])
     beats: int = 0
     draining: bool = False
     quiet: bool = False
@@ -58,6 +61,20 @@ class Seat:
         return version in self.resident or any(
             held.version == version for held in self.held.values()
         )
+
+    def ask(self, version: VersionId) -> None:
+        """It is asked to load *version*: what was in the way before may be so no more."""
+        self.asked.add(version)
+        self.troubles = {id_: why for id_, why in self.troubles.items() if id_ != version}
+
+    def stands(self, resident: Sequence[str], troubles: Mapping[str, str]) -> None:
+        """Its beat tells what it has loaded and could not load.
+
+        The first beat after it was asked may have crossed that on the way.
+        """
+        self.resident = resident
+        self.troubles = {id_: why for id_, why in troubles.items() if id_ not in self.asked}
+        self.asked.clear()
 
     def reserve(self, kind: str, count: int) -> None:
         """Count slots that are promised to runs not known yet; undone by a negative *count*."""

@@ -1,18 +1,23 @@
-"""What the hub says a repository holds, and which of its files a diffusers pipeline needs."""
+"""What the hub says a repository holds, and which of its files are needed."""
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Final
 
 import msgspec
 
 from darkroom.domain.errors import WeightsUnavailable
-from darkroom.domain.weights_address import HubAddress, is_commit
+from darkroom.domain.weights_address import SAFETENSORS, HubAddress, is_commit
 from darkroom.domain.weights_layout import INDEX, PICKLED
 
+ADAPTER: Final = "pytorch_lora_weights.safetensors"
+"""What diffusers calls the file of an adapter."""
+
 _PATH = re.compile(r"[a-z0-9_]+/[A-Za-z0-9][A-Za-z0-9._-]*")
+_TOP = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ -]*")
 _LICENCE = re.compile(r"LICENSE[A-Za-z0-9._-]*", re.IGNORECASE)
 _PLAIN_SUFFIXES = (".json", ".txt", ".model")
 _OTHER_INDEX = re.compile(r"\.bin\.index\.|\.index\.[a-z0-9]+\.json$|^flax_|^tf_")
@@ -86,7 +91,9 @@ def read_listing(address: HubAddress, text: bytes) -> Listing:
     return Listing(found.sha, [_file(one) for one in found.siblings])
 
 
-def needed(files: Iterable[RemoteFile], parts: Iterable[str]) -> Sequence[RemoteFile]:
+def needed(
+    files: Iterable[RemoteFile], parts: Iterable[str], without: Collection[str] = ()
+) -> Sequence[RemoteFile]:
     """Choose the files of a pipeline: its parts' configurations, tokenizers and safetensors.
 
     Left out are whatever lies in no part's folder (checkpoints in one file, onnx, openvino,
@@ -96,6 +103,7 @@ def needed(files: Iterable[RemoteFile], parts: Iterable[str]) -> Sequence[Remote
     Args:
         files: all that the repository holds.
         parts: names of the folders that belong to the pipeline.
+        without: parts whose tensors come from elsewhere; their configurations are still needed.
 
     Raises:
         WeightsUnavailable: a part has weights, but only pickled ones.
@@ -110,8 +118,44 @@ def needed(files: Iterable[RemoteFile], parts: Iterable[str]) -> Sequence[Remote
             folders[folder].append(file)
     for folder, inside in folders.items():
         chosen += [file for file in inside if _is_plain(file.path.rpartition("/")[2])]
-        chosen += _tensors(folder, inside)
+        if folder not in without:
+            chosen += _tensors(folder, inside)
     return chosen
+
+
+def needed_of_model(files: Iterable[RemoteFile]) -> Sequence[RemoteFile]:
+    """Choose the files of a model that is no pipeline: what lies in no folder, but no code.
+
+    Raises:
+        WeightsUnavailable: it has weights, but only pickled ones.
+    """
+    top = [file for file in files if _TOP.fullmatch(file.path)]
+    plain = [file for file in top if _is_plain(file.path) or _LICENCE.fullmatch(file.path)]
+    return [*plain, *_tensors(".", top)]
+
+
+def the_file(address: HubAddress, files: Iterable[RemoteFile]) -> RemoteFile:
+    """The file that *address* names; of a repository alone, the one adapter it holds.
+
+    Raises:
+        WeightsUnavailable: there is none, or more than one to choose from.
+    """
+    found = [file for file in files if file.path == address.file]
+    if address.file is None:
+        top = [one for one in files if _TOP.fullmatch(one.path) and one.path.endswith(SAFETENSORS)]
+        found = [one for one in top if one.path == ADAPTER] or top
+    if len(found) == 1:
+        return found[0]
+    if address.file is not None:
+        raise WeightsUnavailable(
+            f"{address.repo} has no {address.file} at revision {address.revision}; correct its"
+            " name in darkroom.yaml"
+        )
+    names = ", ".join(one.path for one in found[:8]) or "none"
+    raise WeightsUnavailable(
+        f"{address.repo} holds not one {SAFETENSORS} file but: {names}; name the one you mean, as"
+        f" hf://{address.repo}/NAME{SAFETENSORS}"
+    )
 
 
 def _is_plain(name: str) -> bool:

@@ -13,9 +13,17 @@ from darkroom.domain.errors import EgressDenied, WeightsUnavailable
 from darkroom.domain.weights_address import HubAddress
 from darkroom.domain.weights_layout import INDEX
 from darkroom.ports.files import Fetcher
-from darkroom.weights.listing import Listing, RemoteFile, needed, read_listing
+from darkroom.weights.listing import (
+    Listing,
+    RemoteFile,
+    needed,
+    needed_of_model,
+    read_listing,
+    the_file,
+)
 from darkroom.weights.progress import Meter
-from darkroom.weights.scan import parts_of, scan
+from darkroom.weights.scan import parts_of, scan_selected
+from darkroom.weights.selection import Kind, Selection
 from darkroom.weights.store import Manifest, ManifestFile, RepoFolder, weighed
 
 LARGEST_LISTING: Final = 16 * 2**20
@@ -56,13 +64,27 @@ class Hub:
 
 
 class Pull:
-    """Brings one repository into its folder, going on where an earlier pull ended."""
+    """Brings what is wanted of one repository into its folder, going on where an earlier one ended.
+
+    Args:
+        hub: where it comes from.
+        address: the repository and its revision.
+        selection: which of its files.
+        folder: of the same selection.
+        log: told how far it is.
+    """
 
     def __init__(
-        self, hub: Hub, address: HubAddress, folder: RepoFolder, log: Callable[[str], None]
+        self,
+        hub: Hub,
+        address: HubAddress,
+        selection: Selection,
+        folder: RepoFolder,
+        log: Callable[[str], None],
     ) -> None:
         self._hub = hub
         self._address = address
+        self._selection = selection
         self._folder = folder
         self._log = log
 
@@ -72,23 +94,37 @@ class Pull:
         Raises:
             WeightsUnavailable: a sentence that says what to do.
         """
-        repo = self._address.repo
         listing = await self._listing()
         ready = await asyncio.to_thread(self._folder.complete, listing.commit)
         if ready is not None:
             await asyncio.to_thread(self._folder.remember, self._address.revision, listing.commit)
             return ready
         partial = await asyncio.to_thread(self._folder.partial, listing.commit)
+        files = await self._chosen(listing, partial)
+        held = await self._files(listing, files, partial)
+        manifest = Manifest(self._address.repo, listing.commit, held, self._selection)
+        await asyncio.to_thread(scan_selected, partial, self._selection)
+        return await asyncio.to_thread(self._folder.finish, manifest, self._address.revision)
+
+    async def _chosen(self, listing: Listing, partial: Path) -> Sequence[RemoteFile]:
+        match self._selection.kind:
+            case Kind.FILE:
+                return [the_file(self._address, listing.files)]
+            case Kind.MODEL:
+                return needed_of_model(listing.files)
+            case Kind.PIPELINE:
+                return await self._chosen_of_pipeline(listing, partial)
+
+    async def _chosen_of_pipeline(self, listing: Listing, partial: Path) -> Sequence[RemoteFile]:
         if listing.index is None:
             raise WeightsUnavailable(
-                f"{repo} holds no {INDEX}: it is not in the layout of diffusers; {_OTHERWISE}"
+                f"{self._address.repo} holds no {INDEX}: it is not in the layout of diffusers; for"
+                f" a single file of it write hf://{self._address.repo}/NAME.safetensors; or"
+                f" {_OTHERWISE}"
             )
         await self._file(listing, listing.index, partial, Meter(0, _silent, self._hub.now))
         parts = await asyncio.to_thread(parts_of, partial / INDEX)
-        files = needed(listing.files, parts)
-        manifest = Manifest(repo, listing.commit, await self._files(listing, files, partial))
-        await asyncio.to_thread(scan, partial)
-        return await asyncio.to_thread(self._folder.finish, manifest, self._address.revision)
+        return needed(listing.files, parts, self._selection.without)
 
     async def _listing(self) -> Listing:
         revision = quote(self._address.revision, safe="")
@@ -125,7 +161,7 @@ class Pull:
         await asyncio.to_thread(to.parent.mkdir, parents=True, exist_ok=True)
         if await asyncio.to_thread(to.is_file):
             await asyncio.to_thread(to.replace, arriving)
-        if not await asyncio.to_thread(_is_whole, arriving, file.size):
+        if not await asyncio.to_thread(self._is_here, file, arriving):
             base = f"{self._hub.base}/{self._address.repo}/resolve/{listing.commit}"
             most = LARGEST_LISTING if file.size is None else file.size
             await self._download(
@@ -136,6 +172,9 @@ class Pull:
         meter.moved(found.size)
         meter.next_file()
         return found
+
+    def _is_here(self, file: RemoteFile, arriving: Path) -> bool:
+        return _is_whole(arriving, file.size) or self._folder.borrow(file, arriving)
 
     async def _download(
         self, url: str, to: Path, progress: Callable[[int, int | None], None]

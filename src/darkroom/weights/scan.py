@@ -6,7 +6,8 @@ keys that have made libraries import code in spite of their flags.
 Source: CVE-2025-32434 (pickle), CVE-2026-4372 and CVE-2026-5241 (configurations).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, cast
 
@@ -14,14 +15,20 @@ import msgspec
 
 from darkroom.domain.errors import WeightsUnavailable
 from darkroom.domain.model import Json
-from darkroom.domain.weights_layout import CODE_KEYS, INDEX, LIBRARIES, PICKLED
+from darkroom.domain.weights_address import SAFETENSORS
+from darkroom.domain.weights_layout import CODE_KEYS, CONFIG, INDEX, LIBRARIES, PICKLED
+from darkroom.weights.selection import WHOLE, Kind, Selection
 
 LONGEST_HEADER: Final = 8 * 2**20
 LONGEST_CONFIG: Final = 4 * 2**20
 
 
-def scan(folder: Path) -> None:
+def scan(folder: Path, without: Collection[str] = ()) -> None:
     """Refuse a folder that could run code or cannot hold a pipeline; blocking.
+
+    Args:
+        folder: in the layout of diffusers.
+        without: parts whose tensors come from elsewhere, so that they may lack here.
 
     Raises:
         WeightsUnavailable: names the file and what is wrong with it.
@@ -29,39 +36,92 @@ def scan(folder: Path) -> None:
     parts = parts_of(folder / INDEX)
     tensors = 0
     for part in (folder, *(folder / name for name in parts)):
-        files = sorted(file for file in part.glob("*") if file.is_file())
-        found = [file for file in files if file.suffix == ".safetensors"]
-        if part != folder and not found and any(file.suffix in PICKLED for file in files):
-            raise WeightsUnavailable(
-                f"{part} holds pickled weights only, which can run code and are never loaded;"
-                " convert them to .safetensors"
-            )
-        for file in found:
-            _check_tensors(file)
-        for file in files:
-            if file.name == INDEX or file.name.endswith("config.json"):
-                _check_config(file)
-        tensors += len(found) if part != folder else 0
-    if not tensors:
+        found = _scan_part(part, bare=part == folder or part.name in without)
+        tensors += found if part != folder else 0
+    if not tensors and not without:
         raise WeightsUnavailable(f"{folder} holds no .safetensors files; download it again")
 
 
-def scan_named(folder: Path) -> None:
-    """Refuse a folder that an operator has named, as `scan` does, or that is none; blocking.
+def scan_model(folder: Path) -> None:
+    """Refuse a folder that could run code or cannot hold a model that is no pipeline; blocking.
+
+    Raises:
+        WeightsUnavailable: names the file and what is wrong with it.
+    """
+    if not (folder / CONFIG).is_file():
+        raise WeightsUnavailable(
+            f"{folder} holds no {CONFIG}, so it is no model that can be loaded"
+        )
+    if not _scan_part(folder, bare=False):
+        raise WeightsUnavailable(f"{folder} holds no .safetensors files; download it again")
+
+
+def scan_file(file: Path) -> None:
+    """Refuse a single file that is not there or no safetensors by content; blocking.
+
+    Raises:
+        WeightsUnavailable: names the file and what is wrong with it.
+    """
+    if not file.is_file():
+        raise WeightsUnavailable(f"there is no file {file}; correct its path in darkroom.yaml")
+    _check_tensors(file)
+
+
+def scan_selected(folder: Path, selection: Selection) -> None:
+    """Look over what a pull of *selection* has brought; blocking.
+
+    Raises:
+        WeightsUnavailable: names the file and what is wrong with it.
+    """
+    match selection.kind:
+        case Kind.PIPELINE:
+            scan(folder, selection.without)
+        case Kind.MODEL:
+            scan_model(folder)
+        case Kind.FILE:
+            for file in folder.rglob(f"*{SAFETENSORS}"):
+                scan_file(file)
+
+
+def scan_named(path: Path, selection: Selection = WHOLE) -> None:
+    """Refuse a path that an operator has named and that is not what it should be; blocking.
 
     Raises:
         WeightsUnavailable: says what is wrong, and where to correct it.
     """
-    if not (folder / INDEX).is_file():
+    if selection.kind is Kind.FILE:
+        scan_file(path)
+        return
+    wanted = INDEX if selection.kind is Kind.PIPELINE else CONFIG
+    if not (path / wanted).is_file():
         fault = "there is no such folder"
-        if folder.is_file():
-            fault = "it is a single file; convert it to a folder in the layout of diffusers"
-        elif folder.is_dir():
-            fault = f"it holds no {INDEX}"
+        if path.is_file():
+            fault = f"it is a single file whose name does not end in {SAFETENSORS}"
+        elif path.is_dir():
+            fault = f"it holds no {wanted}"
         raise WeightsUnavailable(
-            f"folder missing: {folder} ({fault}); correct or remove `weights:` in darkroom.yaml"
+            f"folder missing: {path} ({fault}); correct or remove it in darkroom.yaml"
         )
-    scan(folder)
+    scan_selected(path, selection)
+
+
+def tensor_names(file: Path) -> Sequence[str]:
+    """Names of the tensors in a safetensors file, from its header; blocking.
+
+    Source: github.com/huggingface/safetensors, "Format".
+
+    Raises:
+        WeightsUnavailable: it is no such file.
+    """
+    scan_file(file)
+    with file.open("rb") as opened:
+        length = int.from_bytes(opened.read(8), "little")
+        text = opened.read(length)
+    try:
+        found = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise WeightsUnavailable(f"{file} is damaged: its header cannot be read") from error
+    return [name for name in found if name != "__metadata__"]
 
 
 def parts_of(index: Path) -> Sequence[str]:
@@ -86,6 +146,23 @@ def parts_of(index: Path) -> Sequence[str]:
             )
         parts.append(name)
     return parts
+
+
+def _scan_part(part: Path, *, bare: bool) -> int:
+    """Check the files of one folder; returns how many hold tensors. A bare one needs none."""
+    files = sorted(file for file in part.glob("*") if file.is_file())
+    found = [file for file in files if file.suffix == SAFETENSORS]
+    if not bare and not found and any(file.suffix in PICKLED for file in files):
+        raise WeightsUnavailable(
+            f"{part} holds pickled weights only, which can run code and are never loaded;"
+            " convert them to .safetensors"
+        )
+    for file in found:
+        _check_tensors(file)
+    for file in files:
+        if file.name == INDEX or file.name.endswith("config.json"):
+            _check_config(file)
+    return len(found)
 
 
 def _check_tensors(file: Path) -> None:
@@ -121,6 +198,6 @@ def _read(file: Path) -> Json:
     try:
         if file.stat().st_size > LONGEST_CONFIG:
             raise WeightsUnavailable(f"{file} is too large for a configuration")
-        return cast("Json", msgspec.json.decode(file.read_bytes()))
-    except (OSError, msgspec.DecodeError, RecursionError) as error:
+        return cast("Json", json.loads(file.read_bytes()))  # schedules hold -Infinity
+    except (OSError, ValueError, RecursionError) as error:
         raise WeightsUnavailable(f"{file} is missing or is not JSON; download it again") from error

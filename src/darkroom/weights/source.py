@@ -1,21 +1,34 @@
-"""Where a version's weights are: made at random, in a folder, or pulled from the hub."""
+"""Where a version's weights are: made at random, in a folder or file, or pulled from the hub."""
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
-from darkroom.domain.errors import FilesUnavailable, InvalidSetting, WeightsUnavailable
-from darkroom.domain.weights_address import TINY, HubAddress, parse_weights
+from darkroom.domain.errors import FilesUnavailable, WeightsUnavailable
+from darkroom.domain.weights_address import (
+    BASE,
+    BESIDE,
+    LORAS,
+    SAFETENSORS,
+    TINY,
+    WEIGHTS,
+    HubAddress,
+)
+from darkroom.domain.weights_wants import Lora, write_loras
 from darkroom.ports.running import WeightsSource
 from darkroom.protocol.messages import VersionSpec
 from darkroom.weights.pull import Hub, Pull
 from darkroom.weights.scan import scan_named
+from darkroom.weights.selection import Kind, Selection
 from darkroom.weights.store import RepoFolder, alone
+from darkroom.weights.wanted import Need, needs
 
-NOISE = "tiny random weights: pictures are noise"
+NOISE: Final = "tiny random weights: pictures are noise"
+TINY_FOLDER: Final = "tiny_folder"
 
 
 class Weights(WeightsSource):
@@ -36,26 +49,24 @@ class Weights(WeightsSource):
         self._listeners = defaultdict[str, list[Callable[[str], None]]](list)
 
     async def provide(self, version: VersionSpec, log: Callable[[str], None]) -> VersionSpec:
-        """Make the weights of *version* lie in a folder; see the port."""
-        wanted = version.config.get("weights")
-        if wanted is None:
+        """Make everything that *version* names lie on this machine; see the port."""
+        config = version.config
+        if WEIGHTS not in config:
             return version
-        if wanted == TINY:
-            return self._noise(version)
-        address = address_of(wanted, version.config.get("revision"))
-        if isinstance(address, Path):
-            await asyncio.to_thread(scan_named, address)
-            return _with(version, weights=str(address))
-        if self._tiny:
-            return self._noise(version)
-        return _with(version, weights=str(await self._from_hub(address, log)))
+        found = await asyncio.to_thread(needs, config)
+        if not found or self._is_noise(found):
+            return _replaced(version, {WEIGHTS: TINY, **self._beside_noise(config)})
+        return _replaced(version, await self._placed(config, found, log))
 
-    def _noise(self, version: VersionSpec) -> VersionSpec:
-        """Tiny weights instead; each run's own log says what that means."""
-        return _with(version, weights=TINY, tiny_folder=str(self._cache / TINY))
+    async def bring(
+        self, address: HubAddress, selection: Selection, log: Callable[[str], None]
+    ) -> Path:
+        """Make *selection* of a repository lie in a folder, pulling it if need be.
 
-    async def _from_hub(self, address: HubAddress, log: Callable[[str], None]) -> Path:
-        kept = RepoFolder(self._directory, address.repo)
+        Raises:
+            WeightsUnavailable: a sentence that says what to do.
+        """
+        kept = RepoFolder(self._directory, address.repo, selection)
         ready = await asyncio.to_thread(kept.complete, address.revision)
         if ready is not None:
             return ready
@@ -69,24 +80,86 @@ class Weights(WeightsSource):
         try:
             async with alone(kept.root, lambda: log(f"waiting for {address.repo} to arrive")):
                 ready = await asyncio.to_thread(kept.complete, address.revision)
-                return ready or await Pull(self._hub, address, kept, tell_all).run()
+                return ready or await Pull(self._hub, address, selection, kept, tell_all).run()
         except (OSError, FilesUnavailable) as error:
             raise WeightsUnavailable(_unkept(address, self._directory, error)) from error
         finally:
             listeners.remove(log)
 
+    def _is_noise(self, found: Sequence[Need]) -> bool:
+        """Whether the pipeline would come from the hub, and tiny weights stand in for that."""
+        return self._tiny and any(
+            isinstance(one.place, HubAddress) for one in found if one.key in {WEIGHTS, BASE}
+        )
 
-def address_of(text: str, revision: str | None) -> HubAddress | Path:
-    """Read what a version's configuration says; `~` becomes the home directory.
+    def _beside_noise(self, config: Mapping[str, str]) -> Mapping[str, str]:
+        """Tiny weights instead, of all there is; each run's own log says what that means."""
+        beside = {key: TINY for key in BESIDE if key in config}
+        return {**beside, TINY_FOLDER: str(self._cache / TINY)}
+
+    async def _placed(
+        self, config: Mapping[str, str], found: Sequence[Need], log: Callable[[str], None]
+    ) -> Mapping[str, str]:
+        first, *_ = found
+        placed = {WEIGHTS: str(weights := await self._place(first, log))}
+        if first.selection.kind is Kind.FILE:
+            found = await asyncio.to_thread(needs, config, weights)
+        loras: list[Lora] = []
+        for need in found[1:]:
+            if self._tiny and isinstance(need.place, HubAddress):
+                _stand_in(need, placed, log)
+            elif need.key == LORAS:
+                loras.append(Lora(weights=str(await self._place(need, log)), scale=need.scale))
+            else:
+                placed[need.key] = str(await self._place(need, log))
+        if loras:
+            placed[LORAS] = write_loras(loras)
+        placed.update({key: TINY for key in BESIDE if config.get(key) == TINY})
+        if TINY in placed.values():
+            placed[TINY_FOLDER] = str(self._cache / TINY)
+        return placed
+
+    async def _place(self, need: Need, log: Callable[[str], None]) -> Path:
+        if isinstance(need.place, HubAddress):
+            folder = await self.bring(need.place, need.selection, log)
+            return await asyncio.to_thread(_within, folder, need.selection)
+        path = need.place
+        if need.key == LORAS and path.is_dir():  # one look at a local disk
+            path = await asyncio.to_thread(the_adapter, path)
+        await asyncio.to_thread(scan_named, path, need.selection)
+        return path
+
+
+def the_adapter(folder: Path) -> Path:
+    """The one adapter in a folder that an operator has named; blocking.
 
     Raises:
-        WeightsUnavailable: it cannot be read.
+        WeightsUnavailable: there is none, or more than one.
     """
-    try:
-        address = parse_weights(text, revision)
-    except InvalidSetting as error:
-        raise WeightsUnavailable(f"{error}; correct it in darkroom.yaml") from error
-    return address if isinstance(address, HubAddress) else Path(address).expanduser()
+    found = sorted(folder.glob(f"*{SAFETENSORS}"))
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(one.name for one in found[:8]) or "none"
+    raise WeightsUnavailable(
+        f"loras: {folder} holds not one {SAFETENSORS} file but: {names}; name the one you mean in"
+        " darkroom.yaml"
+    )
+
+
+def _within(folder: Path, selection: Selection) -> Path:
+    """What a host is told: the folder, or the one file in it."""
+    if selection.kind is not Kind.FILE:
+        return folder
+    if selection.file is not None:
+        return folder / selection.file
+    return the_adapter(folder)
+
+
+def _stand_in(need: Need, placed: dict[str, str], log: Callable[[str], None]) -> None:
+    if need.key in BESIDE:
+        placed[need.key] = TINY
+    else:
+        log(f"{need.place} is left out: with DARKROOM_WEIGHTS=tiny nothing comes from the hub")
 
 
 def _unkept(address: HubAddress, directory: Path, error: OSError | FilesUnavailable) -> str:
@@ -97,5 +170,8 @@ def _unkept(address: HubAddress, directory: Path, error: OSError | FilesUnavaila
     )
 
 
-def _with(version: VersionSpec, **changes: str) -> VersionSpec:
-    return msgspec.structs.replace(version, config={**version.config, **changes})
+def _replaced(version: VersionSpec, placed: Mapping[str, str]) -> VersionSpec:
+    """*version* with *placed* for every address that it had."""
+    addresses = {WEIGHTS, BASE, LORAS, *BESIDE}
+    rest = {key: value for key, value in version.config.items() if key not in addresses}
+    return msgspec.structs.replace(version, config={**rest, **placed})

@@ -1,16 +1,18 @@
 """How a version's weights stand on this machine, told without asking the network."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 from typing import Final
 
 from darkroom.domain.errors import WeightsUnavailable
-from darkroom.domain.weights_address import TINY, HubAddress
+from darkroom.domain.weights_address import BASE, LORAS, WEIGHTS, HubAddress
 from darkroom.weights.scan import scan_named
-from darkroom.weights.source import NOISE, address_of
+from darkroom.weights.selection import Kind
+from darkroom.weights.source import NOISE, the_adapter
 from darkroom.weights.store import RepoFolder
+from darkroom.weights.wanted import Need, needs
 
 GATED: Final = frozenset({"black-forest-labs/FLUX.1-Kontext-dev"})
 """Repositories of built-in models that the hub gives only to who has accepted their licence."""
@@ -51,25 +53,53 @@ class Means:
 
 
 def standing(config: Mapping[str, str], means: Means) -> Standing:
-    """Look at the weights that a version's configuration names; blocking."""
-    weights = config.get("weights")
-    if weights is None:
+    """Look at the weights that a version's configuration names, the worst of them; blocking."""
+    if config.get(WEIGHTS) is None:
         return Standing(Stand.READY, "needs no weights")
-    if weights == TINY:
-        return Standing(Stand.READY, NOISE)
     try:
-        return _standing(address_of(weights, config.get("revision")), means)
+        found = needs(config, here(config, means.directory))
+        if not found or (means.tiny and _of_pipeline_from_hub(found)):
+            return Standing(Stand.READY, NOISE)
+        told = [_standing(one, means) for one in found]
     except WeightsUnavailable as error:
         return Standing(Stand.UNUSABLE, str(error))
+    return next((one for one in told if one.stand is not Stand.READY), told[0])
 
 
-def _standing(address: HubAddress | Path, means: Means) -> Standing:
+def here(config: Mapping[str, str], directory: Path) -> Path | None:
+    """The single file of a version's weights, if they are one and it is on this machine; blocking.
+
+    Args:
+        config: of the version.
+        directory: as for `Weights`.
+
+    Raises:
+        WeightsUnavailable: the weights are damaged.
+    """
+    first, *_ = needs(config) or [None]
+    if first is None or first.selection.kind is not Kind.FILE:
+        return None
+    if isinstance(first.place, Path):
+        return first.place if first.place.is_file() else None
+    folder = RepoFolder(directory, first.place.repo, first.selection).complete(first.place.revision)
+    return folder / first.selection.file if folder and first.selection.file else None
+
+
+def _of_pipeline_from_hub(found: Sequence[Need]) -> bool:
+    pipeline = [one.place for one in found if one.key in {WEIGHTS, BASE}]
+    return any(isinstance(one, HubAddress) for one in pipeline)
+
+
+def _standing(need: Need, means: Means) -> Standing:
+    address = need.place
     if isinstance(address, Path):
-        scan_named(address)
+        if need.key == LORAS and address.is_dir():
+            address = the_adapter(address)
+        scan_named(address, need.selection)
         return Standing(Stand.READY, f"in place at {address}")
     if means.tiny:
         return Standing(Stand.READY, NOISE)
-    folder = RepoFolder(means.directory, address.repo).complete(address.revision)
+    folder = RepoFolder(means.directory, address.repo, need.selection).complete(address.revision)
     if folder is not None:
         return Standing(Stand.READY, f"in place at {folder}")
     page = f"{means.hub_url.rstrip('/')}/{address.repo}"
@@ -83,5 +113,6 @@ def _standing(address: HubAddress | Path, means: Means) -> Standing:
     return Standing(
         Stand.ABSENT,
         f"{address.repo} is not downloaded yet",
-        f"nothing, if {page} can be reached: the first prediction downloads it",
+        f"nothing, if {page} can be reached: the first prediction downloads it; or"
+        " `darkroom weights pull` does now",
     )

@@ -1,7 +1,8 @@
 """The weights on disk: `<directory>/<owner>--<repo>/<commit>`, complete once its manifest is.
 
-A pull fills `<commit>.partial` and renames it; `refs/<revision>` then says which commit a
-revision was at, so that nothing has to be asked of the hub a second time.
+Where less than a whole pipeline was wanted, a mark follows the commit. A pull fills
+`<folder>.partial` and renames it; `refs/<revision>` then says which commit a revision was at, so
+that nothing has to be asked of the hub a second time.
 """
 
 import asyncio
@@ -20,8 +21,11 @@ import msgspec
 from darkroom.domain.errors import WeightsUnavailable
 from darkroom.domain.weights_address import HubAddress
 from darkroom.weights.listing import RemoteFile
+from darkroom.weights.selection import WHOLE, Selection
 
 MANIFEST: Final = "darkroom-weights.json"
+PARTIAL: Final = ".partial"
+REFERENCES: Final = "refs"
 _LOCK_SECONDS = 0.5
 
 
@@ -39,43 +43,49 @@ class Manifest(msgspec.Struct, frozen=True):
     repo: str
     commit: str
     files: Sequence[ManifestFile]
+    selection: Selection = WHOLE
 
 
 class RepoFolder:
-    """All that is kept of one repository. Every method blocks."""
+    """What is kept of one repository for one selection of its files. Every method blocks."""
 
-    def __init__(self, directory: Path, repo: str) -> None:
+    def __init__(self, directory: Path, repo: str, selection: Selection = WHOLE) -> None:
         self.root = directory / HubAddress(repo).folder
+        self._selection = selection
 
     def complete(self, revision: str) -> Path | None:
         """The folder that *revision* was pulled into; None if it was not.
 
+        A whole pipeline stands in for one that could lack parts.
+
         Raises:
             WeightsUnavailable: a file of it has changed its size or is gone.
         """
-        folder = self.root / self._commit_of(revision)
-        try:
-            text = (folder / MANIFEST).read_bytes()
-            manifest = msgspec.json.decode(text, type=Manifest)
-        except (OSError, msgspec.DecodeError):
-            return None
-        for file in manifest.files:
-            path = folder / file.path
-            if not path.is_file() or path.stat().st_size != file.size:
-                raise WeightsUnavailable(
-                    f"{path} is damaged; delete the folder {folder} to download it again"
-                )
-        return folder
+        commit = self.commit_of(revision)
+        folders = [self.root / f"{commit}{self._selection.mark}"]
+        if self._selection.without:
+            folders.insert(0, self.root / commit)
+        for folder in folders:
+            manifest = read_manifest(folder)
+            if manifest is not None:
+                check_sizes(folder, manifest)
+                return folder
+        return None
 
     def partial(self, commit: str) -> Path:
         """The folder a pull of *commit* fills, made if need be."""
-        folder = self.root / f"{commit}.partial"
+        folder = self.unfinished(commit)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    def unfinished(self, commit: str) -> Path:
+        """Where a pull of *commit* that has not ended keeps what it has."""
+        return self.root / f"{commit}{self._selection.mark}{PARTIAL}"
+
     def finish(self, manifest: Manifest, revision: str) -> Path:
         """Write the manifest last, give the folder its name, remember the revision."""
-        partial, folder = self.partial(manifest.commit), self.root / manifest.commit
+        partial = self.partial(manifest.commit)
+        folder = partial.with_name(partial.name.removesuffix(PARTIAL))
         (partial / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
         shutil.rmtree(folder, ignore_errors=True)  # without a manifest it was never complete
         partial.replace(folder)
@@ -90,12 +100,33 @@ class RepoFolder:
         fresh.write_text(commit, "ascii")
         fresh.replace(reference)
 
-    def _commit_of(self, revision: str) -> str:
+    def commit_of(self, revision: str) -> str:
+        """The commit that *revision* was at when it was pulled; *revision* itself if it was not."""
         reference = self._reference(revision)
         return reference.read_text("ascii").strip() if reference.is_file() else revision
 
+    def borrow(self, file: RemoteFile, to: Path) -> bool:
+        """Link *file* to *to* from another folder of this repository; False if none has it."""
+        if file.sha256 is None:
+            return False
+        for folder in sorted(self.root.glob("[0-9a-f]*")):
+            manifest = read_manifest(folder)
+            for one in manifest.files if manifest else ():
+                same = (one.sha256, one.size) == (file.sha256, file.size)
+                if same and _linked(folder / one.path, to, one.size):
+                    return True
+        return False
+
     def _reference(self, revision: str) -> Path:
-        return self.root / "refs" / quote(revision, safe="")
+        return self.root / REFERENCES / quote(revision, safe="")
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """What a complete folder holds; None for one that is not."""
+    try:
+        return msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest)
+    except (OSError, msgspec.DecodeError):
+        return None
 
 
 @asynccontextmanager
@@ -144,6 +175,31 @@ def weighed(path: Path, expected: RemoteFile) -> ManifestFile:
             " it was deleted and is fetched anew at the next try"
         )
     return ManifestFile(expected.local, size, sha256.hexdigest())
+
+
+def check_sizes(folder: Path, manifest: Manifest) -> None:
+    """Hold the files of a complete folder against its manifest, by their sizes; blocking.
+
+    Raises:
+        WeightsUnavailable: one is gone or has another size.
+    """
+    for file in manifest.files:
+        path = folder / file.path
+        if not path.is_file() or path.stat().st_size != file.size:
+            raise WeightsUnavailable(
+                f"{path} is damaged; `darkroom weights verify --repair` downloads it again"
+            )
+
+
+def _linked(source: Path, to: Path, size: int) -> bool:
+    try:
+        if source.stat().st_size != size:
+            return False
+        to.unlink(missing_ok=True)
+        os.link(source, to)
+    except OSError:  # it was deleted, or this file system has no links
+        return False
+    return True
 
 
 def _locked(descriptor: int) -> bool:

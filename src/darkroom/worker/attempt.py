@@ -5,7 +5,7 @@ import asyncio
 from darkroom.domain.prediction import Outcome
 from darkroom.protocol.messages import Ended, Job, Key
 from darkroom.worker.inputs import Prepared
-from darkroom.worker.residency import Resident
+from darkroom.worker.resident import Resident
 from darkroom.worker.telling import Telling
 
 

@@ -183,8 +183,9 @@ class Worker:
             self._line.send(told, bulk_bytes=_size(told))
 
     def _beat(self, seconds: float) -> None:
-        dispatch = self._dispatch
-        self._send(Beat(self._held, dispatch.resident, dispatch.load_seconds))
+        versions = self._dispatch.loading.versions
+        beat = Beat(self._held, versions.ready, versions.load_seconds, versions.troubles)
+        self._send(beat)
         self._beat_timer = self._loop.call_later(seconds, self._beat, seconds)
 
     # ── in ──
@@ -194,7 +195,7 @@ class Worker:
             case Job():
                 self._dispatch.job(message)
             case Know(version):
-                self._dispatch.know(version)
+                self._dispatch.loading.versions.know(version)
             case Stop(prediction, attempt):
                 self._dispatch.stop((prediction, attempt))
             case Watch() | Keep():
@@ -208,7 +209,7 @@ class Worker:
 
     def _noticed(self, message: Watch | Keep) -> None:
         if isinstance(message, Keep):
-            self._dispatch.know(message.version)
+            self._dispatch.loading.keep(message)
         else:
             self._dispatch.watch((message.id, message.attempt), wanted=message.wanted)
 

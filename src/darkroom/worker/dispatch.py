@@ -20,7 +20,6 @@ from darkroom.protocol.messages import (
     Gave,
     Job,
     Key,
-    Load,
     Loaded,
     Logged,
     NotLoaded,
@@ -29,17 +28,15 @@ from darkroom.protocol.messages import (
     Preview,
     Run,
     Told,
-    Unload,
-    VersionSpec,
     Watch,
 )
 from darkroom.worker.attempt import Attempt, canceled, crashed, failed, released
 from darkroom.worker.file_ways import FileWays
 from darkroom.worker.inputs import Inputs
+from darkroom.worker.loading import Loading
 from darkroom.worker.options import Options, Tools
 from darkroom.worker.process import Hosts
 from darkroom.worker.reporter import Reporter
-from darkroom.worker.residency import Residency, Resident, Stage
 from darkroom.worker.telling import Place
 
 _OUTCOMES = frozenset({Outcome.SUCCEEDED, Outcome.FAILED, Outcome.CANCELED})
@@ -57,6 +54,9 @@ class Dispatch:
         send: hands a message to the server.
         show: hands it a preview, which may get lost.
         idle: called whenever the last attempt has ended.
+
+    Attributes:
+        loading: the versions, and who waits for them.
     """
 
     def __init__(
@@ -93,17 +93,15 @@ class Dispatch:
             received=self._received,
             gone=self._gone,
         )
-        self._residency = Residency(
-            options.resident_models,
+        self.loading = Loading(
+            options,
             tools.weights,
-            send=self._load,
-            failed=self._unloadable,
-            log=self._setup_log,
+            attempts=self._attempts,
+            hosts=self._hosts,
+            reporter=self._reporter,
+            advance=self._advance,
+            end=self._end,
         )
-
-    def know(self, version: VersionSpec) -> None:
-        """Remember a version."""
-        self._residency.know(version)
 
     def job(self, job: Job) -> None:
         """Take an attempt.
@@ -113,7 +111,7 @@ class Dispatch:
         """
         if (job.id, job.attempt) in self._attempts:
             return
-        attempt = Attempt(job, self._residency.find(job.version))
+        attempt = Attempt(job, self.loading.versions.find(job.version))
         self._attempts[attempt.key] = attempt
         self._ways.begin(job)
         if self._closing:
@@ -126,8 +124,7 @@ class Dispatch:
             return
         if attempt.prepared is None:
             attempt.preparing = self._loop.create_task(self._prepare(attempt))
-        if self._residency.need(attempt.resident, attempt.key):
-            self._advance(attempt)
+        self.loading.need(attempt)
 
     def stop(self, key: Key) -> None:
         """Cancel an attempt; an unknown one is ignored."""
@@ -148,16 +145,6 @@ class Dispatch:
         """All attempts that have not ended."""
         return list(self._attempts)
 
-    @property
-    def resident(self) -> list[str]:
-        """Ids of all loaded versions."""
-        return self._residency.resident
-
-    @property
-    def load_seconds(self) -> dict[str, float]:
-        """How long each loaded version took to load."""
-        return self._residency.load_seconds
-
     def drain(self) -> None:
         """Take no more."""
         self._closing = True
@@ -174,7 +161,7 @@ class Dispatch:
         """End hosts, *kindly* if nothing runs in them; nothing is told any more."""
         self._closing = True
         self._reporter.close()
-        self._residency.close()
+        self.loading.close()
         self._ways.close()
         if self._limit_timer is not None:
             self._limit_timer.cancel()
@@ -192,8 +179,8 @@ class Dispatch:
         except Exception as error:  # noqa: BLE001  # whatever an adapter raises, a run must end
             self._end(attempt, failed(str(error) or type(error).__name__))
             return
-        if not attempt.over and self._residency.need(attempt.resident, attempt.key):
-            self._advance(attempt)
+        if not attempt.over:
+            self.loading.need(attempt)
 
     def _advance(self, attempt: Attempt) -> None:
         prepared = attempt.prepared
@@ -213,37 +200,6 @@ class Dispatch:
         if attempt.watched:
             self._hosts.send(attempt.resident.spec.kind, Watch(*attempt.key, wanted=True))
 
-    def _load(self, kind: str, message: Load | Unload) -> None:
-        self._hosts.send(kind, message)
-        if isinstance(message, Load):
-            resident = self._residency.find(message.version.id)
-            limit = self._options.setup_limit
-            self._loop.call_later(limit, self._setup_limit, resident, resident.loads)
-
-    def _setup_limit(self, resident: Resident, loads: int) -> None:
-        if resident.stage is not Stage.LOADING or resident.loads != loads:
-            return
-        seconds = f"{self._options.setup_limit:g}"
-        for attempt in self._users(resident):
-            attempt.verdict = failed(
-                f"Loading the model took longer than {seconds} seconds, the limit of this server."
-            )
-        self._hosts.kill(resident.spec.kind)
-
-    def _unloadable(self, resident: Resident, error: str) -> None:
-        for attempt in self._users(resident):
-            self._end(attempt, failed(error))
-
-    def _setup_log(self, resident: Resident, line: str) -> None:
-        for attempt in self._users(resident):
-            if attempt.in_host:
-                continue
-            attempt.telling.say(line if line.endswith("\n") else line + "\n")
-            self._reporter.mark(attempt)
-
-    def _users(self, resident: Resident) -> list[Attempt]:
-        return [self._attempts[key] for key in resident.users]
-
     def _received(self, kind: str, message: FromHost) -> None:
         match message:
             case Entered() | Output() | Over():
@@ -252,11 +208,8 @@ class Dispatch:
                 self._logged(message)
             case Preview():
                 self._preview(message)
-            case Loaded(version):
-                for attempt in self._users(self._residency.loaded(version)):
-                    self._advance(attempt)
-            case NotLoaded(version, error):
-                self._residency.not_loaded(version, error)
+            case Loaded() | NotLoaded():
+                self.loading.heard(message)
 
     def _of_run(self, kind: str, message: Entered | Output | Over) -> None:
         attempt = self._running.get((message.id, message.attempt))
@@ -275,7 +228,7 @@ class Dispatch:
 
     def _logged(self, message: Logged) -> None:
         if message.attempt == 0:
-            self._setup_log(self._residency.find(message.id), message.text)
+            self.loading.log(message.id, message.text)
             return
         attempt = self._running.get((message.id, message.attempt))
         if attempt is not None:
@@ -322,13 +275,12 @@ class Dispatch:
         self._end(attempt, Ended(outcome, error, over.metrics, over.run_seconds))
 
     def _gone(self, kind: str, how: str, killed: bool) -> None:  # noqa: FBT001  # a fact, not a switch
-        loading = self._residency.lost(kind)
+        ended = self.loading.lost(kind, starved="SIGKILL" in how and not killed)
         for attempt in list(self._attempts.values()):
             if attempt.over or attempt.resident.spec.kind != kind:
                 continue
-            if not attempt.in_host and attempt.resident not in loading:
-                if self._residency.need(attempt.resident, attempt.key):
-                    self._advance(attempt)
+            if not attempt.in_host and attempt.resident not in ended:
+                self.loading.need(attempt)
             elif attempt.verdict or attempt.stopping:
                 self._end(attempt, attempt.verdict or canceled())
             elif killed:
@@ -369,7 +321,7 @@ class Dispatch:
         attempt.in_host = False
         _drop_timers(attempt)
         self._running.pop(attempt.key, None)
-        self._residency.release(attempt.resident, attempt.key)
+        self.loading.release(attempt)
         attempt.telling.end(ended)
         self._reporter.mark(attempt)
 

@@ -22,6 +22,8 @@ class Options:
         run_folder: a directory of its own for files of running predictions.
         host_command: program and arguments of a host, without descriptor and parent.
         host_environment: all of a host's environment.
+        resident_models: how many versions with weights may be loaded; 0 is as many as fit.
+        load_patience: how long a version waits for room before those in its way take no new runs.
         host_silence: after which a host that gives no sign of life is killed.
         put_retries: how long to wait after each failure to store an output.
     """
@@ -40,6 +42,7 @@ class Options:
     cancel_grace: float
     drain: float
     host_silence: float
+    load_patience: float = 10.0
     put_retries: Sequence[float] = (0.1, 0.5, 2.0)
 
 

@@ -1,108 +1,80 @@
-"""Which versions are loaded, and whom to unload for another."""
+"""Brings versions into hosts: their weights to this machine, then a load as soon as there is room.
+
+Who is loaded and who goes is `occupancy`'s to say.
+"""
 
 import asyncio
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from enum import Enum, auto
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
-from darkroom.domain.errors import PeerMisbehaved
+import structlog
+
 from darkroom.ports.running import WeightsSource
-from darkroom.protocol.messages import Key, Load, Unload, VersionSpec
+from darkroom.protocol.messages import Key, Load, Loaded, Unload
+from darkroom.worker import room_words
+from darkroom.worker.occupancy import Doing, Occupancy
+from darkroom.worker.resident import Resident, Residents, Stage, size_on_disk
 
-WEIGHTS = "weights"  # a version whose configuration names none takes no room
-
-
-class Stage(Enum):
-    """How far a version is on its way into a host."""
-
-    ABSENT = auto()
-    FETCHING = auto()  # its weights are on their way to this machine
-    QUEUED = auto()  # there is no room, every other version is in use
-    LOADING = auto()
-    READY = auto()
+_log = structlog.get_logger()
+_DIED = "the model's process ended while it was loaded"
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Resident:
-    """A version this worker knows, and the attempts that need it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listeners:
+    """Whom a residency tells.
 
-    `load_seconds` is what fetching and loading took the last time, without waiting for room.
+    Args:
+        send: takes `Load` or `Unload` for the host of a kind.
+        ready: takes a version whose users may run, some of them only now.
+        failed: takes a version that cannot be loaded, and the reason.
+        log: takes attempts that wait, and a line for them.
     """
 
-    spec: VersionSpec
-    ready_spec: VersionSpec
-    stage: Stage = Stage.ABSENT
-    loads: int = 0
-    fetch_seconds: float = 0.0
-    load_began_at: float = 0.0
-    load_seconds: float = 0.0
-    users: dict[Key, None] = field(default_factory=dict[Key, None])
-
-    @property
-    def takes_room(self) -> bool:
-        """Whether it counts against the limit."""
-        return WEIGHTS in self.spec.config
+    send: Callable[[str, Load | Unload], None]
+    ready: Callable[[Resident], None]
+    failed: Callable[[Resident, str], None]
+    log: Callable[[Collection[Key], str], None]
 
 
 class Residency:
-    """Loads what attempts need, at most so many at once, least recently used out first.
+    """Loads what attempts need or what is to be kept, as many at once as there is room for.
 
     Args:
-        limit: how many versions with weights may be loaded at once.
+        most: how many versions with weights may be loaded at once; 0 is as many as memory holds.
+        patience: seconds a version waits before those in its way take no new runs.
         weights: brings weights to this machine.
-        send: sends `Load` or `Unload` to the host of a kind.
-        failed: takes a version that cannot be loaded, and the reason.
-        log: takes a version that is on its way, and a line for whoever waits.
+        tell: whom it tells.
     """
 
-    def __init__(
-        self,
-        limit: int,
-        weights: WeightsSource,
-        *,
-        send: Callable[[str, Load | Unload], None],
-        failed: Callable[[Resident, str], None],
-        log: Callable[[Resident, str], None],
-    ) -> None:
-        self._limit = limit
+    def __init__(self, most: int, patience: float, weights: WeightsSource, tell: Listeners) -> None:
+        self.versions = Residents()
         self._weights = weights
-        self._send = send
-        self._failed = failed
-        self._log = log
-        self._known: dict[str, Resident] = {}
-        self._queue: list[Resident] = []
-        self._room: dict[str, Resident] = {}  # loading or loaded; least recently used first
+        self._tell = tell
+        self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
-
-    def know(self, spec: VersionSpec) -> None:
-        """Remember what a version is; one that is known already stays as it is."""
-        self._known.setdefault(spec.id, Resident(spec=spec, ready_spec=spec))
-
-    def find(self, version: str) -> Resident:
-        """A version the server has described.
-
-        Raises:
-            PeerMisbehaved: it has not.
-        """
-        resident = self._known.get(version)
-        if resident is None:
-            raise PeerMisbehaved(f"version {version} was never described")
-        return resident
-
-    @property
-    def resident(self) -> list[str]:
-        """Ids of all loaded versions."""
-        return [one.spec.id for one in self._known.values() if one.stage is Stage.READY]
-
-    @property
-    def load_seconds(self) -> dict[str, float]:
-        """How long each loaded version took to fetch and load."""
-        ready = (one for one in self._known.values() if one.stage is Stage.READY)
-        return {one.spec.id: one.load_seconds for one in ready}
+        self._occupancy = Occupancy(
+            most,
+            patience,
+            Doing(
+                load=self._load,
+                unload=self._unload,
+                refuse=self._refuse,
+                ready=tell.ready,
+                log=tell.log,
+            ),
+        )
 
     def need(self, resident: Resident, key: Key) -> bool:
-        """Count *key* among its users and load it if it is not; returns whether it is ready."""
-        resident.users[key] = None
+        """Count *key* among its users and load it if it is not; returns whether it may run."""
+        if resident.makes_way and key not in resident.users:
+            if key not in resident.later:
+                resident.later[key] = None
+                self._tell.log([key], room_words.making_way(resident))
+            return False
+        if key not in resident.users:
+            resident.users[key] = None
+            if resident.told:
+                self._tell.log([key], resident.told)
         if resident.stage is Stage.ABSENT:
             self._fetch(resident)
         return resident.stage is Stage.READY
@@ -110,101 +82,130 @@ class Residency:
     def release(self, resident: Resident, key: Key) -> None:
         """*key* needs it no more."""
         resident.users.pop(key, None)
-        if not resident.takes_room:
-            return
-        if resident.spec.id in self._room:
-            self._room[resident.spec.id] = self._room.pop(resident.spec.id)
-        self._make_room()
+        resident.later.pop(key, None)
+        if resident.takes_room:
+            self._occupancy.used(resident)
 
-    def loaded(self, version: str) -> Resident:
-        """Its host has set it up."""
-        resident = self._loading(version)
+    def keep(self, resident: Resident, *, pinned: bool, load: bool) -> None:
+        """Pin it, or take its pin back; with *load*, load it whether or not a run needs it."""
+        resident.pinned = pinned
+        if load and resident.stage is not Stage.READY:
+            resident.warming = True
+            if resident.stage is Stage.ABSENT:
+                self._fetch(resident)
+        self._occupancy.arrange()
+
+    def loaded(self, message: Loaded) -> None:
+        """Its host has set it up, and tells what that takes; its users may run.
+
+        Raises:
+            PeerMisbehaved: it was not asked to.
+        """
+        resident = self.versions.loading(message.version)
         resident.stage = Stage.READY
-        loading = asyncio.get_running_loop().time() - resident.load_began_at
-        resident.load_seconds = resident.fetch_seconds + loading
-        self._make_room()
-        return resident
+        resident.warming = False
+        resident.load_seconds = resident.fetch_seconds + self._loop.time() - resident.load_began_at
+        if message.weights_bytes:
+            resident.size_bytes, resident.measured = message.weights_bytes, True
+        self._tell.ready(resident)
+        if resident.takes_room:
+            self._occupancy.weighed(resident, message.budget_bytes)
 
     def not_loaded(self, version: str, error: str) -> None:
-        """Its host could not."""
-        resident = self._loading(version)
-        self._drop(resident)
-        self._failed(resident, error)
-        self._make_room()
+        """Its host could not. One that ran out of memory beside others is tried again, alone.
 
-    def lost(self, kind: str) -> list[Resident]:
-        """The host of *kind* is gone; returns the versions that were being loaded in it."""
-        inside = [
-            one
-            for one in self._known.values()
-            if one.spec.kind == kind and one.stage in (Stage.LOADING, Stage.READY)
-        ]
+        Raises:
+            PeerMisbehaved: it was not asked to.
+        """
+        resident = self.versions.loading(version)
+        alone = _out_of_memory(error) and self._to_be_alone(resident)
+        self._occupancy.leave(resident)
+        if alone:
+            self._fetch(resident)
+        else:
+            self._refuse(resident, error)
+        self._occupancy.arrange()
+
+    def lost(self, kind: str, *, starved: bool) -> list[Resident]:
+        """The host of *kind* is gone; returns the versions whose loading ended with it.
+
+        Args:
+            kind: of the host.
+            starved: it may have been killed for want of memory. What it was loading beside others
+                is not returned then: it is to be tried again, alone.
+        """
+        inside = self.versions.in_host(kind)
         loading = [one for one in inside if one.stage is Stage.LOADING]
+        ended = [one for one in loading if not (starved and self._to_be_alone(one))]
         for one in inside:
-            self._drop(one)
-        self._make_room()
-        return loading
+            self._occupancy.leave(one)
+        for one in ended:
+            one.warming, one.trouble = False, _DIED
+        for one in inside:
+            if one not in ended and (one.pinned or one.warming):
+                self._fetch(one)
+        self._occupancy.arrange()
+        return ended
 
     def close(self) -> None:
-        """Stop fetching."""
+        """Fetch and load nothing more."""
+        self._occupancy.close()
         for task in list(self._tasks):
             task.cancel()
 
-    def _loading(self, version: str) -> Resident:
-        resident = self._known.get(version)
-        if resident is None or resident.stage is not Stage.LOADING:
-            raise PeerMisbehaved(f"version {version} is not being loaded")
-        return resident
+    def _to_be_alone(self, resident: Resident) -> bool:
+        """Remember that it does not fit beside others; False if it was alone, or that is known."""
+        others = self._occupancy.beside(resident)
+        if resident.alone or not others or not resident.takes_room:
+            return False
+        resident.alone = True
+        self._tell.log(list(resident.users), room_words.not_beside(others))
+        return True
 
     def _fetch(self, resident: Resident) -> None:
+        resident.trouble = None
         if not resident.takes_room:
             self._load(resident)
             return
         resident.stage = Stage.FETCHING
-        task = asyncio.get_running_loop().create_task(self._provide(resident))
+        task = self._loop.create_task(self._provide(resident))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _provide(self, resident: Resident) -> None:
-        began_at = asyncio.get_running_loop().time()
+        began_at = self._loop.time()
         try:
             resident.ready_spec = await self._weights.provide(
-                resident.spec, lambda line: self._log(resident, line)
+                resident.spec, lambda line: self._tell.log(list(resident.users), line)
             )
+            if not resident.measured:
+                resident.size_bytes = await asyncio.to_thread(size_on_disk, resident.ready_spec)
         except Exception as error:  # noqa: BLE001  # whatever an adapter raises, a run must end
-            resident.stage = Stage.ABSENT
-            self._failed(resident, str(error) or type(error).__name__)
+            resident.absent()
+            self._refuse(resident, str(error) or type(error).__name__)
             return
-        resident.fetch_seconds = asyncio.get_running_loop().time() - began_at
-        resident.stage = Stage.QUEUED
-        self._queue.append(resident)
-        self._make_room()
-
-    def _make_room(self) -> None:
-        while self._queue:
-            if not self._queue[0].users:  # nobody waits any more
-                self._queue.pop(0).stage = Stage.ABSENT
-                continue
-            if len(self._room) >= self._limit and not self._evict(self._room.values()):
-                return
-            resident = self._queue.pop(0)
-            self._room[resident.spec.id] = resident
-            self._load(resident)
-
-    def _evict(self, candidates: Iterable[Resident]) -> bool:
-        for one in candidates:
-            if one.stage is Stage.READY and not one.users:
-                self._send(one.spec.kind, Unload(one.spec.id))
-                self._drop(one)
-                return True
-        return False
+        resident.fetch_seconds = self._loop.time() - began_at
+        self._occupancy.enter(resident)
 
     def _load(self, resident: Resident) -> None:
         resident.stage = Stage.LOADING
         resident.loads += 1
-        resident.load_began_at = asyncio.get_running_loop().time()
-        self._send(resident.spec.kind, Load(resident.ready_spec))
+        resident.load_began_at = self._loop.time()
+        self._tell.send(resident.spec.kind, Load(resident.ready_spec))
 
-    def _drop(self, resident: Resident) -> None:
-        resident.stage = Stage.ABSENT
-        self._room.pop(resident.spec.id, None)
+    def _unload(self, resident: Resident) -> None:
+        _log.info("version.unloaded", version=resident.spec.id, model=resident.spec.model)
+        self._tell.send(resident.spec.kind, Unload(resident.spec.id))
+        if resident.awaited:  # by those who came while it made way
+            self._fetch(resident)
+
+    def _refuse(self, resident: Resident, why: str) -> None:
+        resident.warming = False
+        resident.trouble = why
+        _log.warning("version.not_loaded", version=resident.spec.id, why=why)
+        self._tell.failed(resident, why)
+
+
+def _out_of_memory(error: str) -> bool:
+    """Whether a host says that memory ran out, in PyTorch's words or in Python's own."""
+    return "out of memory" in error.lower() or error.startswith("MemoryError")

@@ -36,7 +36,7 @@ def test_every_row_comes_back_in_its_place(rows: int, batches: set[int]) -> None
         assert len(first) == len(second)
         return first * 2 + second
 
-    part = Bucketed("part", call, sorted(batches))
+    part = Bucketed(call, sorted(batches))
     numbers = torch.arange(rows)
     assert torch.equal(part(numbers, numbers), numbers * 3)
     assert set(seen) <= batches

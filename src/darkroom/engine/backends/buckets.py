@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from darkroom.engine.backends.interface import Part, Tell
-
 _FULL = 0.75
 """A batch is padded if so much of it is rows; measured on a CPU, less costs more than two calls."""
 
@@ -15,15 +13,11 @@ class Bucketed:
     """Satisfies `darkroom.engine.backends.interface.Part`.
 
     Args:
-        name: for the log.
         call: takes and gives exactly as many rows as one of *batches*.
         batches: ascending; None for a call that takes any number.
     """
 
-    def __init__(
-        self, name: str, call: Callable[..., Tensor], batches: Sequence[int] | None
-    ) -> None:
-        self.name = name
+    def __init__(self, call: Callable[..., Tensor], batches: Sequence[int] | None) -> None:
         self.batches = batches
         self._call = call
 
@@ -66,12 +60,3 @@ def _next(rows: int, batches: Sequence[int]) -> int:
 def _padded(rows: Tensor, size: int) -> Tensor:
     missing = size - rows.shape[0]
     return torch.cat([rows, *[rows[-1:]] * missing]) if missing else rows
-
-
-def warm(part: Part, row: Sequence[Tensor], tell: Tell, clock: Callable[[], float]) -> None:
-    """Call *part* with *row* in every number of rows it is made for, and tell how long it took."""
-    for size in part.batches or ():
-        started = clock()
-        part(*[torch.cat([one] * size) for one in row])
-        form = " x ".join(map(str, row[0].shape[1:]))
-        tell(f"Warmed the {part.name} for {size} row(s) of {form} in {clock() - started:.1f} s.")

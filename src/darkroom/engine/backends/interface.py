@@ -13,11 +13,6 @@ class Part(Protocol):
     """One module of a pipeline, ready to be called from any one thread at a time."""
 
     @property
-    def name(self) -> str:
-        """For the log."""
-        ...
-
-    @property
     def batches(self) -> Sequence[int] | None:
         """Numbers of rows it is made for, ascending; None: any. Others cost padding or calls."""
         ...
@@ -30,6 +25,22 @@ class Part(Protocol):
 
         Returns:
             (N, …) in the dtype that the module itself gives, without a gradient.
+        """
+        ...
+
+
+class Trial(Protocol):
+    """Makes pictures with the parts of one backend and throws them away."""
+
+    def __call__(self, rows: int, *, small: bool) -> None:
+        """Run every part once.
+
+        Args:
+            rows: so many share a call of the denoiser.
+            small: as small as the model takes them; else of the model's usual size.
+
+        Raises:
+            NoRoom: the device has too little memory.
         """
         ...
 
@@ -50,13 +61,10 @@ class Backend(Protocol):
         """
         ...
 
-    def warm(self, part: Part, *row: Tensor) -> None:
-        """Compile *part* for inputs of that form in every number of rows it is made for.
-
-        Called before the model counts as loaded; tells each number in the log.
+    def warm(self, trial: Trial) -> None:
+        """Compile all that can be compiled before the model counts as loaded.
 
         Args:
-            part: made by this backend.
-            row: what the part takes, with one row each; the values do not matter.
+            trial: called as often as it takes, with the numbers of rows that parts are made for.
         """
         ...

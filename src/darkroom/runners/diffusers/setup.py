@@ -1,6 +1,6 @@
 """What the configuration of a version says to this runner."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -8,7 +8,9 @@ from typing import TypeVar
 
 from darkroom.domain.errors import InvalidSetting
 from darkroom.domain.families import SERVED, Family, Schema, fitting
-from darkroom.domain.weights_address import TINY
+from darkroom.domain.weights_address import BASE, TINY
+from darkroom.domain.weights_wants import read_loras
+from darkroom.engine.sources import Adapter, Sources
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -18,17 +20,31 @@ class Setup:
     """Which weights to load and whose inputs to understand.
 
     Args:
-        weights: a folder; None makes tiny random weights within `tiny_folder`.
+        weights: a folder, or a single file; None makes tiny random weights within `tiny_folder`.
+        base: the folder that completes a single file.
+        loras: adapters that are put on the weights.
     """
 
     family: Family
     schema: Schema
     weights: Path | None
     tiny_folder: Path
+    base: Path | None = None
+    loras: Sequence[Adapter] = ()
+
+    def sources(self, folder: Path) -> Sources:
+        """What the pipeline is loaded from.
+
+        Args:
+            folder: the weights if they are one, else the folder of tiny weights.
+        """
+        if self.base is None:
+            return Sources(folder=folder, loras=self.loras)
+        return Sources(folder=self.base, single_file=folder, loras=self.loras)
 
 
 def read_setup(config: Mapping[str, str]) -> Setup:
-    """Read the keys `family`, `schema`, `weights` and, for `tiny` weights, `tiny_folder`.
+    """Read the keys `family`, `schema`, `weights`, `base`, `loras`; for `tiny` `tiny_folder`.
 
     Without `schema` it is the hosted model that the family stands in for.
 
@@ -43,7 +59,9 @@ def read_setup(config: Mapping[str, str]) -> Setup:
     weights = _text(config, "weights")
     if weights == TINY:
         return Setup(family, schema, None, Path(_text(config, "tiny_folder")))
-    return Setup(family, schema, Path(weights), Path())
+    base = Path(config[BASE]) if config.get(BASE) else None
+    loras = [Adapter(file=Path(one.weights), scale=one.scale) for one in read_loras(config)]
+    return Setup(family, schema, Path(weights), Path(), base, loras)
 
 
 def _choice(config: Mapping[str, str], key: str, kind: type[_Choice]) -> _Choice:

@@ -5,14 +5,17 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 
+from darkroom.domain.errors import WeightsUnavailable
 from darkroom.engine.backends.choice import make_backend
 from darkroom.engine.device import best_device, compute_alone, give_memory_back
+from darkroom.engine.interface import NoRoom
 from darkroom.engine.loading import load_engine
 from darkroom.engine.loop import Loop
 from darkroom.engine.meters import WEIGHTS_SHARE, meter_of
 from darkroom.engine.settings import read_settings
 from darkroom.engine.stepping import StepEngine
 from darkroom.engine.tiny import tiny_weights
+from darkroom.engine.warming import warm
 from darkroom.ports.running import Footprint
 from darkroom.runners.diffusers.runner import DiffusersRunner, Loaded
 from darkroom.runners.diffusers.safety_setup import load_safety
@@ -68,7 +71,15 @@ class Diffusers:
         folder = setup.weights or tiny_weights(setup.family, setup.tiny_folder)
         backend = make_backend(self._settings, self._device, log)
         threads = 1 if tiny else None
-        engine = load_engine(setup.family, folder, self._device, backend, threads=threads)
+        sources = setup.sources(folder)
+        engine = load_engine(setup.family, sources, self._device, backend, threads=threads)
+        try:
+            warm(engine, setup.family, backend)
+        except NoRoom as error:
+            raise WeightsUnavailable(
+                "The model is loaded, but the device has no memory left for a picture. Choose "
+                "smaller weights, or a larger device."
+            ) from error
         seconds = self._clock() - started
         log(f"Loaded {setup.family} on {self._device.description} in {seconds:.1f} s.")
         budget = int(WEIGHTS_SHARE * self._meter.budget)

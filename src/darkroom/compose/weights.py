@@ -1,0 +1,183 @@
+"""What `darkroom weights` does: on the disk of this machine, whether a server runs or not."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from darkroom.compose.control import ask
+from darkroom.compose.hub import open_weights
+from darkroom.domain.errors import DarkroomError, InvalidSetting, NotFound
+from darkroom.domain.weights_address import HUB, REVISION, HubAddress, parse_weights
+from darkroom.domain.weights_kept import Kept, State, Verdict
+from darkroom.protocol.messages import VersionSpec
+from darkroom.service.catalogue import load_catalogue, to_spec
+from darkroom.settings import Settings
+from darkroom.weights import care
+from darkroom.weights.selection import WHOLE, one_file
+from darkroom.weights.shelf import rows
+from darkroom.weights.source import Weights
+from darkroom.weights.wanted import needs
+
+Log = Callable[[str], None]
+
+
+def find(settings: Settings, name: str | None = None) -> Sequence[Kept]:
+    """What the disk holds and the models of the catalogue need; blocking.
+
+    Args:
+        settings: of this process.
+        name: a model, or an address on the hub with or without revision; None is everything.
+
+    Raises:
+        NotFound: there is nothing of that name.
+        InvalidSetting: *name* is neither.
+    """
+    found = rows(_directory(settings), _configs(settings))
+    if name is None:
+        return found
+    if not name.startswith(HUB):
+        _spec(settings, name)
+        return [one for one in found if name in one.models]
+    address = _address(name)
+    of_name = [one for one in found if _is_of(one, address)]
+    if not of_name:
+        raise NotFound(f"there is nothing of {name} here, and no model needs it")
+    return of_name
+
+
+async def pull(settings: Settings, name: str, revision: str | None, log: Log) -> Sequence[Kept]:
+    """Pull all that *name* needs, going on where an earlier pull ended; what is here stays.
+
+    Args:
+        settings: of this process; its choice of tiny weights does not count.
+        name: a model, or an address on the hub.
+        revision: instead of the one that the model or the address names.
+        log: told how far it is.
+
+    Raises:
+        NotFound: there is no model of that name.
+        WeightsUnavailable: a sentence that says what to do.
+    """
+    async with AsyncExitStack() as stack:
+        weights = await open_weights(stack, settings, tiny=False)
+        if not name.startswith(HUB):
+            return await _pull_model(settings, weights, _spec(settings, name), revision, log)
+        address = _address(name, revision)
+        wanted = {
+            need.selection
+            for config in _configs(settings).values()
+            for need in needs(config)
+            if isinstance(need.place, HubAddress) and _same(need.place, address)
+        } or {one_file(address) if address.file else WHOLE}
+        folders = [await weights.bring(address, one, log) for one in sorted(wanted, key=str)]
+    found = await asyncio.to_thread(find, settings)
+    return [one for one in found if one.folder in folders]
+
+
+async def verify(
+    settings: Settings, name: str | None, log: Log, *, repair: bool
+) -> Sequence[Verdict]:
+    """Look at every byte of what was pulled, and over what was named by its path.
+
+    Args:
+        settings: of this process.
+        name: as for `find`.
+        log: told how far it is.
+        repair: whether damaged files are pulled once more.
+
+    Raises:
+        NotFound: there is nothing of that name.
+        WeightsUnavailable: a repair fails; says what to do.
+    """
+    found = await asyncio.to_thread(find, settings, name)
+    here = [one for one in found if one.state in {State.COMPLETE, State.DAMAGED}]
+    verdicts = [
+        Verdict(kept=one, damaged=await asyncio.to_thread(care.damaged_files, one, log))
+        for one in here
+    ]
+    if not repair:
+        return verdicts
+    async with AsyncExitStack() as stack:
+        weights = await open_weights(stack, settings, tiny=False)
+        return [await _repaired(one, weights, log) for one in verdicts]
+
+
+async def remove(kept: Sequence[Kept]) -> None:
+    """Delete what came from the hub; what an operator has named by its path stays.
+
+    Raises:
+        WeightsUnavailable: somebody pulls it just now.
+    """
+    for one in kept:
+        await care.remove(one)
+
+
+async def serves(settings: Settings) -> bool:
+    """Whether a server runs in the data directory; which weights it has loaded is not known."""
+    try:
+        await ask(settings, "endpoint", {})
+    except DarkroomError:
+        return False
+    return True
+
+
+async def _pull_model(
+    settings: Settings, weights: Weights, spec: VersionSpec, revision: str | None, log: Log
+) -> Sequence[Kept]:
+    config = spec.config if revision is None else {**spec.config, REVISION: revision}
+    await weights.provide(msgspec.structs.replace(spec, config=config), log)
+    configs = {spec.model: config}
+    found = await asyncio.to_thread(rows, _directory(settings), configs)
+    return [one for one in found if one.uses]
+
+
+async def _repaired(verdict: Verdict, weights: Weights, log: Log) -> Verdict:
+    if not verdict.damaged:
+        return verdict
+    await care.repair(verdict.kept, verdict.damaged, weights, log)
+    return replace(verdict, repaired=True)
+
+
+def _directory(settings: Settings) -> Path:
+    return settings.data_dir / "weights"
+
+
+def _configs(settings: Settings) -> Mapping[str, Mapping[str, str]]:
+    models = load_catalogue(settings.models).models()
+    return {one.path: one.latest.config for one in models}
+
+
+def _spec(settings: Settings, name: str) -> VersionSpec:
+    found = {one.path: one for one in load_catalogue(settings.models).models()}.get(name)
+    if found is None:
+        raise NotFound(
+            f"there is no model {name} here; `darkroom weights list` shows those that need weights,"
+            f" and a repository is written {HUB}owner/repo"
+        )
+    return to_spec(found.latest)
+
+
+def _address(name: str, revision: str | None = None) -> HubAddress:
+    found = parse_weights(name, revision, key="NAME")
+    if not isinstance(found, HubAddress):
+        raise InvalidSetting(f"NAME: must be owner/model or {HUB}owner/repo, not {name[:200]!r}")
+    return found
+
+
+def _same(place: HubAddress, address: HubAddress) -> bool:
+    return (place.repo, place.file) == (address.repo, address.file)
+
+
+def _is_of(kept: Kept, address: HubAddress) -> bool:
+    """Whether *address* means that row; without a revision it means all of them."""
+    named = {"main", *kept.revision.split(", "), kept.commit}
+    return (
+        kept.hub
+        and kept.name == f"{HUB}{address.repo}"
+        and address.file in {None, kept.part}
+        and address.revision in named
+    )
