@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 export ONCE
 
 .DEFAULT_GOAL := help
-.PHONY: help install clients demo serve test test-slow coverage lint types imports check bench conformance fix clean
+.PHONY: help install clients demo serve test test-slow coverage lint types imports check bench bench-gpu conformance fix clean
 
 help:                 ## Show this list.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -50,8 +50,11 @@ imports: install      ## Who may import whom.
 
 check: lint types imports test  ## Everything CI runs, in CI's order.
 
-bench: install        ## Measure; writes build/bench.json. ONLY=api or ONLY=durability runs one group.
+bench: install        ## Measure; writes build/bench.json. ONLY=api, durability or engine runs one group.
 	$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
+
+bench-gpu: install    ## The engine's figures on a CUDA device, if there is one; writes build/bench-gpu.json.
+	$(BIN)/python -m bench.engine.gpu
 
 conformance: install  ## Write docs/conformance.md and docs/faults.md from the marks of the tests.
 	$(BIN)/python -m tests.conformance

@@ -7,12 +7,16 @@ from pathlib import Path
 
 from bench import api
 from bench.durability import group as durability
+from bench.engine import group as engine
+from bench.engine.case import BACKENDS, FULL, TINY
+from bench.engine.case import Effort as EngineEffort
 from bench.figures import Figure, markdown, read_json, table, write_json
 
 OUT = Path("build/bench.json")
 PARTS = {
     "api": ("start", "echo", "hooks", "streams", "upload", "full"),
     "durability": ("echo", "fleet", "rows", "cancel", "recovery"),
+    "engine": engine.PARTS,
 }
 EXTRA = ("picture",)
 """Parts that run only where they are named."""
@@ -35,6 +39,15 @@ def main() -> int:
                 sizes=words.sizes,
                 parts=_parts(words, "durability"),
             )
+        ),
+        "engine": lambda: engine.figures(
+            [TINY if words.tiny else FULL],
+            EngineEffort(
+                rounds=1 if words.tiny else words.rounds,
+                minutes=words.minutes,
+                parts=_parts(words, "engine"),
+                backends=engine.backends() if words.backends is None else words.backends,
+            ),
         ),
     }
     chosen = [words.only] if words.only else list(groups)
@@ -77,6 +90,21 @@ def words_of(line: Sequence[str]) -> argparse.Namespace:
         nargs="+",
         default=(1_000, 100_000, 1_000_000),
         help="of part rows: numbers of finished predictions, the smallest first",
+    )
+    parser.add_argument(
+        "--tiny", action="store_true", help="group engine in a minute, on tiny weights"
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=1.0,
+        help="of group engine: no round of a part begins after these; one is always run",
+    )
+    parser.add_argument(
+        "--backends",
+        nargs="*",
+        choices=BACKENDS,
+        help="of group engine, beside the eager one; OpenVINO if it is installed",
     )
     parser.add_argument(
         "--markdown", action="store_true", help=f"measure nothing; print {OUT} as a table"

@@ -33,6 +33,10 @@ def at_most(name: str, value: float, unit: str, goal: float) -> Figure:
     return Figure(name=name, value=value, unit=unit, goal=goal, met=value <= goal)
 
 
+def at_least(name: str, value: float, unit: str, goal: float) -> Figure:
+    return Figure(name=name, value=value, unit=unit, goal=goal, met=value >= goal)
+
+
 def ratio_at_least(
     name: str, value: float, unit: str, *, baseline: float, goal: float | None
 ) -> Figure:

@@ -9,6 +9,7 @@ Source: the configurations published with stable-diffusion-v1-5 (unet, vae and t
 
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -30,27 +31,34 @@ FOLDER = Path("build/weights/sd15-random")
 SEED = 20_221_020
 
 
-class _Pipeline(Protocol):
-    def to(self, dtype: torch.dtype) -> "_Pipeline": ...
+class Convertible(Protocol):
+    """A pipeline."""
+
+    def to(self, dtype: torch.dtype) -> "Convertible": ...
     def save_pretrained(self, save_directory: str) -> object: ...
 
 
 def provide() -> Path:
     """The folder of the weights, made now if it is missing; takes half a minute."""
-    if not FOLDER.exists():
-        making = FOLDER.with_name(FOLDER.name + ".making")
+    return published(FOLDER, _pipeline).absolute()
+
+
+def published(folder: Path, recipe: Callable[[], Convertible]) -> Path:
+    """*folder* with what *recipe* builds, made now if it is missing."""
+    if not folder.exists():
+        making = folder.with_name(folder.name + ".making")
         shutil.rmtree(making, ignore_errors=True)
         with seeded(SEED):
-            pipeline = _pipeline()
+            pipeline = recipe()
         # Half the bytes on disk; the loader widens them again.
         pipeline.to(torch.bfloat16).save_pretrained(str(making))
-        making.rename(FOLDER)
-    return FOLDER.absolute()
+        making.rename(folder)
+    return folder
 
 
-def _pipeline() -> _Pipeline:
+def _pipeline() -> Convertible:
     return built(
-        _Pipeline,
+        Convertible,
         StableDiffusionImg2ImgPipeline,
         unet=_unet(),
         vae=_autoencoder(),

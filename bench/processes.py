@@ -31,6 +31,11 @@ def resident_mb(pid: int) -> float:
     return _kilobytes(PROC / str(pid) / "status", "VmRSS:") * 1024 / MB
 
 
+def peak_mb(pid: int) -> float:
+    """The most resident memory that one process has had so far, shared pages included."""
+    return _kilobytes(PROC / str(pid) / "status", "VmHWM:") * 1024 / MB
+
+
 def memory_mb(root: int) -> float:
     """Memory of the family, each shared page counted once over its sharers."""
     kilobytes = sum(_kilobytes(PROC / str(pid) / "smaps_rollup", "Pss:") for pid in family(root))

@@ -177,8 +177,10 @@ class Loop:
 
     def _run(self) -> None:
         active_at = self._clock()
-        while not self._closed:
+        while True:
             with self._changed:
+                if self._closed:  # seen under the lock, or `close` would wake nobody
+                    return
                 if not (self._active or self._alone):
                     self._changed.wait()
                     active_at = self._clock()

@@ -1,0 +1,1 @@
+"""Group `engine`: pictures of the engine beside those of the stock pipeline called in a loop."""
