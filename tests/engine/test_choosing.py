@@ -26,7 +26,7 @@ def _chosen(
         turn=turn,
         stepped=stepped or {},
         lanes=lambda _: lanes,
-        cheap=lambda _group, few, many: cheap and few < many,
+        cheap=lambda _group, _few, _many: cheap,
     )
     return [rows.index(one) for one in batch]
 
@@ -69,5 +69,12 @@ def test_orders_of_like_length_do_not_step_aside() -> None:
 
 
 def test_a_long_order_comes_along_where_that_costs_next_to_nothing() -> None:
-    assert _chosen([_row(100), _row(20), _row(90)], cheap=True) == [0, 1, 2]
+    assert _chosen([_row(100), _row(20), _row(90)], cheap=True) == [1, 0, 2]
     assert _chosen([_row(100, group=THERE), _row(20)], cheap=True) == [1]
+
+
+def test_a_long_order_comes_along_only_where_the_short_ones_leave_room() -> None:
+    rows = [_row(100, lanes=2), _row(20, lanes=2), _row(20, lanes=2)]
+    assert _chosen(rows, lanes=2, cheap=True) == [1]
+    assert _chosen(rows, lanes=4, cheap=True) == [1, 2]
+    assert _chosen(rows, lanes=6, cheap=True) == [1, 2, 0]

@@ -50,8 +50,10 @@ def next_batch(
     else:
         pool = [one for one in candidates if one not in aside]
     group = min((one.group for one in pool), key=lambda one: stepped.get(one, -1))
-    batch = _fitting([one for one in pool if one.group == group], lanes(group))
-    whole = _fitting([one for one in candidates if one.group == group], lanes(group))
+    most = lanes(group)
+    batch = _fitting([one for one in pool if one.group == group], most)
+    others = [one for one in candidates if one.group == group and one not in batch]
+    whole = _fitting([*batch, *others], most)
     return whole if cheap(group, _lanes(batch), _lanes(whole)) else batch
 
 

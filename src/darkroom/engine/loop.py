@@ -6,13 +6,14 @@ and decodes rows that are done, so that the first never waits for it.
 
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from darkroom.domain.errors import RunCanceled, RunFailed
+from darkroom.engine.beside import Beside
 from darkroom.engine.choosing import Candidate, next_batch
 from darkroom.engine.interface import Engine, NoRoom, Order, Picture, Row
 from darkroom.engine.meters import Meter
@@ -21,18 +22,22 @@ from darkroom.engine.tempo import Tempo
 
 
 class Listener(Protocol):
-    """Who gave an order. Called in the loop's threads; whatever it raises ends the order."""
+    """Who gave an order. Called in the loop's threads; whatever it raises ends the order.
+
+    One call of `made` follows the other; `ticked` may come while it lasts. `ended` may come from
+    the thread that cancels, also while another call lasts, which should then do no more.
+    """
 
     def ticked(self, row: Row) -> None:
         """A row has taken a step."""
         ...
 
     def made(self, row: Row, picture: Picture) -> None:
-        """A row is decoded; rows of one order may come in any order."""
+        """A row is decoded; rows of one order may come in any order, but not at the same time."""
         ...
 
     def ended(self, error: BaseException | None) -> None:
-        """The last call: all pictures are made, or none comes any more."""
+        """All pictures are made, or none comes any more; told once. What it raises is printed."""
         ...
 
 
@@ -68,6 +73,8 @@ class Pace:
 class Loop:
     """Makes the orders of any number of engines on one device.
 
+    Every order comes to its end whatever fails: `Listener.ended` is called exactly once.
+
     Args:
         meter: of the device.
         clock: seconds that never jump.
@@ -83,33 +90,42 @@ class Loop:
         self._active: list[tuple[Ticket, Row]] = []
         self._alone: deque[Callable[[], None]] = deque()
         self._stepped: dict[Group, int] = {}
+        self._active_at = 0.0
         self._closed = False
         self.pace = Pace()
-        self._side = ThreadPoolExecutor(1, "encode-decode")
+        self._beside = Beside()
         self._thread = threading.Thread(target=self._run, name="denoise", daemon=True)
         self._thread.start()
 
     def submit(self, engine: Engine, order: Order, listener: Listener) -> Ticket:
-        """Take an order; its rows join the batch as soon as they are encoded."""
+        """Take an order; its rows join the batch as soon as they are encoded.
+
+        One that comes after `close` is canceled.
+        """
         ticket = Ticket(engine, order, listener)
         with self._changed:
             self._tickets.add(ticket)
-        self._side.submit(self._guarded, ticket, self._prepare)
+            if not self._closed:
+                self._beside.submit(lambda: self._guarded(ticket, self._prepare))
+                return ticket
+        self.cancel(ticket)
         return ticket
 
     def beside(self, work: Callable[[], None]) -> None:
         """Do *work* where orders are encoded and pictures decoded; it must not raise."""
-        self._side.submit(work)
+        self._beside.submit(work)
 
     def cancel(self, ticket: Ticket) -> None:
         """Drop an order now; its rows take no further step. One that is over stays as it is."""
         self._end(ticket, RunCanceled("told to stop"))
 
     def forget(self, engine: Engine) -> None:
-        """Drop what was learned of an engine that is about to go."""
+        """Drop what was learned of an engine that is about to go, all its orders being over."""
         with self._changed:
             self._room.forget(id(engine))
             self._tempo.forget(id(engine))
+            for group in [one for one in self._stepped if one[0] == id(engine)]:
+                del self._stepped[group]
 
     def close(self) -> None:
         """End both threads once what they do is done; orders under way are canceled."""
@@ -117,9 +133,13 @@ class Loop:
             self._closed = True
             self._changed.notify()
         self._thread.join()
-        for ticket in list(self._tickets):
+        for ticket in self._under_way():
             self.cancel(ticket)
-        self._side.shutdown()
+        self._beside.close()
+
+    def _under_way(self) -> Sequence[Ticket]:
+        with self._changed:
+            return list(self._tickets)
 
     # ── beside the loop: encode and decode ──
 
@@ -135,27 +155,32 @@ class Loop:
 
     def _decode(self, ticket: Ticket, row: Row) -> None:
         picture = ticket.engine.decode(row)
+        if ticket.over:
+            return
         ticket.listener.made(row, picture)
-        with self._changed:
-            ticket.undecoded -= 1
-            left = ticket.undecoded
-        if not left:
+        ticket.undecoded -= 1
+        if not ticket.undecoded:
             self._end(ticket, None)
 
     def _guarded(self, ticket: Ticket, work: Callable[..., None], *rows: Row) -> None:
-        """Do *work*; where there is no room for it, once more between two turns."""
+        """Do *work*; where there is no room for it, once more with the device to itself."""
         if ticket.over:
             return
         try:
             work(ticket, *rows)
         except NoRoom:
-            with self._changed:
-                self._alone.append(lambda: self._last_try(ticket, work, *rows))
-                self._changed.notify()
+            self._try_alone(ticket, work, *rows)
         except BaseException as error:  # noqa: BLE001  # model code may raise anything
             self._end(ticket, error)
 
+    def _try_alone(self, ticket: Ticket, work: Callable[..., None], *rows: Row) -> None:
+        with self._changed:
+            self._alone.append(lambda: self._last_try(ticket, work, *rows))
+            self._changed.notify()
+
     def _last_try(self, ticket: Ticket, work: Callable[..., None], *rows: Row) -> None:
+        if ticket.over:
+            return
         try:
             work(ticket, *rows)
         except NoRoom:
@@ -170,31 +195,52 @@ class Loop:
             ticket.over = True
             self._tickets.discard(ticket)
             self._active = [one for one in self._active if one[0] is not ticket]
-        ticket.engine.cancel(ticket.rows)
-        ticket.listener.ended(error)
+        if error is not None:
+            # Whoever keeps the error would keep what the call had computed so far.
+            traceback.clear_frames(error.__traceback__)
+        try:
+            ticket.engine.cancel(ticket.rows)
+            ticket.listener.ended(error)
+        except BaseException as fault:  # noqa: BLE001  # nobody is left who could be told
+            traceback.print_exception(fault)
 
     # ── the loop ──
 
     def _run(self) -> None:
-        active_at = self._clock()
-        while True:
-            with self._changed:
-                if self._closed:  # seen under the lock, or `close` would wake nobody
-                    return
-                if not (self._active or self._alone):
-                    self._changed.wait()
-                    active_at = self._clock()
-                    continue
-                alone = self._alone.popleft() if self._alone else None
-                batch = [] if alone else self._choose()
-            if alone is not None:
+        self._active_at = self._clock()
+        while not self._closed:
+            try:
+                self._turn()
+            except BaseException as error:  # noqa: BLE001  # else all later orders would wait for ever
+                self._broken(error)
+
+    def _turn(self) -> None:
+        """Wait for work and do a piece of it. Nothing of the last turn is held while it waits."""
+        with self._changed:
+            while not (self._closed or self._active or self._alone):
+                self._changed.wait()
+                self._active_at = self._clock()
+            if self._closed:
+                return
+            alone = self._alone.popleft() if self._alone else None
+            batch = [] if alone else self._choose()
+        if alone is not None:
+            with self._beside.resting():
                 alone()
-                continue
-            began_at = self._clock()
-            self._step(batch)
-            ended_at = self._clock()
-            self.pace.note(len(batch), ended_at - began_at, ended_at - active_at)
-            active_at = ended_at
+            return
+        began_at = self._clock()
+        self._step(batch)
+        ended_at = self._clock()
+        self.pace.note(len(batch), ended_at - began_at, ended_at - self._active_at)
+        self._active_at = ended_at
+
+    def _broken(self, error: BaseException) -> None:
+        """End all orders, for nothing is known of them any more."""
+        traceback.print_exception(error)
+        with self._changed:
+            self._alone.clear()
+        for ticket in self._under_way():
+            self._end(ticket, error)
 
     def _choose(self) -> list[tuple[Ticket, Row]]:
         found = {id(row): (ticket, row) for ticket, row in self._active}
@@ -209,28 +255,39 @@ class Loop:
         return [found[id(one.row)] for one in chosen]
 
     def _step(self, batch: Sequence[tuple[Ticket, Row]]) -> None:
-        tickets = {id(row): ticket for ticket, row in batch}
-        group, lanes = _group(*batch[0]), sum(row.lanes for _, row in batch)
-
-        def ticked(row: Row) -> None:
-            self._ticked(tickets[id(row)], row)
-
-        self._meter.begin()
-        began_at = self._clock()
         try:
-            batch[0][0].engine.step([row for _, row in batch], ticked)
+            self._advance(batch)
         except NoRoom:
-            self._refused(group, lanes, batch)
+            self._refused(batch)
         except BaseException as error:  # noqa: BLE001  # model code may raise anything
             for ticket, _ in batch:
                 self._end(ticket, error)
-        else:
-            for ticket, row in batch:
-                if row.fault is not None:
-                    self._end(ticket, row.fault)
-            with self._changed:
-                self._room.learned(group, lanes, self._meter.peak())
-                self._tempo.learned(group, lanes, self._clock() - began_at)
+
+    def _advance(self, batch: Sequence[tuple[Ticket, Row]]) -> None:
+        tickets = {id(row): ticket for ticket, row in batch}
+        changes = self._beside.changes
+        self._meter.begin()
+        began_at = self._clock()
+        batch[0][0].engine.step(
+            [row for _, row in batch], lambda row: self._ticked(tickets[id(row)], row)
+        )
+        seconds, peak = self._clock() - began_at, self._meter.peak()
+        for ticket, row in batch:
+            if row.fault is not None:
+                too_large = isinstance(row.fault, NoRoom)
+                self._end(ticket, _too_large(row.order) if too_large else row.fault)
+        alone = changes % 2 == 0 and changes == self._beside.changes
+        self._learn(batch, peak, seconds, alone=alone)
+
+    def _learn(
+        self, batch: Sequence[tuple[Ticket, Row]], peak: int, seconds: float, *, alone: bool
+    ) -> None:
+        group, lanes = _group(*batch[0]), _lanes(batch)
+        with self._changed:
+            if any(ticket.over for ticket, _ in batch):
+                return  # fewer rows may have been stepped, and their engine may be forgotten
+            self._room.learned(group, lanes, peak, alone=alone)
+            self._tempo.learned(group, lanes, seconds)
 
     def _ticked(self, ticket: Ticket, row: Row) -> None:
         try:
@@ -241,18 +298,26 @@ class Loop:
         if row.finished and not row.canceled:
             with self._changed:
                 self._active = [one for one in self._active if one[1] is not row]
-            self._side.submit(self._guarded, ticket, self._decode, row)
+            self._beside.submit(lambda: self._guarded(ticket, self._decode, row))
 
-    def _refused(self, group: Group, lanes: int, batch: Sequence[tuple[Ticket, Row]]) -> None:
+    def _refused(self, batch: Sequence[tuple[Ticket, Row]]) -> None:
         if len(batch) == 1:
-            self._end(batch[0][0], _too_large(batch[0][0].order))
+            ticket, row = batch[0]
+            self._try_alone(ticket, self._advance_one, row)
             return
         with self._changed:
-            self._room.refused(group, lanes)
+            self._room.refused(_group(*batch[0]), _lanes(batch))
+
+    def _advance_one(self, ticket: Ticket, row: Row) -> None:
+        self._advance([(ticket, row)])
 
 
 def _group(ticket: Ticket, row: Row) -> Group:
     return id(ticket.engine), row.key
+
+
+def _lanes(batch: Sequence[tuple[Ticket, Row]]) -> int:
+    return sum(row.lanes for _, row in batch)
 
 
 def _too_large(order: Order) -> RunFailed:

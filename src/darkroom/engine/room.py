@@ -3,6 +3,8 @@
 from collections.abc import Callable, Hashable
 from typing import TypeAlias
 
+from darkroom.engine.settings import MOST_ROWS
+
 Group: TypeAlias = tuple[int, Hashable]
 """Which engine, by number, and which rows of it may be stacked."""
 
@@ -29,27 +31,37 @@ class Room:
     def __init__(self, free: Callable[[], int | None]) -> None:
         self._free = free
         self._bytes: dict[Group, float] = {}
+        self._at_most: dict[Group, float] = {}
         self._largest: dict[Group, int] = {}
         self._refused: dict[Group, int] = {}
         self._good: dict[Group, int] = {}
 
     def lanes(self, group: Group) -> int:
-        """How many rows of the denoiser's batch *group* may have; at least 1."""
-        most = 2 * self._largest[group] if group in self._largest else FIRST_LANES
-        free, each = self._free(), self._bytes.get(group, 0.0)
+        """How many rows of the denoiser's batch *group* may have; 1 to `MOST_ROWS`."""
+        most = min(MOST_ROWS, 2 * self._largest[group]) if group in self._largest else FIRST_LANES
+        free, each = self._free(), self._bytes.get(group, self._at_most.get(group, 0.0))
         if free is not None and each > 0:
             most = min(most, int(MARGIN * free / each))
         return max(1, min(most, self._refused.get(group, most)))
 
-    def learned(self, group: Group, lanes: int, peak_bytes: int) -> None:
-        """A call with so many lanes went well and took *peak_bytes* at its height."""
-        self._bytes[group] = max(self._bytes.get(group, 0.0), peak_bytes / lanes)
+    def learned(self, group: Group, lanes: int, peak_bytes: int, *, alone: bool) -> None:
+        """A call went well.
+
+        Args:
+            group: of its rows.
+            lanes: how many there were.
+            peak_bytes: what the device had to give at the height of it.
+            alone: whether nothing else took of that. What was measured otherwise, while a picture
+                was decoded, say, counts until there is better.
+        """
+        known = self._bytes if alone else self._at_most
+        known[group] = max(known.get(group, 0.0), peak_bytes / lanes)
         self._largest[group] = max(self._largest.get(group, 0), lanes)
         if group in self._refused:
             self._good[group] = self._good.get(group, 0) + 1
             if self._good[group] >= FORGIVEN:
                 self._good[group] = 0
-                self._refused[group] *= 2
+                self._refused[group] = min(MOST_ROWS, 2 * self._refused[group])
 
     def refused(self, group: Group, lanes: int) -> None:
         """A call with so many lanes found no room: half as many from now on."""
@@ -58,6 +70,6 @@ class Room:
 
     def forget(self, engine: int) -> None:
         """Drop what is known of an engine."""
-        for known in (self._bytes, self._largest, self._refused, self._good):
+        for known in (self._bytes, self._at_most, self._largest, self._refused, self._good):
             for group in [one for one in known if one[0] == engine]:
                 del known[group]
