@@ -1,5 +1,5 @@
 """Drives diffusers pipelines. With runners/diffusers, the only room that imports torch.
 
-`interface` says what a runner may ask, `stock` does it with the pipelines as they are, `loading`
-brings a folder of weights to life and `tiny` makes such folders with random weights.
+`interface` says what may be asked of an engine, `stepping` does it with the parts of a pipeline,
+`loop` makes the orders of all engines, `loading` brings weights to life and `tiny` makes some.
 """

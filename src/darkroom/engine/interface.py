@@ -69,7 +69,7 @@ class Row:
         done: steps taken.
         finished: whether it can be decoded.
         canceled: whether it was dropped; it takes no further step.
-        fault: what went wrong with it alone; it takes no further step.
+        fault: what went wrong with it alone, `NoRoom` included; it takes no further step.
     """
 
     order: Order
@@ -105,7 +105,7 @@ class NoRoom(Exception):
 
 
 class Engine(Protocol):
-    """Loaded weights that make pictures. All methods block.
+    """Loaded weights that make pictures. All methods but `cancel` block.
 
     One thread steps; another may prepare, decode and preview meanwhile. Any may cancel.
     """
@@ -140,7 +140,11 @@ class Engine(Protocol):
         ...
 
     def preview(self, row: Row) -> Thumbnail | None:
-        """What a row that has taken a step is going to be; None if that cannot be told."""
+        """What a row that has taken a step is going to be; None if that cannot be told.
+
+        Raises:
+            NoRoom: the device has no room for that.
+        """
         ...
 
     def cancel(self, rows: Sequence[Row]) -> None:

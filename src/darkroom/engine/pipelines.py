@@ -16,6 +16,8 @@ from darkroom.engine.adapters import apply_loras
 from darkroom.engine.device import Device
 from darkroom.engine.edge import Pipeline, PipelineKind, quieten
 from darkroom.engine.folders import check_folder
+from darkroom.engine.interface import NoRoom
+from darkroom.engine.shortage import shortage
 from darkroom.engine.single_file import single_file_parts
 from darkroom.engine.sources import Sources
 
@@ -35,7 +37,13 @@ def load_pipeline(family: Family, sources: Sources, device: Device) -> Pipeline:
     check_folder(family, sources.folder)
     quieten()
     try:
-        pipeline = _load(family, sources, device)
+        with shortage():
+            pipeline = _load(family, sources, device)
+    except NoRoom as error:
+        raise WeightsUnavailable(
+            f"The device has too little memory for the weights in "
+            f"{sources.single_file or sources.folder}. Choose smaller ones, or a larger device."
+        ) from error
     except (
         AttributeError,
         ImportError,

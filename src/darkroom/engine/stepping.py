@@ -8,8 +8,9 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
-from darkroom.engine.interface import NoRoom, Order, Picture, Row, Thumbnail
+from darkroom.engine.interface import Order, Picture, Row, Thumbnail
 from darkroom.engine.pixels import to_image
+from darkroom.engine.shortage import shortage
 from darkroom.engine.tracks import Denoiser, Track, predicted
 
 
@@ -54,7 +55,7 @@ class StepEngine:
 
     def prepare(self, order: Order) -> Sequence[Row]:
         """Take an order in."""
-        with self._computing(), _room():
+        with self._computing(), shortage():
             tracks = self._family.begin(order)
         rows = [_row(order, index, track) for index, track in enumerate(tracks)]
         self._tracks.update(zip(rows, tracks, strict=True))
@@ -68,11 +69,12 @@ class StepEngine:
             return
         with self._computing():
             tracks = [track for _, track in moving]
-            with _room():
+            with shortage():
                 made = predicted(self._family.denoiser, tracks)
             for (row, track), one in zip(moving, made, strict=True):
                 try:
-                    track.advance(one.sample, one.output)
+                    with shortage():
+                        track.advance(one.sample, one.output)
                 except Exception as error:  # noqa: BLE001  # a sampler's fault is not its neighbours'
                     row.fault = error
                 else:
@@ -81,7 +83,7 @@ class StepEngine:
     def decode(self, row: Row) -> Picture:
         """Decode one row, look at it with the checker of the weights, forget it."""
         track = self._tracks[row]
-        with self._computing(), _room():
+        with self._computing(), shortage():
             pixels = self._family.pixels(track)
             image = to_image(pixels)
             picture = Picture(image, self._family.flagged(image, pixels))
@@ -93,7 +95,7 @@ class StepEngine:
         track = self._tracks.get(row)
         if track is None or track.seen is None:
             return None
-        with self._computing():
+        with self._computing(), shortage():
             return self._family.preview(track)
 
     def cancel(self, rows: Sequence[Row]) -> None:
@@ -108,20 +110,6 @@ class StepEngine:
             torch.set_num_threads(self._threads)  # of this thread, and of those to come
         with torch.inference_mode():
             yield
-
-
-@contextmanager
-def _room() -> Generator[None]:
-    """Tell a lack of memory by its own name."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        torch.cuda.empty_cache()
-        raise NoRoom(str(error)) from error
-    except RuntimeError as error:
-        if "can't allocate memory" not in str(error):  # how the CPU's allocator puts it
-            raise
-        raise NoRoom(str(error)) from error
 
 
 def _row(order: Order, index: int, track: Track) -> Row:
