@@ -40,7 +40,7 @@ class Difference:
 def difference_of(made: Made, stock: Tensor) -> Difference:
     """Compare the pictures of one order with (count, 3, H, W) in [0, 1]."""
     pairs = list(zip(made.pixels, made.images, stock, strict=True))
-    shown = [(pixels[0] / 2 + 0.5).clamp(0, 1) for pixels, _, _ in pairs]
+    shown = [(pixels[0].float() / 2 + 0.5).clamp(0, 1) for pixels, _, _ in pairs]
     expected = [as_image(one) for _, _, one in pairs]
     channels = [
         sum(a != b for a, b in zip(image.tobytes(), other.tobytes(), strict=True))

@@ -65,9 +65,11 @@ class Made:
 class Kitchen:
     """An engine over the weights in a folder, and what its denoiser was asked."""
 
-    def __init__(self, family: Family, folder: Path, backend: Backend | None = None) -> None:
+    def __init__(
+        self, family: Family, folder: Path, backend: Backend | None = None, device: Device = CPU
+    ) -> None:
         backend = backend or EagerBackend(ignore)
-        self.watched = Watched(load_parts(family, folder, CPU, backend)[0])
+        self.watched = Watched(load_parts(family, folder, device, backend)[0])
         self.engine: Engine = StepEngine(self.watched, threads=1)
 
     def alone(self, order: Order) -> Made:

@@ -41,9 +41,9 @@ _KINDS: Mapping[Family, object] = {
 class Stock:
     """A pipeline of one family, called once for each order."""
 
-    def __init__(self, family: Family, folder: Path) -> None:
+    def __init__(self, family: Family, folder: Path, dtype: torch.dtype = torch.float32) -> None:
         self._family = family
-        self._pipeline = load(family, folder)
+        self._pipeline = load(family, folder, dtype)
         self._config = dict(self._pipeline.scheduler.config)
 
     def pixels(self, order: Order) -> Tensor:
@@ -59,7 +59,7 @@ class Stock:
             return_dict=False,
             **self._words(order),
         )
-        return answer[0]
+        return answer[0].float()
 
     def _scheduler(self, order: Order) -> Scheduler:
         own = self._pipeline.scheduler
@@ -103,10 +103,10 @@ def as_image(pixels: Tensor) -> Image.Image:
     return Image.frombytes("RGB", (width, height), levels.numpy().tobytes())
 
 
-def load(family: Family, folder: Path) -> Pipeline:
-    """A pipeline on the CPU in float32, without its safety checker."""
+def load(family: Family, folder: Path, dtype: torch.dtype = torch.float32) -> Pipeline:
+    """A pipeline on the CPU, as it is."""
     pipeline = cast("PipelineKind", _KINDS[family]).from_pretrained(
-        str(folder), local_files_only=True, use_safetensors=True, dtype=torch.float32
+        str(folder), local_files_only=True, use_safetensors=True, dtype=dtype
     )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
