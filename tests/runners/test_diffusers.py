@@ -1,5 +1,7 @@
 import asyncio
+import gc
 import io
+import os
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -194,6 +196,63 @@ async def test_a_run_that_is_watched_shows_previews_and_the_same_picture(
         assert (width, height, len(rgb)) == (16, 12, 3 * 16 * 12)
     assert seen.previews
     assert not [line for line in seen.lines if "preview" in line]
+
+
+@dataclass
+class Stopped(Recorder):
+    """Told to stop by an event."""
+
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def pause(self, seconds: float) -> None:
+        assert seconds > 0
+        await self.stop.wait()
+        raise RunCanceled("told to stop")
+
+
+async def test_a_run_canceled_while_its_inputs_are_read_ends_at_once(
+    img2img: DiffusersRunner, photo: Pixels, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "slow")
+    context = Stopped({}, {"image": Pixels(str(tmp_path / "slow"), 130, 100)})
+    running = asyncio.create_task(img2img.run(context))
+    # Whoever opens the one end of a pipe waits for the other.
+    with await asyncio.to_thread((tmp_path / "slow").open, "wb"):
+        context.stop.set()
+        with pytest.raises(RunCanceled):
+            await running
+    after = Recorder({"num_inference_steps": 2}, {"image": photo})
+    await img2img.run(after)
+    assert len(after.outputs) == 1
+
+
+def _unets() -> int:
+    return sum(type(one).__name__ == "UNet2DConditionModel" for one in gc.get_objects())
+
+
+async def test_a_version_that_is_closed_leaves_nothing_in_memory(
+    shared: Diffusers, tiny_folder: Path, photo: Pixels
+) -> None:
+    gc.collect()
+    before = _unets()
+    runner = await _loaded(shared, _version(Family.STABLE_DIFFUSION, "sd-img2img", tiny_folder))
+    await runner.run(Recorder({"num_inference_steps": 2}, {"image": photo}))
+    assert _unets() == before + 1
+    await runner.close()
+    assert _unets() == before
+
+
+async def test_the_footprint_counts_the_checker_of_pictures_too(
+    shared: Diffusers, tiny_folder: Path
+) -> None:
+    plain = _version(Family.FLUX_KONTEXT, "kontext-dev", tiny_folder)
+    checked = _version(Family.FLUX_KONTEXT, "kontext-dev", tiny_folder, safety_checker="tiny")
+    taken: list[int] = []
+    for version in (plain, checked):
+        runner = shared.runner()
+        taken.append((await runner.setup(version, list[str]().append)).weights_bytes)
+        await runner.close()
+    assert 0 < taken[0] < taken[1]
 
 
 @pytest.mark.fault(16)

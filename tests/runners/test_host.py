@@ -213,3 +213,36 @@ async def test_a_run_knows_whether_somebody_looks() -> None:
         host.received(Cancel("p1", 1))
         await sent.until(Over)
     assert seen == [False, True]
+
+
+async def test_a_run_whose_model_gives_up_waiting_is_a_failure(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Abandons(Scripted):
+        async def run(self, context: RunContext) -> None:
+            raise asyncio.CancelledError(context.values)
+
+    async with hosted(Abandons(lambda context: context.log(""))) as (host, sent):
+        host.received(Run("p1", 1, "v", {}, {}))
+        over = await sent.until(Over)
+        assert isinstance(over, Over)
+        assert over.outcome == "failed"
+    assert "CancelledError" in capsys.readouterr().err
+
+
+async def test_a_setup_that_gives_up_waiting_is_told_and_later_ones_go_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Abandons(Scripted):
+        async def setup(self, version: VersionSpec, log: Callable[[str], None]) -> None:
+            if version.id == "x":
+                raise asyncio.CancelledError
+            await super().setup(version, log)
+
+    async with hosted(Abandons(lambda context: context.log(""))) as (host, sent):
+        sent.messages.clear()
+        host.received(Load(version("x")))
+        host.received(Load(version("w")))
+        assert await sent.until(NotLoaded) == NotLoaded("x", "CancelledError")
+        assert await sent.until(Loaded) == Loaded("w")
+    assert "CancelledError" in capsys.readouterr().err

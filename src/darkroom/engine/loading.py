@@ -1,6 +1,6 @@
 """Weights to engines."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -62,11 +62,11 @@ def load_parts(
     """
     sources = Sources(folder=weights) if isinstance(weights, Path) else weights
     pipeline = load_pipeline(family, sources, device)
-    return _DRIVEN[family](pipeline, device, backend), _bytes(pipeline)
-
-
-def _bytes(pipeline: Pipeline) -> int:
-    """What all parts of *pipeline* occupy."""
     modules = [one for one in pipeline.components.values() if isinstance(one, torch.nn.Module)]
+    return _DRIVEN[family](pipeline, device, backend), bytes_of(modules)
+
+
+def bytes_of(modules: Iterable[torch.nn.Module]) -> int:
+    """What the weights of *modules* occupy."""
     tensors = [tensor for one in modules for tensor in (*one.parameters(), *one.buffers())]
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

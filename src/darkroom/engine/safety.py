@@ -8,7 +8,7 @@ Source: github.com/replicate/cog-flux-kontext, safety_checker.py; diffusers, saf
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from PIL.Image import Image
@@ -158,6 +158,11 @@ class SafetyChecker:
         if not stages:
             raise ValueError("a safety checker needs at least one stage")
         self._stages: Sequence[Concepts | Classifier] = stages
+
+    @property
+    def modules(self) -> Sequence[torch.nn.Module]:
+        """What holds its weights."""
+        return [cast("torch.nn.Module", stage.model) for stage in self._stages]
 
     def flags(self, image: Image, *, tolerance: int = DEFAULT_TOLERANCE) -> bool:
         """Whether to keep *image*, in RGB, back.

@@ -130,17 +130,21 @@ class Host:
             # An import may take seconds, and cancels must still be heard meanwhile.
             runner = (await asyncio.to_thread(self._maker, version.kind))()
             taken = await runner.setup(version, log)
-        except Exception as error:  # noqa: BLE001  # model code may raise anything
+        except (Exception, asyncio.CancelledError) as error:  # model code may raise anything
+            if _being_canceled():
+                raise
             _show(error)
             loop.call_soon_threadsafe(self._send, NotLoaded(version.id, _sentence(error)), 0)
-            if runner is not None:
-                await _close(runner)
+        else:
+            self._runners[version.id] = runner
+            loaded = Loaded(version.id)
+            if taken is not None:
+                loaded = Loaded(version.id, taken.weights_bytes, taken.budget_bytes)
+            loop.call_soon_threadsafe(self._send, loaded, 0)
             return
-        self._runners[version.id] = runner
-        loaded = Loaded(version.id)
-        if taken is not None:
-            loaded = Loaded(version.id, taken.weights_bytes, taken.budget_bytes)
-        loop.call_soon_threadsafe(self._send, loaded, 0)
+        # Not where the error is at hand: it holds what was loaded, and that is to be given back.
+        if runner is not None:
+            await _close(runner)
 
     def _maker(self, kind: str) -> Callable[[], Runner]:
         if kind not in self._makers:
@@ -156,8 +160,16 @@ class Host:
 async def _close(runner: Runner) -> None:
     try:
         await runner.close()
-    except Exception as error:  # noqa: BLE001  # model code may raise anything
+    except (Exception, asyncio.CancelledError) as error:  # model code may raise anything
+        if _being_canceled():
+            raise
         _show(error)
+
+
+def _being_canceled() -> bool:
+    """Whether this very task is told to end, and not some other that model code waited for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _outcome(running: Awaitable[None], context: Context) -> tuple[Outcome, str | None]:
@@ -165,7 +177,9 @@ async def _outcome(running: Awaitable[None], context: Context) -> tuple[Outcome,
         await running
     except RunCanceled:
         return Outcome.CANCELED, None
-    except Exception as error:  # noqa: BLE001  # model code may raise anything
+    except (Exception, asyncio.CancelledError) as error:  # model code may raise anything
+        if _being_canceled():
+            raise
         if context.canceled:
             return Outcome.CANCELED, None
         _show(error)
@@ -173,14 +187,14 @@ async def _outcome(running: Awaitable[None], context: Context) -> tuple[Outcome,
     return (Outcome.CANCELED if context.canceled else Outcome.SUCCEEDED), None
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: BaseException) -> str:
     text = str(error)
     if not isinstance(error, DarkroomError):
         text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return whole(text)[:MAX_ERROR_LETTERS]
 
 
-def _show(error: Exception) -> None:
+def _show(error: BaseException) -> None:
     if not isinstance(error, DarkroomError):
         traceback.print_exception(error)
 

@@ -14,7 +14,7 @@ PREVIEW_SECONDS = 0.5
 
 
 class Making:
-    """Satisfies `darkroom.engine.loop.Listener`; every method is called in the loop's threads.
+    """Satisfies `darkroom.engine.loop.Listener`; most calls come in the loop's threads.
 
     Args:
         engine: makes it.
@@ -83,7 +83,7 @@ class Making:
         if error is None:
             try:
                 self._context.metric("image_count", self._checks.end())
-            except RunFailed as none:
+            except Exception as none:  # noqa: BLE001  # the run must hear of it, whatever it is
                 error = none
         self._event_loop.call_soon_threadsafe(_settle, self._ended, error)
 
@@ -122,5 +122,7 @@ def _settle(ended: asyncio.Future[None], error: BaseException | None) -> None:
         return
     if error is None:
         ended.set_result(None)
-    else:
+    elif isinstance(error, Exception) and not isinstance(error, StopIteration):
         ended.set_exception(error)
+    else:  # no future takes it, or it would end the host
+        ended.set_exception(RunFailed(f"The model's code gave up: {error!r}"))

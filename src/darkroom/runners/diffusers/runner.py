@@ -1,11 +1,12 @@
 """Satisfies `darkroom.ports.running.Runner`: a hosted model's inputs, made by the host's loop."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from darkroom.domain.errors import RunCanceled, RunFailed
+from darkroom.engine.device import give_memory_back
 from darkroom.engine.loop import Loop
 from darkroom.engine.stepping import StepEngine
 from darkroom.ports.running import Footprint, RunContext
@@ -16,6 +17,8 @@ from darkroom.runners.diffusers.making import Making
 from darkroom.runners.diffusers.pictures import read_picture
 from darkroom.runners.diffusers.safety_setup import Safety
 from darkroom.runners.diffusers.setup import Setup, read_setup
+
+_Made = TypeVar("_Made")
 
 _LOOK_SECONDS = 3600.0  # any length: a pause ends at once when its run is told to stop
 
@@ -37,10 +40,6 @@ class Shared(Protocol):
 
     def load(self, setup: Setup, config: Mapping[str, str], log: Callable[[str], None]) -> Loaded:
         """Load what a version's configuration names."""
-        ...
-
-    def unload(self, engine: StepEngine) -> None:
-        """Give back what they took."""
         ...
 
 
@@ -84,23 +83,26 @@ class DiffusersRunner:
             raise RunFailed("The model is not loaded.")
         if context.canceled:
             raise RunCanceled("told to stop")
-        ended = asyncio.get_running_loop().create_future()
-        making = await asyncio.to_thread(self._making, loaded, context, ended)
         told = asyncio.ensure_future(_told_to_stop(context))
-        ticket = self._shared.loop.submit(loaded.engine, making.order, making)
+        ended = asyncio.get_running_loop().create_future()
         try:
-            await asyncio.wait({ended, told}, return_when=asyncio.FIRST_COMPLETED)
+            reading = asyncio.to_thread(self._making, loaded, context, ended)
+            making = await _unless(told, reading)
+            ticket = self._shared.loop.submit(loaded.engine, making.order, making)
+            try:
+                await _unless(told, ended)
+            finally:
+                self._shared.loop.cancel(ticket)
         finally:
             told.cancel()
-            self._shared.loop.cancel(ticket)
-        await ended
 
     async def close(self) -> None:
-        """Let the weights go."""
-        if self._loaded is not None:
-            engine = self._loaded.engine
-            self._loaded = None
-            await asyncio.to_thread(self._shared.unload, engine)
+        """Let the weights go, with all that a setup that failed has left."""
+        loaded, self._loaded = self._loaded, None
+        if loaded is not None:
+            self._shared.loop.forget(loaded.engine)
+        del loaded  # memory that is still referred to is not given back
+        await asyncio.to_thread(give_memory_back)
 
     def _making(self, loaded: Loaded, context: RunContext, ended: asyncio.Future[None]) -> Making:
         """Read the inputs and look at them; blocking."""
@@ -141,3 +143,19 @@ async def _told_to_stop(context: RunContext) -> None:
             await context.pause(_LOOK_SECONDS)
     except RunCanceled:
         return
+
+
+async def _unless(told: asyncio.Future[None], work: Awaitable[_Made]) -> _Made:
+    """What *work* gives; nobody waits for it any longer once *told* is over.
+
+    Raises:
+        RunCanceled: *told* was over first.
+    """
+    doing = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({doing, told}, return_when=asyncio.FIRST_COMPLETED)
+        if not doing.done():
+            raise RunCanceled("told to stop")
+        return doing.result()
+    finally:
+        doing.cancel()

@@ -5,15 +5,16 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 
+import torch
+
 from darkroom.domain.errors import WeightsUnavailable
 from darkroom.engine.backends.choice import make_backend
-from darkroom.engine.device import best_device, compute_alone, give_memory_back
+from darkroom.engine.device import best_device, compute_alone
 from darkroom.engine.interface import NoRoom
-from darkroom.engine.loading import load_engine
+from darkroom.engine.loading import bytes_of, load_engine
 from darkroom.engine.loop import Loop
 from darkroom.engine.meters import WEIGHTS_SHARE, meter_of
 from darkroom.engine.settings import read_settings
-from darkroom.engine.stepping import StepEngine
 from darkroom.engine.tiny import tiny_weights
 from darkroom.engine.warming import warm
 from darkroom.ports.running import Footprint
@@ -42,6 +43,7 @@ class Diffusers:
         self._settings = read_settings(environment)
         self._draw_seed = draw_seed
         self._clock = clock
+        self._threads = torch.get_num_threads()  # before tiny weights set another number
         self._device = best_device(self._settings)
         self._meter = meter_of(self._device.torch_device, self._settings.memory_bytes)
         self.loop = Loop(self._meter, clock)
@@ -70,7 +72,7 @@ class Diffusers:
         safety = load_safety(config, self._device.torch_device)
         folder = setup.weights or tiny_weights(setup.family, setup.tiny_folder)
         backend = make_backend(self._settings, self._device, log)
-        threads = 1 if tiny else None
+        threads = 1 if tiny else self._threads
         sources = setup.sources(folder)
         engine = load_engine(setup.family, sources, self._device, backend, threads=threads)
         try:
@@ -83,14 +85,10 @@ class Diffusers:
         seconds = self._clock() - started
         log(f"Loaded {setup.family} on {self._device.description} in {seconds:.1f} s.")
         budget = int(WEIGHTS_SHARE * self._meter.budget)
-        footprint = Footprint(engine.weights_bytes, budget)
+        checking = bytes_of(safety.checker.modules) if safety.checker else 0
+        footprint = Footprint(engine.weights_bytes + checking, budget)
         return Loaded(setup=setup, engine=engine, safety=safety, footprint=footprint)
 
     def close(self) -> None:
         """End the loop; blocking. A host ends without it."""
         self.loop.close()
-
-    def unload(self, engine: StepEngine) -> None:
-        """Forget what was learned of *engine*, and give its memory back; blocking."""
-        self.loop.forget(engine)
-        give_memory_back()
