@@ -27,16 +27,18 @@ def ignore(line: object) -> None:
 
 
 class Watched:
-    """The parts of a family, with the rows of each call of its denoiser and all pixels noted."""
+    """The parts of a family; notes the tracks of the last order, rows of calls and all pixels."""
 
     def __init__(self, parts: FamilyParts) -> None:
         self._parts = parts
         self.calls: list[int] = []
+        self.begun: Sequence[Track] = ()
         self.pixels_made: list[Tensor] = []
         self.denoiser: Denoiser = self._denoise
 
     def begin(self, order: Order) -> Sequence[Track]:
-        return self._parts.begin(order)
+        self.begun = self._parts.begin(order)
+        return self.begun
 
     def pixels(self, track: Track) -> Tensor:
         made = self._parts.pixels(track)

@@ -1,5 +1,7 @@
 """Out of memory, as torch tells it: nobody fails for it who could go on with fewer beside him."""
 
+import json
+import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,9 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from tests.engine.making import CPU, distance, ignore, pictures, tiny_engine
+from tests.engine.making import CPU, Kitchen, distance, ignore, pictures, tiny_engine
 from torch import Tensor, nn
 
+from darkroom.domain.errors import WeightsUnavailable
 from darkroom.domain.families import Family
 from darkroom.engine.backends.eager import EagerBackend
 from darkroom.engine.backends.interface import Part
@@ -18,6 +21,7 @@ from darkroom.engine.interface import NoRoom, Order, Picture, Row
 from darkroom.engine.loading import load_engine
 from darkroom.engine.loop import Loop
 from darkroom.engine.meters import NoMeter
+from darkroom.engine.schedule import Schedule
 from darkroom.engine.stepping import StepEngine
 
 # The Euler schedules of diffusers hand a tensor to numpy in a way that numpy 2 will not take.
@@ -141,3 +145,35 @@ def test_an_order_too_large_by_itself_is_told_what_to_do(
     loop.submit(_narrow(tiny, 1), order, heard)
     assert heard.over.wait(WAIT_SECONDS)
     assert "too little memory for a picture of 128 x 96. Ask for a smaller one." in str(heard.error)
+
+
+def test_weights_too_large_for_the_device_are_told_in_the_words_that_workers_look_for(
+    tiny: Mapping[Family, Path], tmp_path: Path
+) -> None:
+    family = Family.STABLE_DIFFUSION
+    folder = Path(shutil.copytree(tiny[family], tmp_path / "huge"))
+    file = folder / "unet" / "config.json"
+    config = json.loads(file.read_text("utf-8"))
+    file.write_text(json.dumps({**config, "cross_attention_dim": 2**44}), "utf-8")
+    with pytest.raises(WeightsUnavailable, match=r"^Out of memory: .*huge\. Choose smaller ones"):
+        load_engine(family, folder, CPU, EagerBackend(ignore))
+
+
+class Starved(Schedule):
+    """A schedule whose step asks for more memory than there is."""
+
+    def advance(self, prediction: Tensor, latents: Tensor) -> Tensor:
+        torch.empty(TOO_MUCH, dtype=torch.uint8)
+        return super().advance(prediction, latents)
+
+
+def test_a_sampler_without_room_is_the_fault_of_its_row_alone(
+    tiny: Mapping[Family, Path], order: Order
+) -> None:
+    family = Family.STABLE_DIFFUSION
+    kitchen = Kitchen(family, tiny[family])
+    rows = kitchen.engine.prepare(replace(order, count=2))
+    kitchen.watched.begun[0].schedule.__class__ = Starved
+    kitchen.engine.step(rows, ignore)
+    assert [type(row.fault) for row in rows] == [NoRoom, type(None)]
+    assert [row.done for row in rows] == [0, 1]

@@ -41,7 +41,7 @@ def load_pipeline(family: Family, sources: Sources, device: Device) -> Pipeline:
             pipeline = _load(family, sources, device)
     except NoRoom as error:
         raise WeightsUnavailable(
-            f"The device has too little memory for the weights in "
+            f"Out of memory: the device has no room for the weights in "
             f"{sources.single_file or sources.folder}. Choose smaller ones, or a larger device."
         ) from error
     except (

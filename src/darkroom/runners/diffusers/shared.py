@@ -79,8 +79,8 @@ class Diffusers:
             warm(engine, setup.family, backend)
         except NoRoom as error:
             raise WeightsUnavailable(
-                "The model is loaded, but the device has no memory left for a picture. Choose "
-                "smaller weights, or a larger device."
+                "Out of memory: the model is loaded, but the device has no room left for a "
+                "picture. Choose smaller weights, or a larger device."
             ) from error
         seconds = self._clock() - started
         log(f"Loaded {setup.family} on {self._device.description} in {seconds:.1f} s.")
