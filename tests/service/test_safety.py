@@ -94,6 +94,10 @@ def test_a_readme_says_how_pictures_are_checked(entry: dict[str, object], words:
         ({"safety": "maybe"}, r"models.acme/own: .*`bool \| null`.*safety"),
         ({"allow_unchecked": 1}, "models.acme/own: .*allow_unchecked"),
         ({"safety_checker": "https://x/y"}, "models.acme/own.safety_checker: must be hf://"),
+        (
+            {"safety_checker": "hf://a/b/model.safetensors"},
+            "models.acme/own.safety_checker: .* is a single file",
+        ),
         ({"nsfw_classifier": ""}, "models.acme/own.nsfw_classifier: must be hf://"),
         (
             {"safety": False, "nsfw_classifier": "./x"},

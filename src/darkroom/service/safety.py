@@ -14,7 +14,7 @@ from darkroom.domain.safety import (
     SAFETY_CHECKER,
     YES,
 )
-from darkroom.domain.weights_address import parse_weights
+from darkroom.domain.weights_address import parse_folder
 from darkroom.service.entry_weights import WrittenWeights
 
 _UNCHECKED = frozenset({Schema.SD_IMG2IMG})  # hosted without a checker
@@ -47,7 +47,7 @@ def safety_config(
         InvalidSetting: names the entry and the key.
     """
     named = {
-        key: _address(text, f"{where}.{key}")
+        key: _address(text, key, where)
         for key, text in (
             (SAFETY_CHECKER, entry.safety_checker),
             (NSFW_CLASSIFIER, entry.nsfw_classifier),
@@ -76,14 +76,11 @@ def safety_words(config: Mapping[str, str]) -> str:
     return f"Pictures are checked by {' and '.join(named)}; those that are flagged are kept back."
 
 
-def _address(text: str, where: str) -> str:
+def _address(text: str, key: str, where: str) -> str:
     try:
-        parse_weights(text)
+        parse_folder(text, key=key)
     except InvalidSetting as error:
-        raise InvalidSetting(
-            f"{where}: must be hf://owner/repo, hf://owner/repo@revision or the path of a folder,"
-            f" not {text[:200]!r}"
-        ) from error
+        raise InvalidSetting(f"{where}.{error}") from error
     return text
 
 

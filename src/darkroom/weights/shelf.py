@@ -19,7 +19,7 @@ from darkroom.weights.store import (
     check_sizes,
     read_manifest,
 )
-from darkroom.weights.wanted import Need, needs
+from darkroom.weights.wanted import Need, naming, needs
 
 Configs: TypeAlias = Mapping[str, Mapping[str, str]]
 """The configuration of each model's version, by owner/name."""
@@ -169,8 +169,9 @@ def _of_path(need: Need, path: Path) -> Kept:
     if not path.exists():
         return replace(kept, state=State.ABSENT, note="there is no such file or folder")
     try:
-        inside = the_adapter(path) if need.key == LORAS and path.is_dir() else path
-        scan_named(inside, need.selection)
+        with naming(need.key):
+            inside = the_adapter(path) if need.key == LORAS and path.is_dir() else path
+            scan_named(inside, need.selection)
     except WeightsUnavailable as error:
         return replace(kept, state=State.DAMAGED, note=str(error))
     return replace(kept, size_bytes=_size(path))

@@ -25,7 +25,7 @@ from darkroom.weights.pull import Hub, Pull
 from darkroom.weights.scan import scan_named
 from darkroom.weights.selection import Kind, Selection
 from darkroom.weights.store import RepoFolder, alone
-from darkroom.weights.wanted import Need, needs
+from darkroom.weights.wanted import Need, naming, needs
 
 NOISE: Final = "tiny random weights: pictures are noise"
 TINY_FOLDER: Final = "tiny_folder"
@@ -59,9 +59,20 @@ class Weights(WeightsSource):
         return _replaced(version, await self._placed(config, found, log))
 
     async def bring(
-        self, address: HubAddress, selection: Selection, log: Callable[[str], None]
+        self,
+        address: HubAddress,
+        selection: Selection,
+        log: Callable[[str], None],
+        *,
+        key: str = WEIGHTS,
     ) -> Path:
         """Make *selection* of a repository lie in a folder, pulling it if need be.
+
+        Args:
+            address: of the repository.
+            selection: which of its files.
+            log: takes lines on how far it is.
+            key: of `darkroom.yaml`, for what to correct there.
 
         Raises:
             WeightsUnavailable: a sentence that says what to do.
@@ -80,7 +91,7 @@ class Weights(WeightsSource):
         try:
             async with alone(kept.root, lambda: log(f"waiting for {address.repo} to arrive")):
                 ready = await asyncio.to_thread(kept.complete, address.revision)
-                return ready or await Pull(self._hub, address, selection, kept, tell_all).run()
+                return ready or await Pull(self._hub, address, selection, kept, tell_all, key).run()
         except (OSError, FilesUnavailable) as error:
             raise WeightsUnavailable(_unkept(address, self._directory, error)) from error
         finally:
@@ -120,8 +131,12 @@ class Weights(WeightsSource):
         return placed
 
     async def _place(self, need: Need, log: Callable[[str], None]) -> Path:
+        with naming(need.key):
+            return await self._found(need, log)
+
+    async def _found(self, need: Need, log: Callable[[str], None]) -> Path:
         if isinstance(need.place, HubAddress):
-            folder = await self.bring(need.place, need.selection, log)
+            folder = await self.bring(need.place, need.selection, log, key=need.key)
             return await asyncio.to_thread(_within, folder, need.selection)
         path = need.place
         if need.key == LORAS and path.is_dir():  # one look at a local disk
