@@ -88,6 +88,43 @@ async def test_a_repository_may_be_pulled_by_its_address(desk: Desk) -> None:
     assert file["part"] == "portraits.safetensors"
 
 
+def with_models(desk: Desk, **weights: str) -> Desk:
+    entry = {"runner": "diffusers", "family": "stable-diffusion"}
+    models = {f"acme/{name}": {**entry, "weights": one} for name, one in weights.items()}
+    environment = {**desk.shell.environment, "DARKROOM_MODELS": json.dumps(models)}
+    return Desk(Shell(desk.shell.folder, environment), desk.hub, desk.server)
+
+
+async def test_a_revision_goes_before_the_one_that_a_model_is_pinned_to(desk: Desk) -> None:
+    desk.hub.revisions = ("v1", "v2")
+    pinned = with_models(desk, pinned=f"{HERE}@v1")
+    (row,) = await pinned.told("pull", "acme/pinned", "--revision", "v2")
+    assert (row["revision"], row["state"]) == ("v2", "complete")
+    (row,) = await pinned.told("pull", f"{HERE}@v1", "--revision", "v2")
+    assert row["revision"] == "v2"
+
+
+async def test_a_repository_is_pulled_at_the_revision_that_a_model_names(desk: Desk) -> None:
+    desk.hub.revisions = ("v1",)
+    pinned = with_models(desk, pinned=f"{HERE}@v1")
+    (row,) = await pinned.told("pull", HERE)
+    assert (row["revision"], row["for"]) == ("v1", ["acme/pinned weights"])
+    refused = await pinned("pull", HERE, "--revision", "main")
+    assert "at revision main (HTTP 404)" in refused.stderr
+
+
+async def test_weights_of_ones_own_have_no_revision(desk: Desk) -> None:
+    done = await with_models(desk, mine="./mine")("pull", "acme/mine", "--revision", "v2")
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert "--revision: is for weights of the hub, and these are mine" in done.stderr
+
+
+async def test_weights_of_ones_own_that_are_gone_are_not_well(desk: Desk) -> None:
+    done = await with_models(desk, mine="./mine")("verify", "acme/mine")
+    assert done.returncode == 1
+    assert "damaged   mine: there is no such file or folder" in done.stdout
+
+
 async def test_ctrl_c_ends_a_pull_and_the_next_one_goes_on(desk: Desk) -> None:
     desk.hub.stalls = asyncio.Event()
     process = desk.shell.start("weights", "pull", HERE)

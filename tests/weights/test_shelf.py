@@ -93,6 +93,21 @@ async def test_a_file_that_shrank_is_damaged(weights: Weights, tmp_path: Path) -
     assert "is damaged" in row.note
 
 
+async def test_a_damaged_pipeline_that_serves_as_a_base_is_told_where_it_is(
+    weights: Weights, tmp_path: Path
+) -> None:
+    row = await pulled(weights, tmp_path / "w")
+    assert row.folder
+    (row.folder / UNET).write_bytes(b"")
+    file = tmp_path / "film.safetensors"
+    file.write_bytes(named_tensors("model.diffusion_model.input_blocks.0.0.weight"))
+    config = {"family": "stable-diffusion", "weights": str(file), "base": HERE}
+    _, base = rows(tmp_path / "w", {"a/b": config})
+    assert (base.uses, base.state, base.folder) == (("a/b base",), State.DAMAGED, row.folder)
+    await care.remove(base)
+    assert not row.folder.exists()
+
+
 async def test_a_model_of_several_things_lists_each(weights: Weights, tmp_path: Path) -> None:
     file = tmp_path / "film.safetensors"
     file.write_bytes(named_tensors("model.diffusion_model.input_blocks.0.0.weight"))
