@@ -76,6 +76,15 @@ def test_a_checker_without_stages_makes_no_sense() -> None:
         load_checker(None, None, CPU)
 
 
+def test_what_a_checker_takes_are_the_tensors_of_both_stages(
+    concepts: Path, classifier: Path
+) -> None:
+    files = [folder / "model.safetensors" for folder in (concepts, classifier)]
+    stored = sum(one.nbytes for file in files for one in load_file(file).values())
+    taken = load_checker(concepts, classifier, CPU).weights_bytes
+    assert stored <= taken < 1.05 * stored
+
+
 def test_the_picture_is_not_painted_over(strict_concepts: Path, photo: Image.Image) -> None:
     before = photo.tobytes()
     assert load_checker(strict_concepts, None, CPU).flags(photo)

@@ -66,6 +66,12 @@ def give_memory_back() -> None:
         torch.cuda.empty_cache()
 
 
+def lacks_memory(error: BaseException) -> bool:
+    """Whether the device, or the machine, had too little memory for what raised *error*."""
+    told = "can't allocate memory" in str(error)  # how torch puts it of a CPU
+    return told or isinstance(error, torch.OutOfMemoryError)
+
+
 def compute_alone() -> None:
     """Let the calling thread compute without helpers; small weights only lose time to them.
 

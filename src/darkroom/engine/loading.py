@@ -12,6 +12,7 @@ from darkroom.engine.device import Device
 from darkroom.engine.edge import Pipeline
 from darkroom.engine.flux2_klein import Flux2Klein
 from darkroom.engine.flux_kontext import FluxKontext
+from darkroom.engine.meters import bytes_of
 from darkroom.engine.pipelines import load_pipeline
 from darkroom.engine.sources import Sources
 from darkroom.engine.stable_diffusion import StableDiffusion
@@ -62,11 +63,5 @@ def load_parts(
     """
     sources = Sources(folder=weights) if isinstance(weights, Path) else weights
     pipeline = load_pipeline(family, sources, device)
-    return _DRIVEN[family](pipeline, device, backend), _bytes(pipeline)
-
-
-def _bytes(pipeline: Pipeline) -> int:
-    """What all parts of *pipeline* occupy."""
     modules = [one for one in pipeline.components.values() if isinstance(one, torch.nn.Module)]
-    tensors = [tensor for one in modules for tensor in (*one.parameters(), *one.buffers())]
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    return _DRIVEN[family](pipeline, device, backend), bytes_of(modules)

@@ -8,6 +8,7 @@ import torch
 from PIL.Image import Image
 from torch import Tensor
 
+from darkroom.engine.device import lacks_memory
 from darkroom.engine.interface import NoRoom, Order, Picture, Row, Thumbnail
 from darkroom.engine.pixels import to_image
 from darkroom.engine.tracks import Denoiser, Track, predicted
@@ -119,7 +120,7 @@ def _room() -> Generator[None]:
         torch.cuda.empty_cache()
         raise NoRoom(str(error)) from error
     except RuntimeError as error:
-        if "can't allocate memory" not in str(error):  # how the CPU's allocator puts it
+        if not lacks_memory(error):
             raise
         raise NoRoom(str(error)) from error
 

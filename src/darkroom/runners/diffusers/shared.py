@@ -77,13 +77,14 @@ class Diffusers:
             warm(engine, setup.family, backend)
         except NoRoom as error:
             raise WeightsUnavailable(
-                "The model is loaded, but the device has no memory left for a picture. Choose "
-                "smaller weights, or a larger device."
+                "The device is out of memory: the model was loaded, and no room was left for a "
+                "picture. Choose smaller weights, or a larger device."
             ) from error
         seconds = self._clock() - started
         log(f"Loaded {setup.family} on {self._device.description} in {seconds:.1f} s.")
-        budget = int(WEIGHTS_SHARE * self._meter.budget)
-        footprint = Footprint(engine.weights_bytes, budget)
+        checker_bytes = safety.checker.weights_bytes if safety.checker else 0
+        taken = engine.weights_bytes + backend.copied_bytes + checker_bytes
+        footprint = Footprint(taken, int(WEIGHTS_SHARE * self._meter.budget))
         return Loaded(setup=setup, engine=engine, safety=safety, footprint=footprint)
 
     def close(self) -> None:
