@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 from collections.abc import AsyncGenerator, Mapping
@@ -16,6 +17,8 @@ from tests.weights.hub import COMMIT, REPO, FakeHub
 
 Row: TypeAlias = Mapping[str, object]
 HERE = f"hf://{REPO}"
+HUGE = 2**40
+"""Bytes of a file with nothing in it, which take an hour to hash."""
 MODELS = json.dumps(
     {
         "acme/portraits": {
@@ -165,6 +168,25 @@ async def test_a_damaged_file_is_told_by_name_and_repaired(desk: Desk) -> None:
     assert (mended.returncode, "repaired" in mended.stdout) == (0, True)
     assert file.read_bytes() == data
     assert (await desk("verify")).returncode == 0
+
+
+async def test_ctrl_c_ends_a_look_at_what_is_here_at_once(desk: Desk) -> None:
+    await desk("pull", HERE)
+    file = desk.folder / "unet" / "diffusion_pytorch_model.safetensors"
+    manifest = desk.folder / "darkroom-weights.json"
+    text = manifest.read_text().replace(str(file.stat().st_size), str(HUGE))
+    manifest.write_text(text)
+    os.truncate(file, HUGE)
+    process = desk.shell.start("weights", "verify", HERE)
+    with process:
+        assert process.stderr
+        assert "looking at" in await asyncio.to_thread(process.stderr.readline)
+        process.send_signal(signal.SIGINT)
+        try:
+            _, told = await asyncio.to_thread(process.communicate, timeout=60)
+        finally:
+            process.kill()
+    assert (process.returncode, "Interrupted." in told) == (130, True)
 
 
 async def test_what_is_removed_is_asked_about_first(desk: Desk) -> None:

@@ -166,6 +166,23 @@ async def test_a_repair_fetches_what_is_damaged_and_no_more(
     assert rows(tmp_path / "w", PLAIN) == [row]
 
 
+async def test_a_repair_takes_no_damaged_file_from_another_folder(
+    weights: Weights, hub: tuple[FakeHub, Loopback], tmp_path: Path
+) -> None:
+    row = await pulled(weights, tmp_path / "w")
+    hub[0].files |= {"config.json": b"{}", "model.safetensors": hub[0].files[UNET]}
+    del hub[0].files["portraits.safetensors"]
+    both = {"a/b": {**PLAIN["acme/x"], "safety_checker": HERE}}
+    await weights.provide(make_spec(config=dict(both["a/b"])), ignore)
+    assert row.folder
+    spoil(row.folder / UNET)  # one file on the disk, by two names
+    for one in rows(tmp_path / "w", both):
+        damaged = care.damaged_files(one, ignore)
+        assert len(damaged) == 1
+        await care.repair(one, damaged, weights, ignore)
+    assert [care.damaged_files(one, ignore) for one in rows(tmp_path / "w", both)] == [[], []]
+
+
 async def test_what_is_removed_leaves_nothing_but_its_lock(
     weights: Weights, tmp_path: Path
 ) -> None:

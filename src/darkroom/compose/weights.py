@@ -84,10 +84,10 @@ async def pull(settings: Settings, name: str, revision: str | None, log: Log) ->
     return [one for one in found if one.folder in folders]
 
 
-async def verify(
-    settings: Settings, name: str | None, log: Log, *, repair: bool
-) -> Sequence[Verdict]:
+def verify(settings: Settings, name: str | None, log: Log, *, repair: bool) -> Sequence[Verdict]:
     """Look at every byte of what was pulled, and over what was named by its path.
+
+    Blocking, without an event loop of the caller: Ctrl-C ends it at once.
 
     Args:
         settings: of this process.
@@ -99,17 +99,10 @@ async def verify(
         NotFound: there is nothing of that name.
         WeightsUnavailable: a repair fails; says what to do.
     """
-    found = await asyncio.to_thread(find, settings, name)
+    found = find(settings, name)
     here = [one for one in found if not one.hub or one.state in {State.COMPLETE, State.DAMAGED}]
-    verdicts = [
-        Verdict(kept=one, damaged=await asyncio.to_thread(care.damaged_files, one, log))
-        for one in here
-    ]
-    if not repair:
-        return verdicts
-    async with AsyncExitStack() as stack:
-        weights = await open_weights(stack, settings, tiny=False)
-        return [await _repaired(one, weights, log) for one in verdicts]
+    verdicts = [Verdict(kept=one, damaged=care.damaged_files(one, log)) for one in here]
+    return asyncio.run(_repair(settings, verdicts, log)) if repair else verdicts
 
 
 async def remove(kept: Sequence[Kept]) -> None:
@@ -171,6 +164,12 @@ def _wanted(
                 if isinstance(need.place, HubAddress) and _same(need.place, address):
                     found[need.place if anywhere else address, need.selection] = need.key
     return found or {(address, one_file(address) if address.file else WHOLE): WEIGHTS}
+
+
+async def _repair(settings: Settings, verdicts: Sequence[Verdict], log: Log) -> Sequence[Verdict]:
+    async with AsyncExitStack() as stack:
+        weights = await open_weights(stack, settings, tiny=False)
+        return [await _repaired(one, weights, log) for one in verdicts]
 
 
 async def _repaired(verdict: Verdict, weights: Weights, log: Log) -> Verdict:

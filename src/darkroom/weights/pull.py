@@ -161,20 +161,33 @@ class Pull:
         await asyncio.to_thread(to.parent.mkdir, parents=True, exist_ok=True)
         if await asyncio.to_thread(to.is_file):
             await asyncio.to_thread(to.replace, arriving)
-        if not await asyncio.to_thread(self._is_here, file, arriving):
-            base = f"{self._hub.base}/{self._address.repo}/resolve/{listing.commit}"
-            most = LARGEST_LISTING if file.size is None else file.size
-            await self._download(
-                f"{base}/{quote(file.path)}", arriving, _bounded(most, meter.moved)
-            )
-        found = await asyncio.to_thread(weighed, arriving, file)
+        found = await asyncio.to_thread(self._borrowed, file, arriving)
+        if found is None:
+            await self._arrived(listing, file, arriving, meter)
+            found = await asyncio.to_thread(weighed, arriving, file)
         await asyncio.to_thread(arriving.replace, to)
         meter.moved(found.size)
         meter.next_file()
         return found
 
-    def _is_here(self, file: RemoteFile, arriving: Path) -> bool:
-        return _is_whole(arriving, file.size) or self._folder.borrow(file, arriving)
+    def _borrowed(self, file: RemoteFile, arriving: Path) -> ManifestFile | None:
+        """Take *file* from another folder, unless it has arrived or is damaged there."""
+        if _is_whole(arriving, file.size) or not self._folder.borrow(file, arriving):
+            return None
+        try:
+            return weighed(arriving, file)
+        except WeightsUnavailable:
+            return None
+
+    async def _arrived(
+        self, listing: Listing, file: RemoteFile, arriving: Path, meter: Meter
+    ) -> None:
+        if not await asyncio.to_thread(_is_whole, arriving, file.size):
+            base = f"{self._hub.base}/{self._address.repo}/resolve/{listing.commit}"
+            most = LARGEST_LISTING if file.size is None else file.size
+            await self._download(
+                f"{base}/{quote(file.path)}", arriving, _bounded(most, meter.moved)
+            )
 
     async def _download(
         self, url: str, to: Path, progress: Callable[[int, int | None], None]
