@@ -228,6 +228,14 @@ async def test_a_checker_that_cannot_be_had_names_its_key_and_how_to_go_without(
     assert "weights:" not in sentence
 
 
+async def test_a_checker_that_cannot_be_had_is_told_before_the_large_weights_are_fetched(
+    real: Weights, hub: tuple[FakeHub, Loopback]
+) -> None:
+    with pytest.raises(WeightsUnavailable, match="nsfw_classifier"):
+        await provided(real, weights=HERE, nsfw_classifier=f"{HERE}@gone")
+    assert not any("unet" in one.target for one in hub[1].requests)
+
+
 async def test_a_folder_that_holds_no_checker_is_told_with_its_key_before_anything_is_loaded(
     real: Weights, tmp_path: Path
 ) -> None:

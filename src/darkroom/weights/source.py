@@ -111,24 +111,37 @@ class Weights(WeightsSource):
     async def _placed(
         self, config: Mapping[str, str], found: Sequence[Need], log: Callable[[str], None]
     ) -> Mapping[str, str]:
-        first, *_ = found
-        placed = {WEIGHTS: str(weights := await self._place(first, log))}
-        if first.selection.kind is Kind.FILE:
+        # The small ones first: they may fail, and the others take long.
+        placed = {one.key: await self._checker(one, log) for one in found if one.key in BESIDE}
+        weights = await self._place(found[0], log)
+        placed[WEIGHTS] = str(weights)
+        if found[0].selection.kind is Kind.FILE:
             found = await asyncio.to_thread(needs, config, weights)
-        loras: list[Lora] = []
-        for need in found[1:]:
-            if self._tiny and isinstance(need.place, HubAddress):
-                _stand_in(need, placed, log)
-            elif need.key == LORAS:
-                loras.append(Lora(weights=str(await self._place(need, log)), scale=need.scale))
-            else:
-                placed[need.key] = str(await self._place(need, log))
-        if loras:
+        for need in found:
+            if need.key == BASE:
+                placed[BASE] = str(await self._place(need, log))
+        if loras := await self._adapters(found, log):
             placed[LORAS] = write_loras(loras)
         placed.update({key: TINY for key in BESIDE if config.get(key) == TINY})
         if TINY in placed.values():
             placed[TINY_FOLDER] = str(self._cache / TINY)
         return placed
+
+    async def _adapters(self, found: Sequence[Need], log: Callable[[str], None]) -> Sequence[Lora]:
+        loras: list[Lora] = []
+        for need in found:
+            if need.key == LORAS and not self._is_left_out(need):
+                loras.append(Lora(weights=str(await self._place(need, log)), scale=need.scale))
+            elif need.key == LORAS:
+                why = "with DARKROOM_WEIGHTS=tiny nothing comes from the hub"
+                log(f"{need.place} is left out: {why}")
+        return loras
+
+    def _is_left_out(self, need: Need) -> bool:
+        return self._tiny and isinstance(need.place, HubAddress)
+
+    async def _checker(self, need: Need, log: Callable[[str], None]) -> str:
+        return TINY if self._is_left_out(need) else str(await self._place(need, log))
 
     async def _place(self, need: Need, log: Callable[[str], None]) -> Path:
         with naming(need.key):
@@ -168,13 +181,6 @@ def _within(folder: Path, selection: Selection) -> Path:
     if selection.file is not None:
         return folder / selection.file
     return the_adapter(folder)
-
-
-def _stand_in(need: Need, placed: dict[str, str], log: Callable[[str], None]) -> None:
-    if need.key in BESIDE:
-        placed[need.key] = TINY
-    else:
-        log(f"{need.place} is left out: with DARKROOM_WEIGHTS=tiny nothing comes from the hub")
 
 
 def _unkept(address: HubAddress, directory: Path, error: OSError | FilesUnavailable) -> str:
