@@ -248,6 +248,7 @@ class Worker:
         self._backoff.limit(welcome.beat_seconds)
         if self._release_at is not None:
             self._send(Draining())
+        self._dispatch.loading.unpin()  # what is pinned now is told right after the welcome
         self._ledger.drop(dropped)
         for key in dropped:
             self._dispatch.stop(key)

@@ -77,8 +77,8 @@ class Diffusers:
             warm(engine, setup.family, backend)
         except NoRoom as error:
             raise WeightsUnavailable(
-                "The model is loaded, but the device has no memory left for a picture. Choose "
-                "smaller weights, or a larger device."
+                "The device is out of memory: the model is loaded, but there is no room for a "
+                "picture. Choose smaller weights, or a larger device."
             ) from error
         seconds = self._clock() - started
         log(f"Loaded {setup.family} on {self._device.description} in {seconds:.1f} s.")
