@@ -1,6 +1,7 @@
 """The two-stage safety checker, with tiny weights whose thresholds flag all or nothing."""
 
 import math
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,13 @@ from transformers import CLIPImageProcessorPil
 
 from darkroom.domain.errors import WeightsUnavailable
 from darkroom.engine.edge import built
-from darkroom.engine.safety import DEFAULT_TOLERANCE, TOLERANCES, Processor, SafetyChecker
+from darkroom.engine.safety import (
+    DEFAULT_TOLERANCE,
+    TOLERANCES,
+    Processor,
+    SafetyChecker,
+    Threshold,
+)
 from darkroom.engine.safety_loading import load_checker
 from darkroom.engine.tiny_safety import tiny_classifier, tiny_concepts
 
@@ -83,6 +90,13 @@ def test_the_picture_is_not_painted_over(strict_concepts: Path, photo: Image.Ima
 
 
 # ── tolerance ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_documented_thresholds_are_those_that_are_used() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "safety.md").read_text("utf-8").replace("**", "")
+    rows = re.findall(r"^\| (\d) \| (-?[\d.]+) \| ([\d.]+) \|$", page, re.MULTILINE)
+    assert [int(tolerance) for tolerance, _, _ in rows] == list(range(len(TOLERANCES)))
+    assert [Threshold(float(shift), float(chance)) for _, shift, chance in rows] == [*TOLERANCES]
 
 
 def test_less_tolerance_never_flags_less() -> None:

@@ -78,7 +78,15 @@ def test_a_switch_makes_another_version_and_another_address_does_not() -> None:
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        (KLEIN, "checked by `hf://CompVis/.*` and `hf://Falconsai/.*`"),
+        (
+            KLEIN,
+            "checked by `hf://CompVis/.*` and `hf://Falconsai/.*`; what both flag is kept back",
+        ),
+        (
+            {**KLEIN, "nsfw_classifier": "./falcon"},
+            r"by `./falcon`; what it flags is kept back\.\n",
+        ),
+        ({**KLEIN, "allow_unchecked": True}, "kept back.*a request may do without"),
         ({**KLEIN, "safety": False}, "switched the checks off"),
         (PORTRAITS, "No checker is set up"),
     ],

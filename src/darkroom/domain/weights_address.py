@@ -6,6 +6,7 @@ from pathlib import PurePath
 from typing import Final
 
 from darkroom.domain.errors import InvalidSetting
+from darkroom.domain.safety import CHECKERS
 
 HUB = "hf://"
 TINY = "tiny"
@@ -14,7 +15,7 @@ TINY = "tiny"
 WEIGHTS: Final = "weights"
 BASE: Final = "base"
 LORAS: Final = "loras"
-BESIDE: Final = ("safety_checker", "nsfw_classifier")
+BESIDE: Final = CHECKERS
 """Keys of a configuration that name a model of its own beside the pipeline: hf:// or a folder."""
 
 REVISION: Final = "revision"
