@@ -14,6 +14,7 @@ from typing import cast
 import msgspec
 
 from bench.engine.asked import Loaded, Made, Maker, Setup, Wanted
+from bench.engine.case import STOCK
 from bench.engine.served import EngineMaker
 from bench.engine.stock import StockMaker
 from darkroom.engine.edge import quieten
@@ -35,7 +36,7 @@ def main() -> None:
 
 
 def _loaded(setup: Setup) -> tuple[Maker, Loaded]:
-    kind = StockMaker if setup.maker == "stock" else EngineMaker
+    kind = StockMaker if setup.maker == STOCK else EngineMaker
     before, began = _read_bytes(), time.perf_counter()
     maker = kind(setup)
     seconds = time.perf_counter() - began

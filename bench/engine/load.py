@@ -48,7 +48,7 @@ def loads(case: Case, folder: Path, effort: Effort) -> list[Load]:
 
 
 def figures(case: Case, done: Sequence[Load]) -> list[Figure]:
-    """Medians; the peak is over all loads of a maker."""
+    """Medians, of the peaks too: over all loads of a maker, warm or cold."""
     found: list[Figure] = []
     for cold, word in ((False, "warm"), (True, "cold")):
         own, stock = (_seconds(done, maker, cold=cold) for maker in (EAGER, STOCK))

@@ -4,9 +4,9 @@ import os
 from dataclasses import dataclass
 
 import torch
-from darkroom.engine.meters import Meter
 
 from bench.processes import peak_mb
+from darkroom.engine.meters import Meter
 
 _MB = 1e6
 

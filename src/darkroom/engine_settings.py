@@ -39,7 +39,10 @@ class EngineFields(BaseSettings):
     )
 
     engine_runs: int = Field(
-        8, ge=1, le=MOST_ROWS, description="Pictures a worker has under way at once, of all models."
+        8,
+        ge=1,
+        le=MOST_ROWS,
+        description="Predictions of diffusers models a worker has under way at once.",
     )
 
     @field_validator("engine_batches", mode="before")

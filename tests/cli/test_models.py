@@ -1,8 +1,10 @@
 """Models are loaded and kept from the command line."""
 
+import asyncio
 import json
 
 from tests.cli.conftest import Shell
+from tests.egress.loopback import Request, reply, serving
 
 
 def test_a_model_is_loaded_on_every_worker_and_listed_there(darkroom: Shell) -> None:
@@ -37,3 +39,18 @@ def test_what_cannot_be_loaded_is_named(darkroom: Shell) -> None:
     assert unknown.returncode == 1
     assert "there is no model 'acme/nothing' here; see `darkroom models list`" in unknown.stderr
     assert darkroom("models", "warm", "nothing").returncode == 2
+
+
+async def test_a_server_that_was_never_asked_is_not_waited_for(darkroom: Shell) -> None:
+    one = {"model": "acme/one", "version": "0" * 64, "pool": "default", "pinned": None}
+    asked = json.dumps({**one, "workers": ["w1"], "loaded": [], "troubles": {}})
+
+    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+        told = '{"results": []}' if request.target == "/api/loaded" else asked
+        reply(writer, told.encode(), content_type="application/json")
+
+    async with serving(answer) as balancer:
+        done = await asyncio.to_thread(
+            darkroom, "models", "warm", "acme/one", DARKROOM_URL=balancer.url("")
+        )
+    assert (done.returncode, done.stdout) == (0, "Asked w1 to load acme/one.\n"), done.stderr

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 from collections.abc import AsyncGenerator, Mapping
@@ -16,6 +17,8 @@ from tests.weights.hub import COMMIT, REPO, FakeHub
 
 Row: TypeAlias = Mapping[str, object]
 HERE = f"hf://{REPO}"
+HUGE = 2**40
+"""Bytes of a file with nothing in it, which take an hour to hash."""
 MODELS = json.dumps(
     {
         "acme/portraits": {
@@ -88,6 +91,43 @@ async def test_a_repository_may_be_pulled_by_its_address(desk: Desk) -> None:
     assert file["part"] == "portraits.safetensors"
 
 
+def with_models(desk: Desk, **weights: str) -> Desk:
+    entry = {"runner": "diffusers", "family": "stable-diffusion"}
+    models = {f"acme/{name}": {**entry, "weights": one} for name, one in weights.items()}
+    environment = {**desk.shell.environment, "DARKROOM_MODELS": json.dumps(models)}
+    return Desk(Shell(desk.shell.folder, environment), desk.hub, desk.server)
+
+
+async def test_a_revision_goes_before_the_one_that_a_model_is_pinned_to(desk: Desk) -> None:
+    desk.hub.revisions = ("v1", "v2")
+    pinned = with_models(desk, pinned=f"{HERE}@v1")
+    (row,) = await pinned.told("pull", "acme/pinned", "--revision", "v2")
+    assert (row["revision"], row["state"]) == ("v2", "complete")
+    (row,) = await pinned.told("pull", f"{HERE}@v1", "--revision", "v2")
+    assert row["revision"] == "v2"
+
+
+async def test_a_repository_is_pulled_at_the_revision_that_a_model_names(desk: Desk) -> None:
+    desk.hub.revisions = ("v1",)
+    pinned = with_models(desk, pinned=f"{HERE}@v1")
+    (row,) = await pinned.told("pull", HERE)
+    assert (row["revision"], row["for"]) == ("v1", ["acme/pinned weights"])
+    refused = await pinned("pull", HERE, "--revision", "main")
+    assert "at revision main (HTTP 404)" in refused.stderr
+
+
+async def test_weights_of_ones_own_have_no_revision(desk: Desk) -> None:
+    done = await with_models(desk, mine="./mine")("pull", "acme/mine", "--revision", "v2")
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert "--revision: is for weights of the hub, and these are mine" in done.stderr
+
+
+async def test_weights_of_ones_own_that_are_gone_are_not_well(desk: Desk) -> None:
+    done = await with_models(desk, mine="./mine")("verify", "acme/mine")
+    assert done.returncode == 1
+    assert "damaged   mine: there is no such file or folder" in done.stdout
+
+
 async def test_ctrl_c_ends_a_pull_and_the_next_one_goes_on(desk: Desk) -> None:
     desk.hub.stalls = asyncio.Event()
     process = desk.shell.start("weights", "pull", HERE)
@@ -128,6 +168,25 @@ async def test_a_damaged_file_is_told_by_name_and_repaired(desk: Desk) -> None:
     assert (mended.returncode, "repaired" in mended.stdout) == (0, True)
     assert file.read_bytes() == data
     assert (await desk("verify")).returncode == 0
+
+
+async def test_ctrl_c_ends_a_look_at_what_is_here_at_once(desk: Desk) -> None:
+    await desk("pull", HERE)
+    file = desk.folder / "unet" / "diffusion_pytorch_model.safetensors"
+    manifest = desk.folder / "darkroom-weights.json"
+    text = manifest.read_text().replace(str(file.stat().st_size), str(HUGE))
+    manifest.write_text(text)
+    os.truncate(file, HUGE)
+    process = desk.shell.start("weights", "verify", HERE)
+    with process:
+        assert process.stderr
+        assert "looking at" in await asyncio.to_thread(process.stderr.readline)
+        process.send_signal(signal.SIGINT)
+        try:
+            _, told = await asyncio.to_thread(process.communicate, timeout=60)
+        finally:
+            process.kill()
+    assert (process.returncode, "Interrupted." in told) == (130, True)
 
 
 async def test_what_is_removed_is_asked_about_first(desk: Desk) -> None:

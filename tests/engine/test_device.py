@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from darkroom.engine.device import best_device, compute_alone
+from darkroom.engine.device import best_device, compute_alone, lacks_memory
 from darkroom.engine.settings import BackendChoice, EngineSettings, Precision
 
 
@@ -40,6 +40,14 @@ def test_a_precision_that_is_asked_for_is_taken(dtype: Precision) -> None:
 def test_openvino_computes_on_the_cpu() -> None:
     chosen = EngineSettings(backend=BackendChoice.OPENVINO)
     assert best_device(chosen).description == "cpu in float32"
+
+
+def test_a_lack_of_memory_is_known_from_other_faults() -> None:
+    with pytest.raises(RuntimeError) as refused:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert lacks_memory(refused.value)
+    assert lacks_memory(torch.OutOfMemoryError("CUDA out of memory."))
+    assert not lacks_memory(RuntimeError("shapes differ"))
 
 
 @pytest.mark.gpu

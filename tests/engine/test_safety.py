@@ -1,6 +1,7 @@
 """The two-stage safety checker, with tiny weights whose thresholds flag all or nothing."""
 
 import math
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,13 @@ from transformers import CLIPImageProcessorPil
 
 from darkroom.domain.errors import WeightsUnavailable
 from darkroom.engine.edge import built
-from darkroom.engine.safety import DEFAULT_TOLERANCE, TOLERANCES, Processor, SafetyChecker
+from darkroom.engine.safety import (
+    DEFAULT_TOLERANCE,
+    TOLERANCES,
+    Processor,
+    SafetyChecker,
+    Threshold,
+)
 from darkroom.engine.safety_loading import load_checker
 from darkroom.engine.tiny_safety import tiny_classifier, tiny_concepts
 
@@ -76,6 +83,15 @@ def test_a_checker_without_stages_makes_no_sense() -> None:
         load_checker(None, None, CPU)
 
 
+def test_what_a_checker_takes_are_the_tensors_of_both_stages(
+    concepts: Path, classifier: Path
+) -> None:
+    files = [folder / "model.safetensors" for folder in (concepts, classifier)]
+    stored = sum(one.nbytes for file in files for one in load_file(file).values())
+    taken = load_checker(concepts, classifier, CPU).weights_bytes
+    assert stored <= taken < 1.05 * stored
+
+
 def test_the_picture_is_not_painted_over(strict_concepts: Path, photo: Image.Image) -> None:
     before = photo.tobytes()
     assert load_checker(strict_concepts, None, CPU).flags(photo)
@@ -83,6 +99,13 @@ def test_the_picture_is_not_painted_over(strict_concepts: Path, photo: Image.Ima
 
 
 # ── tolerance ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_documented_thresholds_are_those_that_are_used() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "safety.md").read_text("utf-8").replace("**", "")
+    rows = re.findall(r"^\| (\d) \| (-?[\d.]+) \| ([\d.]+) \|$", page, re.MULTILINE)
+    assert [int(tolerance) for tolerance, _, _ in rows] == list(range(len(TOLERANCES)))
+    assert [Threshold(float(shift), float(chance)) for _, shift, chance in rows] == [*TOLERANCES]
 
 
 def test_less_tolerance_never_flags_less() -> None:

@@ -197,3 +197,14 @@ def test_flux_takes_references_and_gives_the_size_asked_for(
     first, second = _images(flux, replace(order, count=2))
     assert distance(first, alone) <= LEVEL
     assert first != second
+
+
+def test_weights_that_find_no_memory_are_not_called_damaged(
+    tiny: dict[Family, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        torch.empty(2**60, dtype=torch.uint8)
+
+    monkeypatch.setattr("darkroom.engine.pipelines.apply_loras", full)
+    with pytest.raises(WeightsUnavailable, match=r"out of memory: .* Choose smaller weights"):
+        tiny_engine(Family.STABLE_DIFFUSION, tiny[Family.STABLE_DIFFUSION])

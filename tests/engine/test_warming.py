@@ -42,7 +42,9 @@ def test_openvino_has_converted_every_part_and_finds_them_at_the_next_start(
     for _ in range(2):
         lines: list[str] = []
         backend = OpenVinoBackend(torch.float32, lines.append, tmp_path)
-        warm(load_engine(family, tiny[family], CPU, backend, threads=1), family, backend)
+        engine = load_engine(family, tiny[family], CPU, backend, threads=1)
+        warm(engine, family, backend)
+        assert engine.weights_bytes / 2 < backend.copied_bytes < 2 * engine.weights_bytes
         starts.append([line.rpartition(" for OpenVINO")[0] for line in lines])
     assert {"Converted the denoiser", "Converted the encoder", "Converted the decoder"} <= {
         *starts[0]
@@ -64,3 +66,13 @@ def test_a_device_without_room_for_so_many_rows_is_warmed_for_fewer() -> None:
     CompiledBackend(lines.append, (1, 2, 4, 8)).warm(given)
     assert tried == [1, 2, 4]
     assert lines[-1] == "The device has no room for 4 row(s) at once."
+
+
+def test_a_device_without_room_for_a_single_row_is_told() -> None:
+    def trial(rows: int, *, small: bool) -> None:
+        raise NoRoom(f"{rows} {small}")
+
+    lines: list[str] = []
+    with pytest.raises(NoRoom):
+        CompiledBackend(lines.append, (1, 2)).warm(trial)
+    assert lines == []

@@ -171,3 +171,14 @@ async def test_the_streams_of_other_clients_are_the_same_whether_somebody_looks(
 
     assert texts[0] == texts[1]
     assert "preview" not in texts[1]
+
+
+async def test_to_ask_whether_there_are_previews_is_no_look(rig: Rig) -> None:
+    rig.worker.join()
+    made = await rig.create()
+    for place in (f"/p/{made['id']}/previews", stream_url(made)):
+        answer = await rig.client.head(place)
+
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert answer.headers["content-type"].startswith("text/event-stream")
+    assert not any(isinstance(one, Watch) for one in rig.worker.sent)

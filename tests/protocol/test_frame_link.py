@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from darkroom.domain.errors import PeerMisbehaved
-from darkroom.protocol.batches import BULK_BYTES
+from darkroom.protocol.batches import BULK_BYTES, CONGESTED_BYTES
 from darkroom.protocol.frame_link import (
     LATER,
     MISBEHAVED,
@@ -147,6 +147,23 @@ async def test_a_peer_that_takes_nothing_is_given_up_before_too_much_waits() -> 
 
     assert "it takes too slowly" in (link.fault or "")
     assert there.frames == []
+
+
+async def test_a_peer_that_takes_nothing_congests_the_link_until_it_does() -> None:
+    there = Memory()
+    there.flowing.clear()
+    link = link_on(there, backlog_bytes=10 * CONGESTED_BYTES)
+    running = asyncio.create_task(carried(link))
+    link.send(Logged("p1", 1, "x"))
+    await asyncio.sleep(0)
+    assert not link.congested
+    link.send(Logged("p1", 1, "x" * CONGESTED_BYTES))
+    await asyncio.sleep(0)
+    assert link.congested
+    there.flowing.set()
+    link.close()
+    await running
+    assert not link.congested
 
 
 async def test_one_frame_may_be_longer_than_what_may_wait() -> None:

@@ -60,3 +60,14 @@ async def test_files_sent_in_one_turn_leave_in_frames_a_peer_takes() -> None:
     await there.closed.wait()
     assert there.link.fault is None
     assert [one.index for one in there.received if isinstance(one, Output)] == list(range(8))
+
+
+async def test_a_peer_that_takes_nothing_congests_the_link_until_it_does() -> None:
+    here, there = await pair(2 * BULK_BYTES)
+    assert not here.link.congested
+    here.link.send(Output("p1", 1, 0, "", "", bytes(LARGE), None), bulk_bytes=LARGE)
+    await asyncio.sleep(0)
+    assert here.link.congested
+    here.link.close()
+    await there.closed.wait()
+    assert not here.link.congested

@@ -18,6 +18,7 @@ from tests.support.versions import make_spec
 from darkroom.domain.errors import RunCanceled, RunFailed, WeightsUnavailable
 from darkroom.domain.families import Family
 from darkroom.domain.model import JsonScalar
+from darkroom.engine.interface import NoRoom
 from darkroom.engine.tiny import write_tiny
 from darkroom.protocol.messages import Bytes, Pixels, VersionSpec
 from darkroom.runners.diffusers import Diffusers
@@ -242,19 +243,6 @@ async def test_a_version_that_is_closed_leaves_nothing_in_memory(
     assert _unets() == before
 
 
-async def test_the_footprint_counts_the_checker_of_pictures_too(
-    shared: Diffusers, tiny_folder: Path
-) -> None:
-    plain = _version(Family.FLUX_KONTEXT, "kontext-dev", tiny_folder)
-    checked = _version(Family.FLUX_KONTEXT, "kontext-dev", tiny_folder, safety_checker="tiny")
-    taken: list[int] = []
-    for version in (plain, checked):
-        runner = shared.runner()
-        taken.append((await runner.setup(version, list[str]().append)).weights_bytes)
-        await runner.close()
-    assert 0 < taken[0] < taken[1]
-
-
 @pytest.mark.fault(16)
 async def test_a_canceled_run_stops_within_a_step_and_the_next_is_as_ever(
     img2img: DiffusersRunner, photo: Pixels
@@ -292,6 +280,32 @@ async def test_a_cancel_at_the_last_step_publishes_nothing(
 async def test_a_picture_that_was_not_decoded_is_a_failure(img2img: DiffusersRunner) -> None:
     with pytest.raises(RunFailed, match="`image` is not a picture"):
         await img2img.run(Recorder({}, {"image": Bytes("image/png", b"")}))
+
+
+async def test_a_device_without_room_for_a_picture_is_out_of_memory(
+    shared: Diffusers, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise NoRoom
+
+    monkeypatch.setattr("darkroom.runners.diffusers.shared.warm", full)
+    version = _version(Family.STABLE_DIFFUSION, "sd-img2img", tiny_folder)
+    # By these words its worker knows to load it once more, alone.
+    with pytest.raises(WeightsUnavailable, match="out of memory"):
+        await _loaded(shared, version)
+
+
+@pytest.mark.slow
+async def test_what_openvino_copies_counts_as_what_a_model_takes(
+    shared: Diffusers, tiny_folder: Path, tmp_path: Path
+) -> None:
+    version = _version(Family.STABLE_DIFFUSION, "sd-img2img", tiny_folder)
+    chosen = {"DARKROOM_ENGINE_BACKEND": "openvino", "DARKROOM_ENGINE_CACHE": str(tmp_path)}
+    converted = Diffusers(chosen)
+    eager = await shared.runner().setup(version, lambda _: None)
+    twice = await converted.runner().setup(version, lambda _: None)
+    converted.close()
+    assert twice.weights_bytes > 1.5 * eager.weights_bytes
 
 
 async def test_flagged_pictures_are_left_out_and_none_at_all_is_a_failure(

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import torch
 from tests.runners.test_diffusers import Recorder
 from tests.support.checkers import certain, changed, every_concept
 from tests.support.versions import make_spec
@@ -12,6 +13,7 @@ from tests.support.versions import make_spec
 from darkroom.domain.errors import RunFailed, WeightsUnavailable
 from darkroom.domain.families import Family, Schema
 from darkroom.domain.model import JsonScalar
+from darkroom.engine.safety_loading import load_checker
 from darkroom.engine.tiny_safety import tiny_classifier, tiny_concepts
 from darkroom.protocol.messages import Pixels
 from darkroom.runners.diffusers import Diffusers
@@ -63,6 +65,18 @@ async def _loaded(
     finally:
         await runner.close()
         shared.close()
+
+
+async def test_what_a_model_takes_counts_its_checkers(tiny_folder: Path) -> None:
+    shared = Diffusers({})
+    config = {"family": "flux2-klein", "weights": "tiny", "tiny_folder": str(tiny_folder)}
+    bare = await shared.runner().setup(make_spec(config=config), lambda _: None)
+    whole = await shared.runner().setup(make_spec(config={**config, **SHIPPED}), lambda _: None)
+    shared.close()
+    checker = load_checker(
+        tiny_concepts(tiny_folder), tiny_classifier(tiny_folder), torch.device("cpu")
+    )
+    assert whole.weights_bytes - bare.weights_bytes == checker.weights_bytes > 0
 
 
 async def test_a_safe_picture_is_counted_and_shown(tiny_folder: Path, photo: Pixels) -> None:

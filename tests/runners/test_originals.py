@@ -155,9 +155,11 @@ async def kontext(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Dif
     shared.close()
 
 
-@pytest.mark.parametrize(("steps", "strength"), [(1, 0.0), (10, 0.05)])
-async def test_a_strength_that_leaves_no_step_runs_one(
-    tmp_path: Path, grey: Pixels, steps: int, strength: float
+@pytest.mark.parametrize(
+    ("steps", "strength", "run"), [(1, 0.0, 1), (10, 0.05, 1), (5, 0.8, 4), (5, 1.0, 5)]
+)
+async def test_strength_says_how_many_steps_are_run_and_one_always_is(
+    tmp_path: Path, grey: Pixels, steps: int, strength: float, run: int
 ) -> None:
     config = {"family": "stable-diffusion", "weights": "tiny", "tiny_folder": str(tmp_path)}
     shared = Diffusers({})
@@ -168,7 +170,7 @@ async def test_a_strength_that_leaves_no_step_runs_one(
     await runner.run(context)
     await runner.close()
     shared.close()
-    assert context.progress == [(1, 1)]
+    assert context.progress == [(done, run) for done in range(1, run + 1)]
     assert len(context.outputs) == 1
 
 

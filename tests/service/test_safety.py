@@ -78,7 +78,15 @@ def test_a_switch_makes_another_version_and_another_address_does_not() -> None:
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        (KLEIN, "checked by `hf://CompVis/.*` and `hf://Falconsai/.*`"),
+        (
+            KLEIN,
+            "checked by `hf://CompVis/.*` and `hf://Falconsai/.*`; what both flag is kept back",
+        ),
+        (
+            {**KLEIN, "nsfw_classifier": "./falcon"},
+            r"by `./falcon`; what it flags is kept back\.\n",
+        ),
+        ({**KLEIN, "allow_unchecked": True}, "kept back.*a request may do without"),
         ({**KLEIN, "safety": False}, "switched the checks off"),
         (PORTRAITS, "No checker is set up"),
     ],
@@ -94,6 +102,10 @@ def test_a_readme_says_how_pictures_are_checked(entry: dict[str, object], words:
         ({"safety": "maybe"}, r"models.acme/own: .*`bool \| null`.*safety"),
         ({"allow_unchecked": 1}, "models.acme/own: .*allow_unchecked"),
         ({"safety_checker": "https://x/y"}, "models.acme/own.safety_checker: must be hf://"),
+        (
+            {"safety_checker": "hf://a/b/model.safetensors"},
+            "models.acme/own.safety_checker: .* is a single file",
+        ),
         ({"nsfw_classifier": ""}, "models.acme/own.nsfw_classifier: must be hf://"),
         (
             {"safety": False, "nsfw_classifier": "./x"},

@@ -5,6 +5,7 @@ import hashlib
 import json
 import struct
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from tests.egress.loopback import Request, reply
 
@@ -57,6 +58,22 @@ def pipeline() -> dict[str, bytes]:
     }
 
 
+def checker() -> dict[str, bytes]:
+    """What a repository of a safety checker usually holds, needed and not; it has no index."""
+    return {
+        "README.md": b"# checker",
+        ".gitattributes": b"*.bin filter=lfs",
+        "config.json": b'{"model_type": "clip"}',
+        "preprocessor_config.json": b'{"size": 224}',
+        "model.safetensors": tensors(3_000_000),
+        "pytorch_model.bin": b"\x80\x04pickle",
+        "optimizer.pt": b"\x80\x04pickle",
+        "flax_model.msgpack": b"flax",
+        "inference.py": b"print('no')",
+        "checkpoints/model.safetensors": tensors(),
+    }
+
+
 NEEDED = {
     "model_index.json",
     "LICENSE.md",
@@ -65,6 +82,11 @@ NEEDED = {
     "tokenizer/vocab.json",
     "tokenizer/merges.txt",
 }
+
+
+def revision(name: str) -> str:
+    """Where the description of the repository at that revision is."""
+    return f"/api/models/{REPO}/revision/{quote(name, safe='')}"
 
 
 @dataclass
@@ -77,6 +99,7 @@ class FakeHub:
     cut: list[int] = field(default_factory=list[int])  # bytes after which answers break, in turn
     liar: str | None = None
     blobs: bool = True
+    revisions: tuple[str, ...] = ("main", COMMIT)
     stalls: asyncio.Event | None = None  # large files stop in the middle until it is set
 
     async def __call__(self, request: Request, writer: asyncio.StreamWriter) -> None:
@@ -85,7 +108,7 @@ class FakeHub:
             reply(writer, b"gated", status=401)
         elif self.status != 200:
             reply(writer, b"no", status=self.status)
-        elif path in {f"/api/models/{REPO}/revision/{one}" for one in ("main", COMMIT)}:
+        elif path in map(revision, self.revisions):
             reply(writer, self._listing())
         elif path.startswith(f"/{REPO}/resolve/{COMMIT}/"):
             name = path.removeprefix(f"/{REPO}/resolve/{COMMIT}/")

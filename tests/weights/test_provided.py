@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 from tests.egress.loopback import Loopback, serving
 from tests.support.versions import make_spec
-from tests.weights.hub import COMMIT, REPO, FakeHub, named_tensors, tensors
+from tests.weights.hub import COMMIT, REPO, FakeHub, checker, named_tensors, tensors
 
 from darkroom.domain.errors import WeightsUnavailable
+from darkroom.domain.weights_kept import State
 from darkroom.domain.weights_wants import Lora, read_loras, write_loras
 from darkroom.egress.fetch import GuardedFetcher
+from darkroom.service.catalogue import load_catalogue, to_spec
 from darkroom.weights.pull import Hub
+from darkroom.weights.shelf import rows
 from darkroom.weights.source import Weights
 from darkroom.weights.standing import Means, Stand, standing
 
@@ -50,6 +53,10 @@ async def provided(by: Weights, lines: list[str] | None = None, /, **config: str
 
 def read(*path: str) -> bytes:
     return Path(*path).read_bytes()
+
+
+def held(*path: str) -> set[str]:
+    return {one.name for one in Path(*path).iterdir()}
 
 
 def tensors_within(folder: str) -> list[Path]:
@@ -171,6 +178,110 @@ async def test_a_checker_is_brought_as_a_model_of_its_own(
     held = {one.name for one in folder.iterdir()}
     assert held >= {"config.json", "preprocessor_config.json", "portraits.safetensors"}
     assert held.isdisjoint({"README.md", ".gitattributes", "portraits.ckpt", "unet"})
+
+
+async def test_an_entry_with_a_checker_of_the_hub_has_its_files_and_no_others(
+    real: Weights, hub: tuple[FakeHub, Loopback], tmp_path: Path
+) -> None:
+    hub[0].files, hub[0].revisions = checker(), ("refs/pr/41",)
+    entry = {
+        "runner": "diffusers",
+        "family": "flux2-klein",
+        "weights": str(local(tmp_path / "mine")),
+        "safety_checker": f"{HERE}@refs/pr/41",
+    }
+    _, version = load_catalogue({"acme/own": entry}).resolve("acme/own")
+    config = (await real.provide(to_spec(version), lambda _: None)).config
+    assert held(config["safety_checker"]) == {
+        "config.json",
+        "preprocessor_config.json",
+        "model.safetensors",
+        "darkroom-weights.json",
+    }
+    assert "nsfw_classifier" not in config
+
+
+@pytest.mark.parametrize("key", ["safety_checker", "nsfw_classifier"])
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"revisions": ()}, "has no acme/portraits at revision main"),
+        ({"status": 401}, "accept its licence"),
+        ({"status": 503}, "try again later"),
+        ({"files": {"config.json": b"{}"}}, "holds no .safetensors files"),
+        ({"files": {"model.safetensors": tensors()}}, "holds no config.json"),
+        ({"files": {"pytorch_model.bin": b"x"}}, "acme/portraits holds pickled weights only"),
+    ],
+)
+async def test_a_checker_that_cannot_be_had_names_its_key_and_how_to_go_without(
+    real: Weights, hub: tuple[FakeHub, Loopback], tmp_path: Path,
+    key: str, change: dict[str, object], told: str,
+) -> None:  # fmt: skip
+    for name, value in change.items():
+        setattr(hub[0], name, value)
+    with pytest.raises(WeightsUnavailable) as refused:
+        await provided(real, weights=str(local(tmp_path / "mine")), **{key: HERE})
+    sentence = str(refused.value)
+    assert sentence.startswith(f"{key}: ")
+    assert told in sentence
+    assert "`safety: off` in darkroom.yaml" in sentence
+    assert "weights:" not in sentence
+
+
+async def test_a_checker_that_cannot_be_had_is_told_before_the_large_weights_are_fetched(
+    real: Weights, hub: tuple[FakeHub, Loopback]
+) -> None:
+    with pytest.raises(WeightsUnavailable, match="nsfw_classifier"):
+        await provided(real, weights=HERE, nsfw_classifier=f"{HERE}@gone")
+    assert not any("unet" in one.target for one in hub[1].requests)
+
+
+async def test_a_folder_that_holds_no_checker_is_told_with_its_key_before_anything_is_loaded(
+    real: Weights, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    config = {
+        "family": "stable-diffusion",
+        "weights": str(local(tmp_path / "mine")),
+        "nsfw_classifier": str(tmp_path / "empty"),
+    }
+    with pytest.raises(WeightsUnavailable, match=r"^nsfw_classifier: .*`safety: off`"):
+        await provided(real, **config)
+    means = Means(
+        directory=tmp_path / "weights", tiny=False, hub_url="https://hub.test", token=True
+    )
+    told = standing(config, means)
+    assert told.stand is Stand.UNUSABLE
+    assert told.line.startswith("nsfw_classifier: ")
+    assert "`safety: off`" in told.line
+    (row,) = (one for one in rows(tmp_path / "weights", {"a/b": config}) if one.note)
+    assert (row.state, row.uses) == (State.DAMAGED, ("a/b nsfw_classifier",))
+    assert "`safety: off`" in row.note
+
+
+def test_a_checker_that_is_not_here_yet_is_told_by_its_key(tmp_path: Path) -> None:
+    means = Means(directory=tmp_path, tiny=False, hub_url="https://hub.test", token=True)
+    config = {
+        "family": "stable-diffusion",
+        "weights": str(local(tmp_path / "mine")),
+        "safety_checker": HERE,
+    }
+    told = standing(config, means)
+    assert (told.stand, told.line) == (
+        Stand.ABSENT,
+        f"{REPO} (safety_checker) is not downloaded yet",
+    )
+
+
+async def test_what_cannot_be_had_of_base_and_loras_names_their_keys(
+    real: Weights, hub: tuple[FakeHub, Loopback], checkpoint: Path, tmp_path: Path
+) -> None:
+    hub[0].revisions = ()
+    loras = write_loras([Lora(weights=HERE)])
+    with pytest.raises(WeightsUnavailable, match=r"correct `base:` .* folder as `base:`"):
+        await provided(real, weights=str(checkpoint), base=HERE)
+    with pytest.raises(WeightsUnavailable, match=r"correct `loras:` .* under `loras:`"):
+        await provided(real, weights=str(local(tmp_path / "mine")), loras=loras)
 
 
 async def test_with_tiny_weights_all_that_is_of_the_hub_is_noise(

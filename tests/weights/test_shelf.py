@@ -93,6 +93,21 @@ async def test_a_file_that_shrank_is_damaged(weights: Weights, tmp_path: Path) -
     assert "is damaged" in row.note
 
 
+async def test_a_damaged_pipeline_that_serves_as_a_base_is_told_where_it_is(
+    weights: Weights, tmp_path: Path
+) -> None:
+    row = await pulled(weights, tmp_path / "w")
+    assert row.folder
+    (row.folder / UNET).write_bytes(b"")
+    file = tmp_path / "film.safetensors"
+    file.write_bytes(named_tensors("model.diffusion_model.input_blocks.0.0.weight"))
+    config = {"family": "stable-diffusion", "weights": str(file), "base": HERE}
+    _, base = rows(tmp_path / "w", {"a/b": config})
+    assert (base.uses, base.state, base.folder) == (("a/b base",), State.DAMAGED, row.folder)
+    await care.remove(base)
+    assert not row.folder.exists()
+
+
 async def test_a_model_of_several_things_lists_each(weights: Weights, tmp_path: Path) -> None:
     file = tmp_path / "film.safetensors"
     file.write_bytes(named_tensors("model.diffusion_model.input_blocks.0.0.weight"))
@@ -149,6 +164,23 @@ async def test_a_repair_fetches_what_is_damaged_and_no_more(
     assert [one.rpartition("main/")[2].endswith(UNET) for one in asked] == [True]
     assert care.damaged_files(row, ignore) == []
     assert rows(tmp_path / "w", PLAIN) == [row]
+
+
+async def test_a_repair_takes_no_damaged_file_from_another_folder(
+    weights: Weights, hub: tuple[FakeHub, Loopback], tmp_path: Path
+) -> None:
+    row = await pulled(weights, tmp_path / "w")
+    hub[0].files |= {"config.json": b"{}", "model.safetensors": hub[0].files[UNET]}
+    del hub[0].files["portraits.safetensors"]
+    both = {"a/b": {**PLAIN["acme/x"], "safety_checker": HERE}}
+    await weights.provide(make_spec(config=dict(both["a/b"])), ignore)
+    assert row.folder
+    spoil(row.folder / UNET)  # one file on the disk, by two names
+    for one in rows(tmp_path / "w", both):
+        damaged = care.damaged_files(one, ignore)
+        assert len(damaged) == 1
+        await care.repair(one, damaged, weights, ignore)
+    assert [care.damaged_files(one, ignore) for one in rows(tmp_path / "w", both)] == [[], []]
 
 
 async def test_what_is_removed_leaves_nothing_but_its_lock(

@@ -44,6 +44,7 @@ class HandLine:
     sent: list[object] = field(default_factory=list[object])
     bulk: int = 0
     open: bool = True
+    congested: bool = False
     fault: str | None = None
 
     def send(self, message: object, *, bulk_bytes: int = 0) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.worker.elsewhere import far
 from tests.worker.scripted import rig, spec
 
-from darkroom.protocol.messages import Preview, Stop, Watch
+from darkroom.protocol.messages import Gave, Preview, Stop, Watch
 
 SHOWS = spec("tests.zoo.shows_previews:Runner")
 LONG = {"ms": 3_600_000}
@@ -61,3 +61,14 @@ async def test_a_worker_that_lost_its_line_shows_nothing_until_it_is_asked_again
         await here.end_of(key)
 
         assert unasked.all(Preview) == []
+
+
+async def test_previews_keep_nothing_else_waiting_on_a_slow_line(tmp_path: Path) -> None:
+    async with far(tmp_path) as here:
+        here.line.congested = True
+        key = here.job('{"ms":200}', version=SHOWS)
+        here.line.received(Watch(*key, wanted=True))
+        end = await here.end_of(key)
+
+        assert any(isinstance(one, Gave) and one.value != '"0"' for one in end.events)
+        assert here.line.all(Preview) == []

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+from tests.worker.elsewhere import Far, far
 from tests.worker.scripted import Heard, Rig, rig, spec
 from tests.worker.test_loading import resident
 from tests.worker.test_stops import started
 
 from darkroom.domain.errors import WeightsUnavailable
-from darkroom.protocol.messages import Keep, VersionSpec
+from darkroom.protocol.messages import Beat, Keep, Key, VersionSpec
+from darkroom.worker.resident import size_on_disk
 
 KIND = "tests.zoo.weighs:Runner"
 GB = 10**9
@@ -118,19 +121,39 @@ async def test_runs_that_made_way_go_on_when_nobody_waits_any_more(tmp_path: Pat
         assert not busy.ended.is_set()
 
 
-async def test_memory_that_runs_out_beside_others_is_had_alone(tmp_path: Path) -> None:
-    for beside in ("raises", "dies"):
-        folder = tmp_path / beside
-        folder.mkdir()
-        async with rig(folder, beat_seconds=BEAT, resident_models=0) as here:
-            await here.server.run(weighing(1, 1), {})
-            large = weighing(2, 1, beside=beside)
-            heard = await here.server.run(large, {})
-            assert heard.end.outcome == "succeeded", heard.end
-            assert "out of memory beside acme/m1: it is loaded alone\n" in heard.logs
-            assert await resident(here) == {2}
-            await here.server.run(weighing(1, 1), {})
-            assert await resident(here) == {1}
+@pytest.mark.parametrize("beside", [
+    "dies",
+    "CUDA out of memory. Tried to allocate 20.00 GiB",
+    "DefaultCPUAllocator: can't allocate memory: you tried to allocate 20000000000 bytes.",
+])  # fmt: skip
+async def test_memory_that_runs_out_beside_others_is_had_alone(beside: str, tmp_path: Path) -> None:
+    async with rig(tmp_path, beat_seconds=BEAT, resident_models=0) as here:
+        await here.server.run(weighing(1, 1), {})
+        large = weighing(2, 1, beside=beside)
+        heard = await here.server.run(large, {})
+        assert heard.end.outcome == "succeeded", heard.end
+        assert "out of memory beside acme/m1: it is loaded alone\n" in heard.logs
+        assert await resident(here) == {2}
+        await here.server.run(weighing(1, 1), {})
+        assert await resident(here) == {1}
+
+
+@pytest.mark.slow
+async def test_who_runs_beside_a_load_that_takes_too_long_is_released_and_told_why(
+    tmp_path: Path,
+) -> None:
+    limit = "took longer than 2 seconds, the limit of this server"
+    async with rig(tmp_path, beat_seconds=BEAT, resident_models=0, setup_limit=2) as here:
+        other = await started(here.server.job(weighing(1, 1), LONG, name="other"))
+        here.server.send(Keep(weighing(2, 1, beside="hangs"), pinned=False))
+        await other.ended.wait()
+        assert (other.end.outcome, other.end.error) == (
+            "released",
+            f"Loading another model in the same process {limit}, so the process was ended.",
+        )
+        while not (await resident(here), here.server.beats[-1].troubles)[1]:
+            pass
+        assert list(here.server.beats[-1].troubles.values()) == [f"Loading the model {limit}."]
 
 
 async def test_a_version_is_loaded_without_a_run_and_a_pinned_one_stays(tmp_path: Path) -> None:
@@ -178,3 +201,30 @@ async def test_a_beat_tells_why_a_version_could_not_be_loaded(tmp_path: Path) ->
         here.server.send(Keep(weighing(1), pinned=False))
         await until(here, 1)
         assert not here.server.beats[-1].troubles
+
+
+async def once_loaded(here: Far, *loaded: int) -> None:
+    def told() -> set[int]:
+        beats = here.line.all(Beat)
+        return {int(one) for one in beats[-1].resident} if beats else set()
+
+    await here.until(lambda: told() == set(loaded))
+
+
+async def test_a_pin_ends_with_the_line_it_came_by(tmp_path: Path) -> None:
+    async with far(tmp_path) as here:  # which has room for two
+        for number in (1, 2):
+            here.line.received(Keep(weighing(number), pinned=True))
+        await once_loaded(here, 1, 2)
+        here.break_line()
+        await here.welcome()
+        here.line.received(Keep(weighing(2), pinned=True))
+        keys: list[Key] = []
+        for number in (3, 4):
+            keys.append(here.job("{}", name=f"p{number}", version=weighing(number)))
+            await here.end_of(keys[-1])
+            await once_loaded(here, 2, number)
+
+
+def test_a_text_that_is_no_place_has_no_size() -> None:
+    assert size_on_disk(weighing(1, loras='[{"weights": "/' + 300 * "x" + '"}]')) == 0

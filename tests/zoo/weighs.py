@@ -1,5 +1,6 @@
 """A runner that takes as much memory as its configuration says, of a budget that it names too."""
 
+import asyncio
 import os
 import signal
 from collections.abc import Callable
@@ -20,10 +21,12 @@ class Runner:
         log: Callable[[str], None],  # noqa: ARG002  # the port's signature
     ) -> Footprint:
         beside = version.config.get("beside")
-        if LOADED and beside == "raises":
-            raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB")
         if LOADED and beside == "dies":
             os.kill(os.getpid(), signal.SIGKILL)
+        if LOADED and beside == "hangs":
+            await asyncio.Event().wait()
+        if LOADED and beside:
+            raise RuntimeError(beside)
         self._version = version.id
         LOADED.append(self._version)
         config = version.config

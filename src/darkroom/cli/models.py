@@ -124,13 +124,20 @@ def _path(name: Identifier, verb: str) -> str:
 
 
 def _settled(api: Api, standing: _Standing) -> _Standing:
-    """Look again and again until every worker has loaded it, or said why not."""
+    """Look again and again until every worker has loaded it, or said why not.
+
+    A server that was never asked, as one beside the first or one that was started anew, knows
+    nothing of it: then nothing is waited for.
+    """
     if standing.missing:
         note(f"Loading {standing.model} on {', '.join(standing.missing)} …")
     while standing.missing:
         time.sleep(_LOOK_SECONDS)
         loaded = read_as(_Loaded, api.get(api.administration("/loaded"))).results
-        standing = next((one for one in loaded if one.version == standing.version), standing)
+        found = next((one for one in loaded if one.version == standing.version), None)
+        if found is None:
+            break
+        standing = found
     return standing
 
 

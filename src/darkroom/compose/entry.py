@@ -208,7 +208,7 @@ def weights_verify(
     """
     from darkroom.compose.weights import verify
 
-    return asyncio.run(verify(settings(flags), name, log, repair=repair))
+    return verify(settings(flags), name, log, repair=repair)
 
 
 def weights_remove(kept: Sequence[Kept]) -> None:

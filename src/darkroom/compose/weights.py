@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,17 +10,25 @@ import msgspec
 
 from darkroom.compose.control import ask
 from darkroom.compose.hub import open_weights
-from darkroom.domain.errors import DarkroomError, InvalidSetting, NotFound
-from darkroom.domain.weights_address import HUB, REVISION, HubAddress, parse_weights
+from darkroom.domain.errors import DarkroomError, InvalidSetting, NotFound, WeightsUnavailable
+from darkroom.domain.weights_address import (
+    HUB,
+    MAIN,
+    REVISION,
+    WEIGHTS,
+    HubAddress,
+    parse_weights,
+    pinned,
+)
 from darkroom.domain.weights_kept import Kept, State, Verdict
 from darkroom.protocol.messages import VersionSpec
 from darkroom.service.catalogue import load_catalogue, to_spec
 from darkroom.settings import Settings
 from darkroom.weights import care
-from darkroom.weights.selection import WHOLE, one_file
-from darkroom.weights.shelf import rows
+from darkroom.weights.selection import WHOLE, Selection, one_file
+from darkroom.weights.shelf import needs_here, rows
 from darkroom.weights.source import Weights
-from darkroom.weights.wanted import needs
+from darkroom.weights.wanted import naming
 
 Log = Callable[[str], None]
 
@@ -55,7 +63,8 @@ async def pull(settings: Settings, name: str, revision: str | None, log: Log) ->
     Args:
         settings: of this process; its choice of tiny weights does not count.
         name: a model, or an address on the hub.
-        revision: instead of the one that the model or the address names.
+        revision: instead of the one that the model or the address names. A repository without
+            any is pulled at those that models name, else at `main`.
         log: told how far it is.
 
     Raises:
@@ -66,22 +75,19 @@ async def pull(settings: Settings, name: str, revision: str | None, log: Log) ->
         weights = await open_weights(stack, settings, tiny=False)
         if not name.startswith(HUB):
             return await _pull_model(settings, weights, _spec(settings, name), revision, log)
-        address = _address(name, revision)
-        wanted = {
-            need.selection
-            for config in _configs(settings).values()
-            for need in needs(config)
-            if isinstance(need.place, HubAddress) and _same(need.place, address)
-        } or {one_file(address) if address.file else WHOLE}
-        folders = [await weights.bring(address, one, log) for one in sorted(wanted, key=str)]
+        wanted = await asyncio.to_thread(_wanted, settings, name, revision)
+        folders: list[Path] = []
+        for (address, selection), key in wanted.items():
+            with naming(key):
+                folders.append(await weights.bring(address, selection, log, key=key))
     found = await asyncio.to_thread(find, settings)
     return [one for one in found if one.folder in folders]
 
 
-async def verify(
-    settings: Settings, name: str | None, log: Log, *, repair: bool
-) -> Sequence[Verdict]:
+def verify(settings: Settings, name: str | None, log: Log, *, repair: bool) -> Sequence[Verdict]:
     """Look at every byte of what was pulled, and over what was named by its path.
+
+    Blocking, without an event loop of the caller: Ctrl-C ends it at once.
 
     Args:
         settings: of this process.
@@ -93,17 +99,10 @@ async def verify(
         NotFound: there is nothing of that name.
         WeightsUnavailable: a repair fails; says what to do.
     """
-    found = await asyncio.to_thread(find, settings, name)
-    here = [one for one in found if one.state in {State.COMPLETE, State.DAMAGED}]
-    verdicts = [
-        Verdict(kept=one, damaged=await asyncio.to_thread(care.damaged_files, one, log))
-        for one in here
-    ]
-    if not repair:
-        return verdicts
-    async with AsyncExitStack() as stack:
-        weights = await open_weights(stack, settings, tiny=False)
-        return [await _repaired(one, weights, log) for one in verdicts]
+    found = find(settings, name)
+    here = [one for one in found if not one.hub or one.state in {State.COMPLETE, State.DAMAGED}]
+    verdicts = [Verdict(kept=one, damaged=care.damaged_files(one, log)) for one in here]
+    return asyncio.run(_repair(settings, verdicts, log)) if repair else verdicts
 
 
 async def remove(kept: Sequence[Kept]) -> None:
@@ -128,11 +127,49 @@ async def serves(settings: Settings) -> bool:
 async def _pull_model(
     settings: Settings, weights: Weights, spec: VersionSpec, revision: str | None, log: Log
 ) -> Sequence[Kept]:
-    config = spec.config if revision is None else {**spec.config, REVISION: revision}
+    config = spec.config if revision is None else _at(spec.config, revision)
     await weights.provide(msgspec.structs.replace(spec, config=config), log)
     configs = {spec.model: config}
     found = await asyncio.to_thread(rows, _directory(settings), configs)
     return [one for one in found if one.uses]
+
+
+def _at(config: Mapping[str, str], revision: str) -> Mapping[str, str]:
+    """*config* with its weights at another revision.
+
+    Raises:
+        InvalidSetting: they do not come from the hub, or there can be no such revision.
+    """
+    if WEIGHTS not in config:
+        return config
+    address = parse_weights(config[WEIGHTS])
+    if not isinstance(address, HubAddress):
+        raise InvalidSetting(f"--revision: is for weights of the hub, and these are {address}")
+    rest = {key: value for key, value in config.items() if key != REVISION}
+    return {**rest, WEIGHTS: str(pinned(address, revision))}
+
+
+def _wanted(
+    settings: Settings, name: str, revision: str | None
+) -> Mapping[tuple[HubAddress, Selection], str]:
+    """What to pull of a repository, with the key that names it: what models need, or all of it."""
+    address = _address(name)
+    if revision is not None:
+        address = pinned(address, revision)
+    anywhere = revision is None and address.revision == MAIN
+    found: dict[tuple[HubAddress, Selection], str] = {}
+    for config in _configs(settings).values():
+        with suppress(WeightsUnavailable):  # `list` tells what is wrong with another model
+            for need in needs_here(_directory(settings), config):
+                if isinstance(need.place, HubAddress) and _same(need.place, address):
+                    found[need.place if anywhere else address, need.selection] = need.key
+    return found or {(address, one_file(address) if address.file else WHOLE): WEIGHTS}
+
+
+async def _repair(settings: Settings, verdicts: Sequence[Verdict], log: Log) -> Sequence[Verdict]:
+    async with AsyncExitStack() as stack:
+        weights = await open_weights(stack, settings, tiny=False)
+        return [await _repaired(one, weights, log) for one in verdicts]
 
 
 async def _repaired(verdict: Verdict, weights: Weights, log: Log) -> Verdict:
@@ -161,8 +198,8 @@ def _spec(settings: Settings, name: str) -> VersionSpec:
     return to_spec(found.latest)
 
 
-def _address(name: str, revision: str | None = None) -> HubAddress:
-    found = parse_weights(name, revision, key="NAME")
+def _address(name: str) -> HubAddress:
+    found = parse_weights(name, key="NAME")
     if not isinstance(found, HubAddress):
         raise InvalidSetting(f"NAME: must be owner/model or {HUB}owner/repo, not {name[:200]!r}")
     return found
@@ -174,7 +211,7 @@ def _same(place: HubAddress, address: HubAddress) -> bool:
 
 def _is_of(kept: Kept, address: HubAddress) -> bool:
     """Whether *address* means that row; without a revision it means all of them."""
-    named = {"main", *kept.revision.split(", "), kept.commit}
+    named = {MAIN, *kept.revision.split(", "), kept.commit}
     return (
         kept.hub
         and kept.name == f"{HUB}{address.repo}"

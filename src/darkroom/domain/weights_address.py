@@ -1,11 +1,12 @@
 """How weights are named in a catalogue entry: a repository on the hub, a folder, or one file."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Final
 
 from darkroom.domain.errors import InvalidSetting
+from darkroom.domain.safety import CHECKERS
 
 HUB = "hf://"
 TINY = "tiny"
@@ -14,10 +15,13 @@ TINY = "tiny"
 WEIGHTS: Final = "weights"
 BASE: Final = "base"
 LORAS: Final = "loras"
-BESIDE: Final = ("safety_checker", "nsfw_classifier")
+BESIDE: Final = CHECKERS
 """Keys of a configuration that name a model of its own beside the pipeline: hf:// or a folder."""
 
 REVISION: Final = "revision"
+MAIN: Final = "main"
+"""The revision of an address that names none."""
+
 SAFETENSORS: Final = ".safetensors"
 
 _PART = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?"
@@ -36,13 +40,13 @@ class HubAddress:
     """A repository on the hub at a branch, tag or commit, or one .safetensors file in it."""
 
     repo: str
-    revision: str = "main"
+    revision: str = MAIN
     file: str | None = None
 
     def __str__(self) -> str:
         """As it is written in a catalogue entry."""
         inside = f"/{self.file}" if self.file else ""
-        pinned = "" if self.revision == "main" else f"@{self.revision}"
+        pinned = "" if self.revision == MAIN else f"@{self.revision}"
         return f"{HUB}{self.repo}{inside}{pinned}"
 
     @property
@@ -92,10 +96,18 @@ def parse_weights(
         )
     if match[3] and revision:
         raise InvalidSetting(f"revision: the {key} name one already, after the @; keep one")
-    named = match[3] or revision or "main"
-    if not _REVISION.fullmatch(named) or ".." in named:
-        raise InvalidSetting(f"revision: must be a branch, tag or commit, not {named[:200]!r}")
-    return HubAddress(match[1], named, match[2])
+    return pinned(HubAddress(match[1], file=match[2]), match[3] or revision or MAIN)
+
+
+def pinned(address: HubAddress, revision: str) -> HubAddress:
+    """*address* at another revision.
+
+    Raises:
+        InvalidSetting: there can be no such revision; begins with `revision`.
+    """
+    if not _REVISION.fullmatch(revision) or ".." in revision:
+        raise InvalidSetting(f"revision: must be a branch, tag or commit, not {revision[:200]!r}")
+    return replace(address, revision=revision)
 
 
 def parse_folder(text: str, *, key: str) -> HubAddress | PurePath:

@@ -66,6 +66,13 @@ def give_memory_back() -> None:
         torch.cuda.empty_cache()
 
 
+def lacks_memory(error: BaseException) -> bool:
+    """Whether the device, or the machine, had too little memory for what raised *error*."""
+    # The allocator of the CPU and the libraries of CUDA have no class for it.
+    told = any(words in str(error) for words in ("can't allocate memory", "ALLOC_FAILED"))
+    return told or isinstance(error, (torch.OutOfMemoryError, MemoryError))
+
+
 def compute_alone() -> None:
     """Let the calling thread compute without helpers; small weights only lose time to them.
 

@@ -1,6 +1,6 @@
 """Weights to engines."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,6 +12,7 @@ from darkroom.engine.device import Device
 from darkroom.engine.edge import Pipeline
 from darkroom.engine.flux2_klein import Flux2Klein
 from darkroom.engine.flux_kontext import FluxKontext
+from darkroom.engine.meters import bytes_of
 from darkroom.engine.pipelines import load_pipeline
 from darkroom.engine.sources import Sources
 from darkroom.engine.stable_diffusion import StableDiffusion
@@ -64,9 +65,3 @@ def load_parts(
     pipeline = load_pipeline(family, sources, device)
     modules = [one for one in pipeline.components.values() if isinstance(one, torch.nn.Module)]
     return _DRIVEN[family](pipeline, device, backend), bytes_of(modules)
-
-
-def bytes_of(modules: Iterable[torch.nn.Module]) -> int:
-    """What the weights of *modules* occupy."""
-    tensors = [tensor for one in modules for tensor in (*one.parameters(), *one.buffers())]
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

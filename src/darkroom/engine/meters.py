@@ -1,6 +1,7 @@
 """How much memory there is, and how much a piece of work takes at its height."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -107,6 +108,12 @@ class NoMeter:
     def peak(self) -> int:
         """Nobody knows."""
         return 0
+
+
+def bytes_of(modules: Iterable[torch.nn.Module]) -> int:
+    """What the weights of *modules* occupy of their device."""
+    tensors = [tensor for one in modules for tensor in (*one.parameters(), *one.buffers())]
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
 def meter_of(device: torch.device, budget: int = 0) -> Meter:

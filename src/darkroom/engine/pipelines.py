@@ -1,6 +1,7 @@
 """Files of weights to a pipeline on a device: a folder, a single file over it, adapters on top."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import cast
 
 from diffusers.pipelines.flux.pipeline_flux_kontext import FluxKontextPipeline
@@ -13,11 +14,9 @@ from safetensors import SafetensorError
 from darkroom.domain.errors import WeightsUnavailable
 from darkroom.domain.families import Family
 from darkroom.engine.adapters import apply_loras
-from darkroom.engine.device import Device
+from darkroom.engine.device import Device, lacks_memory
 from darkroom.engine.edge import Pipeline, PipelineKind, quieten
 from darkroom.engine.folders import check_folder
-from darkroom.engine.interface import NoRoom
-from darkroom.engine.shortage import shortage
 from darkroom.engine.single_file import single_file_parts
 from darkroom.engine.sources import Sources
 
@@ -37,30 +36,33 @@ def load_pipeline(family: Family, sources: Sources, device: Device) -> Pipeline:
     check_folder(family, sources.folder)
     quieten()
     try:
-        with shortage():
-            pipeline = _load(family, sources, device)
-    except NoRoom as error:
-        raise WeightsUnavailable(
-            f"Out of memory: the device has no room for the weights in "
-            f"{sources.single_file or sources.folder}. Choose smaller ones, or a larger device."
-        ) from error
+        pipeline = _load(family, sources, device)
     except (
         AttributeError,
         ImportError,
         LookupError,
+        MemoryError,
         OSError,
         RuntimeError,
         SafetensorError,
         TypeError,
         ValueError,
     ) as error:
-        raise WeightsUnavailable(
-            f"The weights in {sources.single_file or sources.folder} do not load "
-            f"({type(error).__name__}: {error}). Copy or download them once more, or choose other "
-            "weights."
-        ) from error
+        raise WeightsUnavailable(_why(sources.single_file or sources.folder, error)) from error
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def _why(place: Path, error: Exception) -> str:
+    if lacks_memory(error):
+        return (
+            f"The device is out of memory: the weights in {place} do not fit ({error}). Choose "
+            "smaller weights, or a larger device."
+        )
+    return (
+        f"The weights in {place} do not load ({type(error).__name__}: {error}). Copy or download "
+        "them once more, or choose other weights."
+    )
 
 
 def _load(family: Family, sources: Sources, device: Device) -> Pipeline:

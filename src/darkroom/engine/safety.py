@@ -12,10 +12,11 @@ from typing import Protocol, cast
 
 import torch
 from PIL.Image import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from darkroom.domain.errors import RunFailed
+from darkroom.engine.meters import bytes_of
 
 DEFAULT_TOLERANCE = 2
 _CARE = 0.01  # added to every concept if one of those of special care is there
@@ -160,9 +161,9 @@ class SafetyChecker:
         self._stages: Sequence[Concepts | Classifier] = stages
 
     @property
-    def modules(self) -> Sequence[torch.nn.Module]:
-        """What holds its weights."""
-        return [cast("torch.nn.Module", stage.model) for stage in self._stages]
+    def weights_bytes(self) -> int:
+        """What its weights occupy of their device."""
+        return bytes_of(cast("nn.Module", stage.model) for stage in self._stages)
 
     def flags(self, image: Image, *, tolerance: int = DEFAULT_TOLERANCE) -> bool:
         """Whether to keep *image*, in RGB, back.

@@ -6,10 +6,8 @@ from contextlib import contextmanager
 
 import torch
 
+from darkroom.engine.device import lacks_memory
 from darkroom.engine.interface import NoRoom
-
-_WORDS = ("can't allocate memory", "ALLOC_FAILED")
-"""How the CPU's allocator puts it, and CUDA's libraries; neither has a class for it."""
 
 
 @contextmanager
@@ -17,10 +15,8 @@ def shortage() -> Generator[None]:
     """Raise `NoRoom` for whatever means that; the device gets back what was computed so far."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise _no_room(error) from error
-    except RuntimeError as error:
-        if not any(words in str(error) for words in _WORDS):
+    except Exception as error:
+        if not lacks_memory(error):
             raise
         raise _no_room(error) from error
 

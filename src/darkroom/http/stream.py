@@ -106,12 +106,19 @@ class CountedResponse(StreamingResponse):
         self._counted = counted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send it; of what is only asked about, the head alone, at once."""
+        if scope["method"] == "HEAD":
+            self.body_iterator = _nothing()
         with self._counted:
             try:
                 await super().__call__(scope, receive, send)
             finally:
                 await self._lines.aclose()
+
+
+async def _nothing() -> AsyncGenerator[bytes]:
+    for piece in ():
+        yield piece
 
 
 def _last_seen(request: Request) -> int:

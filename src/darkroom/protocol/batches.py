@@ -12,6 +12,7 @@ import msgspec
 
 MAX_FRAME_BYTES = 96 * 2**20  # one output file of 64 MiB and what travels beside it
 BULK_BYTES = 8 * 2**20  # with more file data than this a frame leaves at once
+CONGESTED_BYTES = 64 * 2**10  # two previews, or what a slow line takes in half a second
 
 In = TypeVar("In")
 
@@ -42,6 +43,11 @@ class Batched(Generic[In]):
     @property
     def open(self) -> bool:
         """Whether messages can still be sent."""
+        raise NotImplementedError
+
+    @property
+    def congested(self) -> bool:
+        """Whether the peer takes so slowly that what may get lost had better not be sent."""
         raise NotImplementedError
 
     def send(self, message: object, *, bulk_bytes: int = 0) -> None:

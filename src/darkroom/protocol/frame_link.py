@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from darkroom.domain.errors import PeerMisbehaved
-from darkroom.protocol.batches import MAX_FRAME_BYTES, Batched, In
+from darkroom.protocol.batches import CONGESTED_BYTES, MAX_FRAME_BYTES, Batched, In
 
 BACKLOG_BYTES = 128 * 2**20
 """As much may wait for a peer that takes slowly; then it is given up."""
@@ -94,6 +94,11 @@ class FrameLink(Batched[In]):
     def open(self) -> bool:
         """Whether messages can still be sent."""
         return self._ending is None and not self._over.is_set()
+
+    @property
+    def congested(self) -> bool:
+        """Whether more waits than leaves at once."""
+        return self._backlog > CONGESTED_BYTES
 
     def close(self, code: int = ORDERLY, reason: str = "") -> None:
         """Send what is queued, tell the peer why this is the end, and close."""

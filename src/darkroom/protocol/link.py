@@ -7,7 +7,7 @@ from typing import ClassVar, cast
 import msgspec
 
 from darkroom.domain.errors import PeerMisbehaved
-from darkroom.protocol.batches import MAX_FRAME_BYTES, Batched, In
+from darkroom.protocol.batches import CONGESTED_BYTES, MAX_FRAME_BYTES, Batched, In
 
 HEADER_BYTES = 4
 
@@ -42,6 +42,12 @@ class Link(Batched[In], asyncio.Protocol):
     def open(self) -> bool:
         """Whether messages can still be sent."""
         return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def congested(self) -> bool:
+        """Whether more waits than leaves at once."""
+        transport = self._transport
+        return transport is not None and transport.get_write_buffer_size() > CONGESTED_BYTES
 
     def close(self) -> None:
         """Send what is queued, then close."""

@@ -14,10 +14,11 @@ from darkroom.domain.safety import (
     SAFETY_CHECKER,
     YES,
 )
-from darkroom.domain.weights_address import parse_weights
+from darkroom.domain.weights_address import parse_folder
 from darkroom.service.entry_weights import WrittenWeights
 
 _UNCHECKED = frozenset({Schema.SD_IMG2IMG})  # hosted without a checker
+_ON_REQUEST = "Where the model takes `disable_safety_checker`, a request may do without."
 
 
 class SafetyKeys(WrittenWeights, frozen=True, kw_only=True):
@@ -47,7 +48,7 @@ def safety_config(
         InvalidSetting: names the entry and the key.
     """
     named = {
-        key: _address(text, f"{where}.{key}")
+        key: _address(text, key, where)
         for key, text in (
             (SAFETY_CHECKER, entry.safety_checker),
             (NSFW_CLASSIFIER, entry.nsfw_classifier),
@@ -72,18 +73,17 @@ def safety_words(config: Mapping[str, str]) -> str:
         return "The operator has switched the checks off: pictures are shown as they come."
     named = [f"`{config[key]}`" for key in CHECKERS if key in config]
     if not named:
-        return "No checker is set up; one that comes with the weights is used."
-    return f"Pictures are checked by {' and '.join(named)}; those that are flagged are kept back."
+        return "No checker is set up; if one comes with the weights, it is used."
+    flagged = "both flag" if len(named) > 1 else "it flags"
+    told = f"Pictures are checked by {' and '.join(named)}; what {flagged} is kept back."
+    return f"{told} {_ON_REQUEST}" if ALLOW_UNCHECKED in config else told
 
 
-def _address(text: str, where: str) -> str:
+def _address(text: str, key: str, where: str) -> str:
     try:
-        parse_weights(text)
+        parse_folder(text, key=key)
     except InvalidSetting as error:
-        raise InvalidSetting(
-            f"{where}: must be hf://owner/repo, hf://owner/repo@revision or the path of a folder,"
-            f" not {text[:200]!r}"
-        ) from error
+        raise InvalidSetting(f"{where}.{error}") from error
     return text
 
 

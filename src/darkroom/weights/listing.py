@@ -119,11 +119,11 @@ def needed(
     for folder, inside in folders.items():
         chosen += [file for file in inside if _is_plain(file.path.rpartition("/")[2])]
         if folder not in without:
-            chosen += _tensors(folder, inside)
+            chosen += _tensors(f"{folder}/", inside)
     return chosen
 
 
-def needed_of_model(files: Iterable[RemoteFile]) -> Sequence[RemoteFile]:
+def needed_of_model(address: HubAddress, files: Iterable[RemoteFile]) -> Sequence[RemoteFile]:
     """Choose the files of a model that is no pipeline: what lies in no folder, but no code.
 
     Raises:
@@ -131,7 +131,7 @@ def needed_of_model(files: Iterable[RemoteFile]) -> Sequence[RemoteFile]:
     """
     top = [file for file in files if _TOP.fullmatch(file.path)]
     plain = [file for file in top if _is_plain(file.path) or _LICENCE.fullmatch(file.path)]
-    return [*plain, *_tensors(".", top)]
+    return [*plain, *_tensors(address.repo, top)]
 
 
 def the_file(address: HubAddress, files: Iterable[RemoteFile]) -> RemoteFile:
@@ -163,7 +163,7 @@ def _is_plain(name: str) -> bool:
     return listed and not _OTHER_INDEX.search(name)
 
 
-def _tensors(folder: str, inside: Iterable[RemoteFile]) -> Sequence[RemoteFile]:
+def _tensors(place: str, inside: Iterable[RemoteFile]) -> Sequence[RemoteFile]:
     variants: defaultdict[str, list[RemoteFile]] = defaultdict(list)
     pickled = False
     for file in inside:
@@ -173,8 +173,8 @@ def _tensors(folder: str, inside: Iterable[RemoteFile]) -> Sequence[RemoteFile]:
         pickled = pickled or PurePosixPath(file.path).suffix in PICKLED
     if pickled and not variants:
         raise WeightsUnavailable(
-            f"{folder}/ holds pickled weights only, which can run code and are never loaded;"
-            " choose a repository with .safetensors files"
+            f"{place} holds pickled weights only, which can run code and are never loaded;"
+            " choose a repository or a revision with .safetensors files"
         )
     if "" in variants or not variants:
         return variants[""]

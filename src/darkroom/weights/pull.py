@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from darkroom.domain.errors import EgressDenied, WeightsUnavailable
-from darkroom.domain.weights_address import HubAddress
+from darkroom.domain.weights_address import BESIDE, LORAS, WEIGHTS, HubAddress
 from darkroom.domain.weights_layout import INDEX
 from darkroom.ports.files import Fetcher
 from darkroom.weights.listing import (
@@ -28,10 +28,6 @@ from darkroom.weights.store import Manifest, ManifestFile, RepoFolder, weighed
 
 LARGEST_LISTING: Final = 16 * 2**20
 SPARE_BYTES: Final = 2**30  # left free for pictures and the database
-_OTHERWISE = (
-    "set DARKROOM_WEIGHTS=tiny for random weights, or give the path of a local folder as"
-    " `weights:` in darkroom.yaml"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +68,7 @@ class Pull:
         selection: which of its files.
         folder: of the same selection.
         log: told how far it is.
+        key: of `darkroom.yaml`, for what to correct there.
     """
 
     def __init__(
@@ -81,12 +78,15 @@ class Pull:
         selection: Selection,
         folder: RepoFolder,
         log: Callable[[str], None],
+        key: str = WEIGHTS,
     ) -> None:
         self._hub = hub
         self._address = address
         self._selection = selection
         self._folder = folder
         self._log = log
+        self._key = key
+        self._otherwise = _otherwise(key)
 
     async def run(self) -> Path:
         """Pull; returns the complete folder.
@@ -111,7 +111,7 @@ class Pull:
             case Kind.FILE:
                 return [the_file(self._address, listing.files)]
             case Kind.MODEL:
-                return needed_of_model(listing.files)
+                return needed_of_model(self._address, listing.files)
             case Kind.PIPELINE:
                 return await self._chosen_of_pipeline(listing, partial)
 
@@ -120,7 +120,7 @@ class Pull:
             raise WeightsUnavailable(
                 f"{self._address.repo} holds no {INDEX}: it is not in the layout of diffusers; for"
                 f" a single file of it write hf://{self._address.repo}/NAME.safetensors; or"
-                f" {_OTHERWISE}"
+                f" {self._otherwise}"
             )
         await self._file(listing, listing.index, partial, Meter(0, _silent, self._hub.now))
         parts = await asyncio.to_thread(parts_of, partial / INDEX)
@@ -161,20 +161,33 @@ class Pull:
         await asyncio.to_thread(to.parent.mkdir, parents=True, exist_ok=True)
         if await asyncio.to_thread(to.is_file):
             await asyncio.to_thread(to.replace, arriving)
-        if not await asyncio.to_thread(self._is_here, file, arriving):
-            base = f"{self._hub.base}/{self._address.repo}/resolve/{listing.commit}"
-            most = LARGEST_LISTING if file.size is None else file.size
-            await self._download(
-                f"{base}/{quote(file.path)}", arriving, _bounded(most, meter.moved)
-            )
-        found = await asyncio.to_thread(weighed, arriving, file)
+        found = await asyncio.to_thread(self._borrowed, file, arriving)
+        if found is None:
+            await self._arrived(listing, file, arriving, meter)
+            found = await asyncio.to_thread(weighed, arriving, file)
         await asyncio.to_thread(arriving.replace, to)
         meter.moved(found.size)
         meter.next_file()
         return found
 
-    def _is_here(self, file: RemoteFile, arriving: Path) -> bool:
-        return _is_whole(arriving, file.size) or self._folder.borrow(file, arriving)
+    def _borrowed(self, file: RemoteFile, arriving: Path) -> ManifestFile | None:
+        """Take *file* from another folder, unless it has arrived or is damaged there."""
+        if _is_whole(arriving, file.size) or not self._folder.borrow(file, arriving):
+            return None
+        try:
+            return weighed(arriving, file)
+        except WeightsUnavailable:
+            return None
+
+    async def _arrived(
+        self, listing: Listing, file: RemoteFile, arriving: Path, meter: Meter
+    ) -> None:
+        if not await asyncio.to_thread(_is_whole, arriving, file.size):
+            base = f"{self._hub.base}/{self._address.repo}/resolve/{listing.commit}"
+            most = LARGEST_LISTING if file.size is None else file.size
+            await self._download(
+                f"{base}/{quote(file.path)}", arriving, _bounded(most, meter.moved)
+            )
 
     async def _download(
         self, url: str, to: Path, progress: Callable[[int, int | None], None]
@@ -198,7 +211,7 @@ class Pull:
         host = urlsplit(self._hub.base).netloc
         return (
             f"the hub at {host}, or where it redirects to, may not be reached: name it in"
-            f" DARKROOM_EGRESS_ALLOW; or {_OTHERWISE}"
+            f" DARKROOM_EGRESS_ALLOW; or {self._otherwise}"
         )
 
     def _explained(self, error: WeightsUnavailable) -> WeightsUnavailable:
@@ -207,22 +220,30 @@ class Pull:
             text = (
                 f"the hub does not give out {repo} (HTTP {status}): accept its licence at"
                 f" {self._hub.base}/{repo} and set DARKROOM_HUB_TOKEN (or HF_TOKEN) to a token of"
-                f" that account, or check the name; or {_OTHERWISE}"
+                f" that account, or check the name; or {self._otherwise}"
             )
         elif status == 404:
             text = (
                 f"the hub has no {repo} at revision {self._address.revision} (HTTP 404): correct"
-                f" `weights:` in darkroom.yaml; or {_OTHERWISE}"
+                f" `{self._key}:` in darkroom.yaml; or {self._otherwise}"
             )
         elif status:
-            text = f"{error}; try again later, or {_OTHERWISE}"
+            text = f"{error}; try again later, or {self._otherwise}"
         else:
             text = (
                 f"the weights {repo} are not here and {self._hub.base} cannot be reached:"
-                f" {_OTHERWISE}, or name a mirror with DARKROOM_HUB_URL and"
+                f" {self._otherwise}, or name a mirror with DARKROOM_HUB_URL and"
                 " DARKROOM_EGRESS_ALLOW"
             )
         return WeightsUnavailable(text, status=status)
+
+
+def _otherwise(key: str) -> str:
+    """What to do where a repository cannot be had that *key* of an entry names."""
+    if key == LORAS:
+        return "name a local file under `loras:` in darkroom.yaml"
+    folder = f"give the path of a local folder as `{key}:` in darkroom.yaml"
+    return folder if key in BESIDE else f"set DARKROOM_WEIGHTS=tiny for random weights, or {folder}"
 
 
 def _bounded(most: int, moved: Callable[[int], None]) -> Callable[[int, int | None], None]:

@@ -1,5 +1,6 @@
 """What lies in the directory of weights, and what models need of it. Every function blocks."""
 
+import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -19,7 +20,7 @@ from darkroom.weights.store import (
     check_sizes,
     read_manifest,
 )
-from darkroom.weights.wanted import Need, needs
+from darkroom.weights.wanted import Need, naming, needs
 
 Configs: TypeAlias = Mapping[str, Mapping[str, str]]
 """The configuration of each model's version, by owner/name."""
@@ -42,6 +43,19 @@ def rows(directory: Path, configs: Configs) -> Sequence[Kept]:
             uses[_key(kept)].append(f"{model} {use}")
     told = [replace(one, uses=tuple(uses[key])) for key, one in found.items()]
     return sorted(told, key=lambda one: (not one.uses, one.name, one.part, one.commit))
+
+
+def needs_here(directory: Path, config: Mapping[str, str]) -> Sequence[Need]:
+    """What a configuration needs, by what its single file holds if that is here.
+
+    Args:
+        directory: of the weights of a worker.
+        config: of a version.
+
+    Raises:
+        WeightsUnavailable: an address cannot be read, or the file is of another family.
+    """
+    return needs(config, _here(directory, config))
 
 
 def _key(kept: Kept) -> str:
@@ -108,8 +122,17 @@ def _partial(root: Path, folder: Path, commit: str) -> Kept:
 
 
 def _size(path: Path) -> int:
-    files = [path] if path.is_file() else path.rglob("*")
-    return sum(file.stat().st_size for file in files if file.is_file())
+    if path.is_file():
+        return path.stat().st_size
+    within = (Path(folder) / name for folder, _, names in os.walk(path) for name in names)
+    return sum(map(_present, within))
+
+
+def _present(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:  # a pull renames what it has
+        return 0
 
 
 # ── what models need ────────────────────────────────────────────────────────────────────────
@@ -117,7 +140,7 @@ def _size(path: Path) -> int:
 
 def _of_model(directory: Path, config: Mapping[str, str]) -> Iterator[tuple[str, Kept]]:
     try:
-        found = needs(config, _here(directory, config))
+        found = needs_here(directory, config)
     except WeightsUnavailable as error:
         note = str(error)
         yield "weights", Kept(name=config["weights"], state=State.DAMAGED, note=note, hub=False)
@@ -151,7 +174,7 @@ def _of_hub(directory: Path, need: Need, address: HubAddress) -> Kept:
     try:
         folder = kept.complete(address.revision)
     except WeightsUnavailable as error:
-        folder = kept.root / f"{commit}{need.selection.mark}"
+        folder = kept.finished(address.revision)
         return replace(asked, state=State.DAMAGED, note=str(error), folder=folder)
     if folder is not None:
         return replace(asked, state=State.COMPLETE, folder=folder)
@@ -169,8 +192,9 @@ def _of_path(need: Need, path: Path) -> Kept:
     if not path.exists():
         return replace(kept, state=State.ABSENT, note="there is no such file or folder")
     try:
-        inside = the_adapter(path) if need.key == LORAS and path.is_dir() else path
-        scan_named(inside, need.selection)
+        with naming(need.key):
+            inside = the_adapter(path) if need.key == LORAS and path.is_dir() else path
+            scan_named(inside, need.selection)
     except WeightsUnavailable as error:
         return replace(kept, state=State.DAMAGED, note=str(error))
     return replace(kept, size_bytes=_size(path))

@@ -25,7 +25,7 @@ from darkroom.weights.pull import Hub, Pull
 from darkroom.weights.scan import scan_named
 from darkroom.weights.selection import Kind, Selection
 from darkroom.weights.store import RepoFolder, alone
-from darkroom.weights.wanted import Need, needs
+from darkroom.weights.wanted import Need, naming, needs
 
 NOISE: Final = "tiny random weights: pictures are noise"
 TINY_FOLDER: Final = "tiny_folder"
@@ -59,9 +59,20 @@ class Weights(WeightsSource):
         return _replaced(version, await self._placed(config, found, log))
 
     async def bring(
-        self, address: HubAddress, selection: Selection, log: Callable[[str], None]
+        self,
+        address: HubAddress,
+        selection: Selection,
+        log: Callable[[str], None],
+        *,
+        key: str = WEIGHTS,
     ) -> Path:
         """Make *selection* of a repository lie in a folder, pulling it if need be.
+
+        Args:
+            address: of the repository.
+            selection: which of its files.
+            log: takes lines on how far it is.
+            key: of `darkroom.yaml`, for what to correct there.
 
         Raises:
             WeightsUnavailable: a sentence that says what to do.
@@ -80,7 +91,7 @@ class Weights(WeightsSource):
         try:
             async with alone(kept.root, lambda: log(f"waiting for {address.repo} to arrive")):
                 ready = await asyncio.to_thread(kept.complete, address.revision)
-                return ready or await Pull(self._hub, address, selection, kept, tell_all).run()
+                return ready or await Pull(self._hub, address, selection, kept, tell_all, key).run()
         except (OSError, FilesUnavailable) as error:
             raise WeightsUnavailable(_unkept(address, self._directory, error)) from error
         finally:
@@ -100,28 +111,45 @@ class Weights(WeightsSource):
     async def _placed(
         self, config: Mapping[str, str], found: Sequence[Need], log: Callable[[str], None]
     ) -> Mapping[str, str]:
-        first, *_ = found
-        placed = {WEIGHTS: str(weights := await self._place(first, log))}
-        if first.selection.kind is Kind.FILE:
+        # The small ones first: they may fail, and the others take long.
+        placed = {one.key: await self._checker(one, log) for one in found if one.key in BESIDE}
+        weights = await self._place(found[0], log)
+        placed[WEIGHTS] = str(weights)
+        if found[0].selection.kind is Kind.FILE:
             found = await asyncio.to_thread(needs, config, weights)
-        loras: list[Lora] = []
-        for need in found[1:]:
-            if self._tiny and isinstance(need.place, HubAddress):
-                _stand_in(need, placed, log)
-            elif need.key == LORAS:
-                loras.append(Lora(weights=str(await self._place(need, log)), scale=need.scale))
-            else:
-                placed[need.key] = str(await self._place(need, log))
-        if loras:
+        for need in found:
+            if need.key == BASE:
+                placed[BASE] = str(await self._place(need, log))
+        if loras := await self._adapters(found, log):
             placed[LORAS] = write_loras(loras)
         placed.update({key: TINY for key in BESIDE if config.get(key) == TINY})
         if TINY in placed.values():
             placed[TINY_FOLDER] = str(self._cache / TINY)
         return placed
 
+    async def _adapters(self, found: Sequence[Need], log: Callable[[str], None]) -> Sequence[Lora]:
+        loras: list[Lora] = []
+        for need in found:
+            if need.key == LORAS and not self._is_left_out(need):
+                loras.append(Lora(weights=str(await self._place(need, log)), scale=need.scale))
+            elif need.key == LORAS:
+                why = "with DARKROOM_WEIGHTS=tiny nothing comes from the hub"
+                log(f"{need.place} is left out: {why}")
+        return loras
+
+    def _is_left_out(self, need: Need) -> bool:
+        return self._tiny and isinstance(need.place, HubAddress)
+
+    async def _checker(self, need: Need, log: Callable[[str], None]) -> str:
+        return TINY if self._is_left_out(need) else str(await self._place(need, log))
+
     async def _place(self, need: Need, log: Callable[[str], None]) -> Path:
+        with naming(need.key):
+            return await self._found(need, log)
+
+    async def _found(self, need: Need, log: Callable[[str], None]) -> Path:
         if isinstance(need.place, HubAddress):
-            folder = await self.bring(need.place, need.selection, log)
+            folder = await self.bring(need.place, need.selection, log, key=need.key)
             return await asyncio.to_thread(_within, folder, need.selection)
         path = need.place
         if need.key == LORAS and path.is_dir():  # one look at a local disk
@@ -153,13 +181,6 @@ def _within(folder: Path, selection: Selection) -> Path:
     if selection.file is not None:
         return folder / selection.file
     return the_adapter(folder)
-
-
-def _stand_in(need: Need, placed: dict[str, str], log: Callable[[str], None]) -> None:
-    if need.key in BESIDE:
-        placed[need.key] = TINY
-    else:
-        log(f"{need.place} is left out: with DARKROOM_WEIGHTS=tiny nothing comes from the hub")
 
 
 def _unkept(address: HubAddress, directory: Path, error: OSError | FilesUnavailable) -> str:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Final
 
 from darkroom.domain.errors import WeightsUnavailable
-from darkroom.domain.weights_address import BASE, LORAS, WEIGHTS, HubAddress
+from darkroom.domain.weights_address import BASE, BESIDE, LORAS, WEIGHTS, HubAddress
 from darkroom.weights.scan import scan_named
 from darkroom.weights.selection import Kind
 from darkroom.weights.source import NOISE, the_adapter
 from darkroom.weights.store import RepoFolder
-from darkroom.weights.wanted import Need, needs
+from darkroom.weights.wanted import Need, naming, needs
 
 GATED: Final = frozenset({"black-forest-labs/FLUX.1-Kontext-dev"})
 """Repositories of built-in models that the hub gives only to who has accepted their licence."""
@@ -91,6 +91,11 @@ def _of_pipeline_from_hub(found: Sequence[Need]) -> bool:
 
 
 def _standing(need: Need, means: Means) -> Standing:
+    with naming(need.key):
+        return _looked(need, means)
+
+
+def _looked(need: Need, means: Means) -> Standing:
     address = need.place
     if isinstance(address, Path):
         if need.key == LORAS and address.is_dir():
@@ -112,7 +117,7 @@ def _standing(need: Need, means: Means) -> Standing:
         )
     return Standing(
         Stand.ABSENT,
-        f"{address.repo} is not downloaded yet",
+        f"{address.repo}{f' ({need.key})' if need.key in BESIDE else ''} is not downloaded yet",
         f"nothing, if {page} can be reached: the first prediction downloads it; or"
         " `darkroom weights pull` does now",
     )

@@ -61,16 +61,20 @@ class RepoFolder:
         Raises:
             WeightsUnavailable: a file of it has changed its size or is gone.
         """
+        folder = self.finished(revision)
+        manifest = read_manifest(folder) if folder else None
+        if manifest is None or folder is None:
+            return None
+        check_sizes(folder, manifest)
+        return folder
+
+    def finished(self, revision: str) -> Path | None:
+        """The same folder, be it damaged or not."""
         commit = self.commit_of(revision)
         folders = [self.root / f"{commit}{self._selection.mark}"]
         if self._selection.without:
             folders.insert(0, self.root / commit)
-        for folder in folders:
-            manifest = read_manifest(folder)
-            if manifest is not None:
-                check_sizes(folder, manifest)
-                return folder
-        return None
+        return next((one for one in folders if read_manifest(one) is not None), None)
 
     def partial(self, commit: str) -> Path:
         """The folder a pull of *commit* fills, made if need be."""

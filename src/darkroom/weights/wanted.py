@@ -1,13 +1,21 @@
 """What of its addresses a version needs, in the order it is brought: each with its selection."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from darkroom.domain.errors import InvalidSetting, WeightsUnavailable
 from darkroom.domain.families import Family
-from darkroom.domain.weights_address import BASE, LORAS, WEIGHTS, HubAddress, is_single_file
+from darkroom.domain.weights_address import (
+    BASE,
+    BESIDE,
+    LORAS,
+    WEIGHTS,
+    HubAddress,
+    is_single_file,
+)
 from darkroom.domain.weights_layout import parts_held, parts_usually_held
 from darkroom.domain.weights_wants import Address, Wants, wants_of
 from darkroom.weights.scan import tensor_names
@@ -68,6 +76,22 @@ def needs(config: Mapping[str, str], single_file: Path | None = None) -> Sequenc
         found.append(_need(BASE, wants.base, Selection(without=tuple(without))))
     found += [_need(LORAS, lora, _FILE, scale) for lora, scale in wants.loras]
     return found + [_need(key, one, _MODEL) for key, one in wants.beside.items()]
+
+
+@contextmanager
+def naming(key: str) -> Generator[None]:
+    """Have what is wrong with a checker name its key, and how to go without it.
+
+    Raises:
+        WeightsUnavailable: in place of each that is raised within; of another key unchanged.
+    """
+    try:
+        yield
+    except WeightsUnavailable as error:
+        if key not in BESIDE:
+            raise
+        told = f"{key}: {error}; or write `safety: off` in darkroom.yaml to go without"
+        raise WeightsUnavailable(told, status=error.status) from error
 
 
 def lacking(config: Mapping[str, str], single_file: Path | None) -> Sequence[str]:

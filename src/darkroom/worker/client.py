@@ -25,6 +25,7 @@ from darkroom.protocol.messages import (
     Key,
     Know,
     Noted,
+    Preview,
     Said,
     Stop,
     Told,
@@ -54,7 +55,7 @@ class Worker:
         self._line_gone = asyncio.Event()
         self._ways = FileWays(options, tools, self._send)
         self._dispatch = Dispatch(
-            options, tools, self._ways, send=self._tell, show=self._send, idle=self._idle
+            options, tools, self._ways, send=self._tell, show=self._show, idle=self._idle
         )
         self._ledger = Ledger(self._send_told, self._idle)
         self._backoff = Backoff(random.random)
@@ -177,6 +178,11 @@ class Worker:
         if self._line is not None:
             self._line.send(message)
 
+    def _show(self, preview: Preview) -> None:
+        """Send it, unless it would keep a beat or a report waiting on a slow line."""
+        if self._line is not None and not self._line.congested:
+            self._line.send(preview, bulk_bytes=len(preview.data))
+
     def _send_told(self, told: Told) -> None:
         # After a while away there is much to tell, and a frame has a limit.
         if self._line is not None:
@@ -242,6 +248,7 @@ class Worker:
         self._backoff.limit(welcome.beat_seconds)
         if self._release_at is not None:
             self._send(Draining())
+        self._dispatch.loading.unpin()  # what is pinned now is told right after the welcome
         self._ledger.drop(dropped)
         for key in dropped:
             self._dispatch.stop(key)

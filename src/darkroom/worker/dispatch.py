@@ -35,13 +35,12 @@ from darkroom.worker.file_ways import FileWays
 from darkroom.worker.inputs import Inputs
 from darkroom.worker.loading import Loading
 from darkroom.worker.options import Options, Tools
-from darkroom.worker.process import Hosts
+from darkroom.worker.process import CLOSED, Hosts
 from darkroom.worker.reporter import Reporter
 from darkroom.worker.telling import Place
 
 _OUTCOMES = frozenset({Outcome.SUCCEEDED, Outcome.FAILED, Outcome.CANCELED})
 _SHARED = "Another run in the same process would not stop, so the process was ended."
-_CLOSING = "its worker was told to stop."
 
 
 class Dispatch:
@@ -115,7 +114,7 @@ class Dispatch:
         self._attempts[attempt.key] = attempt
         self._ways.begin(job)
         if self._closing:
-            self._end(attempt, released(_CLOSING))
+            self._end(attempt, released(CLOSED))
             return
         try:
             attempt.prepared = self._inputs.at_once(attempt.resident.spec, job)
@@ -155,7 +154,7 @@ class Dispatch:
         """Hand back every attempt whose run is not over."""
         for attempt in list(self._attempts.values()):
             if not attempt.over:
-                self._end(attempt, released(_CLOSING))
+                self._end(attempt, released(CLOSED))
 
     async def close(self, *, kindly: bool) -> None:
         """End hosts, *kindly* if nothing runs in them; nothing is told any more."""
@@ -274,7 +273,7 @@ class Dispatch:
         outcome, error = (ended.outcome, ended.error) if ended else (over.outcome, over.error)
         self._end(attempt, Ended(outcome, error, over.metrics, over.run_seconds))
 
-    def _gone(self, kind: str, how: str, killed: bool) -> None:  # noqa: FBT001  # a fact, not a switch
+    def _gone(self, kind: str, how: str, killed: str | None) -> None:
         ended = self.loading.lost(kind, starved="SIGKILL" in how and not killed)
         for attempt in list(self._attempts.values()):
             if attempt.over or attempt.resident.spec.kind != kind:
@@ -284,7 +283,7 @@ class Dispatch:
             elif attempt.verdict or attempt.stopping:
                 self._end(attempt, attempt.verdict or canceled())
             elif killed:
-                self._end(attempt, released(_SHARED))
+                self._end(attempt, released(killed))
             else:
                 self._end(attempt, crashed(how))
 
@@ -298,7 +297,7 @@ class Dispatch:
         kind = attempt.resident.spec.kind
         self._hosts.send(kind, Cancel(*attempt.key))
         grace = self._options.cancel_grace
-        attempt.grace = self._loop.call_later(grace, self._hosts.kill, kind)
+        attempt.grace = self._loop.call_later(grace, self._hosts.kill, kind, _SHARED)
 
     def _limit(self) -> None:
         """End every run that takes too long; wake again for the next."""

@@ -18,6 +18,11 @@ class Line(Protocol):
         ...
 
     @property
+    def congested(self) -> bool:
+        """Whether so much waits to leave that what may get lost had better not be sent."""
+        ...
+
+    @property
     def fault(self) -> str | None:
         """What the peer did wrong or said at the end, if that ended the connection."""
         ...

@@ -92,6 +92,10 @@ class Loading:
         """The host of *kind* is gone; see `Residency.lost`."""
         return self._residency.lost(kind, starved=starved)
 
+    def unpin(self) -> None:
+        """Take back every pin: the server that set them is gone, or will set them again."""
+        self._residency.unpin()
+
     def close(self) -> None:
         """Load nothing more."""
         self._residency.close()
@@ -106,12 +110,14 @@ class Loading:
     def _setup_limit(self, resident: Resident, loads: int) -> None:
         if resident.stage is not Stage.LOADING or resident.loads != loads:
             return
-        seconds = f"{self._setup_seconds:g}"
+        limit = f"took longer than {self._setup_seconds:g} seconds, the limit of this server"
+        resident.trouble = f"Loading the model {limit}."
         for attempt in self._users(resident):
-            attempt.verdict = failed(
-                f"Loading the model took longer than {seconds} seconds, the limit of this server."
-            )
-        self._hosts.kill(resident.spec.kind)
+            attempt.verdict = failed(resident.trouble)
+        self._hosts.kill(
+            resident.spec.kind,
+            f"Loading another model in the same process {limit}, so the process was ended.",
+        )
 
     def _ready(self, resident: Resident) -> None:
         for attempt in self._users(resident):

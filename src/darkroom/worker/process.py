@@ -15,6 +15,7 @@ from darkroom.protocol.messages import Alive, FromHost, Loaded, ToHost
 
 HOST_COMMAND = ("-P", "-m", "darkroom.runners.host")  # -P: no module from the working directory
 CLOSE_SECONDS = 2.0
+CLOSED = "its worker was told to stop."
 UNSTARTED = 127
 """The status of a host that could not be started, as shells tell it."""
 
@@ -98,7 +99,8 @@ class Host:
         self._turn_seconds = silence / WATCH_TURNS
         self._watch_timer: asyncio.TimerHandle | None = None
         self._silent_turns = 0
-        self.killed = False
+        self.killed: str | None = None
+        """Why `kill` ended it, for those whom that took along."""
         self.silent = False
         self.ended = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = self._loop.call_later(delay, self._start)
@@ -115,9 +117,9 @@ class Host:
         else:
             self._waiting.append((message, bulk_bytes))
 
-    def kill(self) -> None:
-        """End it now; `gone` follows."""
-        self.killed = True
+    def kill(self, why: str) -> None:
+        """End it now, for what *why* tells in a sentence; `gone` follows."""
+        self.killed = self.killed or why
         if self._child is None:
             self._never()
         else:
@@ -130,7 +132,7 @@ class Host:
         elif self._connected:
             self._link.close()
         else:
-            self.kill()
+            self.kill(CLOSED)
 
     def _start(self) -> None:
         self._timer = None
@@ -230,7 +232,8 @@ class Hosts:
         environment: see `host_environment`.
         silence: seconds without a sign of life after which a host is killed.
         received: takes each message with the kind of its host.
-        gone: takes the kind of a host that ended, how it ended in words, and whether `kill` did it.
+        gone: takes the kind of a host that ended, how it ended in words, and what `kill` was told
+            if that did it.
     """
 
     def __init__(
@@ -240,7 +243,7 @@ class Hosts:
         *,
         silence: float,
         received: Callable[[str, FromHost], None],
-        gone: Callable[[str, str, bool], None],
+        gone: Callable[[str, str, str | None], None],
     ) -> None:
         self._command = command
         self._environment = environment
@@ -257,10 +260,10 @@ class Hosts:
             host = self._hosts[kind] = self._start(kind)
         host.send(message, bulk_bytes=bulk_bytes)
 
-    def kill(self, kind: str) -> None:
-        """End the host of *kind* now."""
+    def kill(self, kind: str, why: str) -> None:
+        """End the host of *kind* now; *why* is a sentence for whoever else runs in it."""
         if kind in self._hosts:
-            self._hosts[kind].kill()
+            self._hosts[kind].kill(why)
 
     async def close(self, *, kindly: bool) -> None:
         """End all; *kindly* lets them give back what they hold first."""
@@ -269,7 +272,7 @@ class Hosts:
             if kindly:
                 host.close()
             else:
-                host.kill()
+                host.kill(CLOSED)
         for host in hosts:
             await host.ended.wait()
 

@@ -16,6 +16,7 @@ from darkroom.worker.occupancy import Doing, Occupancy
 from darkroom.worker.resident import Resident, Residents, Stage, size_on_disk
 
 _log = structlog.get_logger()
+_NO_MEMORY = ("out of memory", "can't allocate memory")  # of a card, of a CPU
 _DIED = "the model's process ended while it was loaded"
 
 
@@ -140,12 +141,17 @@ class Residency:
         for one in inside:
             self._occupancy.leave(one)
         for one in ended:
-            one.warming, one.trouble = False, _DIED
+            one.warming, one.trouble = False, one.trouble or _DIED
         for one in inside:
             if one not in ended and (one.pinned or one.warming):
                 self._fetch(one)
         self._occupancy.arrange()
         return ended
+
+    def unpin(self) -> None:
+        """Take back every pin; nothing is unloaded until something needs the room."""
+        for one in self.versions.all:
+            one.pinned = False
 
     def close(self) -> None:
         """Fetch and load nothing more."""
@@ -207,5 +213,6 @@ class Residency:
 
 
 def _out_of_memory(error: str) -> bool:
-    """Whether a host says that memory ran out, in PyTorch's words or in Python's own."""
-    return "out of memory" in error.lower() or error.startswith("MemoryError")
+    """Whether a host says that memory ran out, in its own words, PyTorch's or Python's."""
+    told = error.lower()
+    return told.startswith("memoryerror") or any(words in told for words in _NO_MEMORY)

@@ -114,6 +114,11 @@ class Residents:
             raise PeerMisbehaved(f"version {version} is not being loaded")
         return resident
 
+    @property
+    def all(self) -> Sequence[Resident]:
+        """Whatever the server has described."""
+        return list(self._known.values())
+
     def in_host(self, kind: str) -> Sequence[Resident]:
         """What the host of *kind* has loaded or is loading."""
         inside = (Stage.LOADING, Stage.READY)
@@ -141,8 +146,14 @@ def size_on_disk(spec: VersionSpec) -> int:
 
     It blocks for as long as a look at the folders takes.
     """
-    named = (Path(value) for value in spec.config.values() if os.sep in value)
-    return sum(_size(file) for path in named for file in _weights_in(path))
+    return sum(_size(Path(value)) for value in spec.config.values() if os.sep in value)
+
+
+def _size(path: Path) -> int:
+    try:
+        return sum(file.stat().st_size for file in _weights_in(path))
+    except OSError:  # a guess may be too small; what it takes is measured when it is loaded
+        return 0
 
 
 def _weights_in(path: Path) -> Iterator[Path]:
@@ -150,10 +161,3 @@ def _weights_in(path: Path) -> Iterator[Path]:
         yield path
     else:
         yield from path.rglob(f"*{_WEIGHTS_SUFFIX}")
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:  # a guess may be too small; what it takes is measured when it is loaded
-        return 0

@@ -98,6 +98,38 @@ def test_what_openvino_cannot_convert_pytorch_computes_and_the_log_says_so() -> 
     assert lines[0].endswith("); PyTorch computes it.")
 
 
+@pytest.mark.parametrize(("dtype", "width"), [(torch.float32, 4), (torch.bfloat16, 2)])
+def test_what_a_graph_takes_besides_the_module_is_counted(dtype: torch.dtype, width: int) -> None:
+    backend = OpenVinoBackend(dtype, print, None)
+    assert backend.copied_bytes == 0
+    linear = nn.Linear(64, 64, bias=False).to(dtype).eval()
+    backend.part("linear", linear)(torch.ones(3, 64, dtype=dtype))
+    assert 64 * 64 * width <= backend.copied_bytes < 1.1 * 64 * 64 * width
+    before = backend.copied_bytes
+    backend.part("gamma", Unconvertible())(ROWS)
+    assert backend.copied_bytes == before
+
+
+def test_a_graph_that_was_torn_is_converted_again(tmp_path: Path) -> None:
+    lines: list[str] = []
+    for _ in range(2):
+        backend = OpenVinoBackend(torch.float32, lines.append, tmp_path / "kept")
+        assert torch.equal(backend.denoiser(Doubled(2.0))(ROWS), ROWS * 2)
+        (file,) = (tmp_path / "kept").rglob("model.bin")
+        file.unlink()  # the first backend still reads the old one
+        file.write_bytes(b"")
+    assert [line.split()[0] for line in lines] == ["Converted", "Converted"]
+
+
+def test_a_graph_that_cannot_be_kept_is_used_and_the_log_says_so(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_bytes(b"a file in the way")
+    lines: list[str] = []
+    backend = OpenVinoBackend(torch.float32, lines.append, tmp_path / "kept")
+    assert torch.equal(backend.denoiser(Doubled(2.0))(ROWS), ROWS * 2)
+    assert lines[0].startswith(f"What OpenVINO converts cannot be kept in {tmp_path / 'kept'} (")
+    assert lines[1].startswith("Converted the denoiser for OpenVINO")
+
+
 class Branching(nn.Module):
     """Looks at values, which a trace takes for granted."""
 

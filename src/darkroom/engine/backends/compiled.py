@@ -58,6 +58,7 @@ class CompiledBackend:
         self._batches = batches
         self._compiler = compiler
         self._clock = clock
+        self.copied_bytes = 0
 
     def denoiser(self, call: nn.Module) -> Part:
         """Its repeated blocks are compiled; a model without such is computed as it is."""
@@ -79,12 +80,18 @@ class CompiledBackend:
         return Bucketed(channels_last(call), None)
 
     def warm(self, trial: Trial) -> None:
-        """Compile for the usual size, in as many rows as there is room for."""
+        """Compile for the usual size, in as many rows as there is room for.
+
+        Raises:
+            NoRoom: not even for the fewest.
+        """
         for rows in self._batches:
             started = self._clock()
             try:
                 trial(rows, small=False)
             except NoRoom:
+                if rows == self._batches[0]:
+                    raise
                 self._tell(f"The device has no room for {rows} row(s) at once.")
                 return
             self._tell(f"Compiled for {rows} row(s) in {self._clock() - started:.1f} s.")

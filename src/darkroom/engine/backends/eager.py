@@ -21,6 +21,7 @@ class EagerBackend:
     def __init__(self, tell: Tell, batches: Sequence[int] | None = None) -> None:
         del tell
         self._batches = batches
+        self.copied_bytes = 0
 
     def denoiser(self, call: nn.Module) -> Part:
         """The module itself; in half precision its convolutions change their place in memory."""

@@ -48,6 +48,11 @@ class Trial(Protocol):
 class Backend(Protocol):
     """Makes parts of modules. Forms of input not met before may take seconds or minutes."""
 
+    @property
+    def copied_bytes(self) -> int:
+        """What weights occupy besides those of the modules; whole once it is warm."""
+        ...
+
     def denoiser(self, call: nn.Module) -> Part:
         """What is called at every step, with the rows of any number of pictures."""
         ...
@@ -66,5 +71,8 @@ class Backend(Protocol):
 
         Args:
             trial: called as often as it takes, with the numbers of rows that parts are made for.
+
+        Raises:
+            NoRoom: not even for the fewest rows.
         """
         ...

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from darkroom.engine.backends.buckets import Bucketed
 from darkroom.engine.backends.interface import Part, Tell, Trial
-from darkroom.engine.backends.openvino_graphs import Graphs, plainly
+from darkroom.engine.backends.openvino_graphs import Graphs, numbers_in, plainly
 from darkroom.engine.backends.openvino_library import (
     Array,
     Graph,
@@ -22,6 +22,9 @@ from darkroom.engine.backends.openvino_library import (
 
 _HINTS = {torch.bfloat16: "bf16"}
 """Its processors have no float16; that is computed in float32."""
+
+_WIDTHS = {"f32": 4, "bf16": 2}
+"""Bytes of a number."""
 
 _FAR = {"f32": 0.001, "bf16": 0.2}
 """Of the largest value: more is no rounding. Measured are 1.2e-5 and 0.04."""
@@ -51,12 +54,13 @@ class OpenVinoBackend:
     ) -> None:
         openvino = library()
         self._core = openvino.Core()
-        self._graphs = Graphs(openvino, self._core, folder)
+        self._graphs = Graphs(openvino, self._core, folder, tell)
         self._dtype = dtype
         self._hint = _HINTS.get(dtype, "f32")
         self._tell = tell
         self._batches = batches
         self._clock = clock
+        self.copied_bytes = 0
 
     def denoiser(self, call: nn.Module) -> Part:
         """Converted with its first inputs, which are the examples."""
@@ -81,6 +85,7 @@ class OpenVinoBackend:
             return self._refused(name, call, why)
         if not far < _FAR[self._hint]:  # what is no number is not below it either
             return self._refused(name, call, f"its result is {far:.2g} of the largest value away")
+        self.copied_bytes += numbers_in(graph) * _WIDTHS[self._hint]
         did = "Read" if kept else "Converted"
         self._tell(f"{did} the {name} for OpenVINO in {self._clock() - started:.1f} s.")
         return computed

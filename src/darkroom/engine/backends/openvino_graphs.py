@@ -6,6 +6,7 @@ faster (measured), but each shape costs the memory of the weights once more.
 """
 
 import hashlib
+import math
 import os
 import shutil
 import tempfile
@@ -18,6 +19,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from darkroom.engine.backends.interface import Tell
 from darkroom.engine.backends.openvino_library import Core, Graph, Library
 
 RECIPE = 1
@@ -50,12 +52,14 @@ class Graphs:
         library: see `openvino_library.library`.
         core: of that library.
         folder: made when first needed; None keeps nothing.
+        tell: takes lines for the log.
     """
 
-    def __init__(self, library: Library, core: Core, folder: Path | None) -> None:
+    def __init__(self, library: Library, core: Core, folder: Path | None, tell: Tell) -> None:
         self._library = library
         self._core = core
         self._folder = folder
+        self._tell = tell
 
     def find(self, call: nn.Module, inputs: Sequence[Tensor]) -> tuple[Graph, bool]:
         """The graph of *call* for inputs of those types, and whether it was kept from before.
@@ -66,10 +70,30 @@ class Graphs:
         if self._folder is None:
             return self._converted(call, inputs), False
         kept = self._folder / self._digest(call, inputs)
-        known = kept.exists()
-        if not known:
-            self._keep(self._converted(call, inputs), kept)
-        return self._core.read_model(str(kept / "model.xml")), known
+        known = self._read(kept)
+        return (known, True) if known is not None else (self._made(call, inputs, kept), False)
+
+    def _read(self, kept: Path) -> Graph | None:
+        if not kept.exists():
+            return None
+        try:
+            return self._core.read_model(str(kept / "model.xml"))
+        except RuntimeError:  # torn, as by a crash of the machine
+            shutil.rmtree(kept, ignore_errors=True)
+            return None
+
+    def _made(self, call: nn.Module, inputs: Sequence[Tensor], kept: Path) -> Graph:
+        graph = self._converted(call, inputs)
+        try:
+            self._keep(graph, kept)
+        except (OSError, RuntimeError) as error:
+            why = (str(error).strip() or type(error).__name__).splitlines()[-1]
+            self._tell(
+                f"What OpenVINO converts cannot be kept in {self._folder} ({why}); "
+                "it is converted again at the next start."
+            )
+            return graph
+        return self._core.read_model(str(kept / "model.xml"))
 
     def _converted(self, call: nn.Module, inputs: Sequence[Tensor]) -> Graph:
         # Weights in bfloat16 that are laid out channels-last would be read in the wrong order.
@@ -112,6 +136,12 @@ class Graphs:
 def plainly(tensor: Tensor) -> Tensor:
     """float32 or int64, as a graph takes it."""
     return tensor.float() if tensor.is_floating_point() else tensor.to(torch.int64)
+
+
+def numbers_in(graph: Graph) -> int:
+    """How many numbers its weights are, all constants counted."""
+    constants = [one for one in graph.get_ops() if one.get_type_name() == "Constant"]
+    return sum(math.prod(one.get_output_shape(0)) for one in constants)
 
 
 def _bytes(weights: Tensor) -> memoryview:

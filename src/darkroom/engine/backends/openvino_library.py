@@ -28,8 +28,24 @@ _FAILURES = (
 )
 
 
+class Operation(Protocol):
+    """One node of a graph."""
+
+    def get_type_name(self) -> str:
+        """Such as `Constant`."""
+        ...
+
+    def get_output_shape(self, index: int) -> Sequence[int]:
+        """Of the output of that number, if it always is the same."""
+        ...
+
+
 class Graph(Protocol):
     """A model as OpenVINO has it, of any shapes."""
+
+    def get_ops(self) -> Sequence[Operation]:
+        """All of its nodes."""
+        ...
 
 
 class Answers(Protocol):

@@ -11,7 +11,7 @@ from darkroom.domain.errors import WeightsUnavailable
 from darkroom.engine.backends.choice import make_backend
 from darkroom.engine.device import best_device, compute_alone
 from darkroom.engine.interface import NoRoom
-from darkroom.engine.loading import bytes_of, load_engine
+from darkroom.engine.loading import load_engine
 from darkroom.engine.loop import Loop
 from darkroom.engine.meters import WEIGHTS_SHARE, meter_of
 from darkroom.engine.settings import read_settings
@@ -79,14 +79,14 @@ class Diffusers:
             warm(engine, setup.family, backend)
         except NoRoom as error:
             raise WeightsUnavailable(
-                "Out of memory: the model is loaded, but the device has no room left for a "
+                "The device is out of memory: the model was loaded, and no room was left for a "
                 "picture. Choose smaller weights, or a larger device."
             ) from error
         seconds = self._clock() - started
         log(f"Loaded {setup.family} on {self._device.description} in {seconds:.1f} s.")
-        budget = int(WEIGHTS_SHARE * self._meter.budget)
-        checking = bytes_of(safety.checker.modules) if safety.checker else 0
-        footprint = Footprint(engine.weights_bytes + checking, budget)
+        checker_bytes = safety.checker.weights_bytes if safety.checker else 0
+        taken = engine.weights_bytes + backend.copied_bytes + checker_bytes
+        footprint = Footprint(taken, int(WEIGHTS_SHARE * self._meter.budget))
         return Loaded(setup=setup, engine=engine, safety=safety, footprint=footprint)
 
     def close(self) -> None:
