@@ -53,7 +53,7 @@ def warm(case: Case, name: str, maker: Maker) -> None:
 
 def turns(case: Case, makers: Mapping[str, Maker], effort: Effort) -> list[Turn]:
     """All rounds; a further one begins only while there is time."""
-    plan = [(load, name) for load in LOADS for name in makers]
+    plan = [(load, name) for load in LOADS for name in makers if _wanted(load, name)]
     done: list[Turn] = []
     for number in rounds(effort):
         for load, name in plan if number % 2 == 0 else reversed(plan):
@@ -68,7 +68,8 @@ def figures(case: Case, done: Sequence[Turn]) -> list[Figure]:
     engines = [name for name in BACKENDS if any(turn.maker == name for turn in done)]
     found: list[Figure] = []
     for load in LOADS:
-        found += _rates(case, load, engines, [turn for turn in done if turn.load == load])
+        own = [name for name in engines if _wanted(load, name)]
+        found += _rates(case, load, own, [turn for turn in done if turn.load == load])
     most = f"{case.name}, {LOADS[-1]} in flight"
     found += _busy(most, done)
     for name in engines:
@@ -77,6 +78,11 @@ def figures(case: Case, done: Sequence[Turn]) -> list[Figure]:
         found.append(ratio_at_most(memory, own, "MB", baseline=stock, goal=None))
         found.append(_difference(case, name, done))
     return found
+
+
+def _wanted(load: int, maker: str) -> bool:
+    """A load in the middle tells of the engine's own growth; the others are left out to save time."""
+    return load in (LOADS[0], LOADS[-1]) or maker in (STOCK, EAGER)
 
 
 def _rates(case: Case, load: int, engines: Sequence[str], done: Sequence[Turn]) -> list[Figure]:

@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 from darkroom.engine.choosing import PATIENCE, Candidate, next_batch
 from darkroom.engine.interface import Order, Row
-from darkroom.engine.room import Group
+from darkroom.engine.room import Group, Lanes
 
 HERE: Group = (1, "here")
 THERE: Group = (1, "there")
@@ -19,13 +19,14 @@ def _chosen(
     turn: int = 1,
     stepped: dict[Group, int] | None = None,
     lanes: int = 64,
+    most: int = 64,
     cheap: bool = False,
 ) -> list[int]:
     batch = next_batch(
         rows,
         turn=turn,
         stepped=stepped or {},
-        lanes=lambda _: lanes,
+        lanes=lambda _: Lanes(usual=lanes, most=most),
         cheap=lambda _group, _few, _many: cheap,
     )
     return [rows.index(one) for one in batch]
@@ -78,3 +79,12 @@ def test_a_long_order_comes_along_only_where_the_short_ones_leave_room() -> None
     assert _chosen(rows, lanes=2, cheap=True) == [1]
     assert _chosen(rows, lanes=4, cheap=True) == [1, 2]
     assert _chosen(rows, lanes=6, cheap=True) == [1, 2, 0]
+
+
+def test_the_rows_of_one_order_stay_together_as_far_as_there_is_room() -> None:
+    order = Order(prompt="", width=64, height=64, steps=20, seed=0, count=4)
+    rows = [Candidate(Row(order, index, 20, HERE[1], 2), HERE) for index in range(4)]
+    rows.append(_row(20))
+    assert _chosen(rows, lanes=2) == [0, 1, 2, 3]
+    assert _chosen(rows, lanes=2, most=6) == [0, 1, 2]
+    assert _chosen(rows, lanes=9) == [0, 1, 2, 3, 4]

@@ -3,7 +3,7 @@
 import base64
 import io
 
-from PIL import Image, ImageChops
+from PIL import Image
 
 
 def png(width: int = 64, height: int = 64, shade: int = 90) -> bytes:
@@ -17,11 +17,3 @@ def png(width: int = 64, height: int = 64, shade: int = 90) -> bytes:
 
 def data_url(data: bytes, content_type: str = "image/png") -> str:
     return f"data:{content_type};base64,{base64.b64encode(data).decode()}"
-
-
-def distance(one: str, other: str) -> int:
-    """The greatest difference of a channel of two pictures, as data: URLs, in 255 levels."""
-    pictures = [
-        Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) for url in (one, other)
-    ]
-    return max(ImageChops.difference(*pictures).tobytes())

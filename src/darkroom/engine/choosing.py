@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from darkroom.engine.interface import Row
-from darkroom.engine.room import Group
+from darkroom.engine.room import Group, Lanes
 
 LONG = 3
 """An order with so many times the steps of the shortest under way makes room for that."""
@@ -26,7 +26,7 @@ def next_batch(
     *,
     turn: int,
     stepped: Mapping[Group, int],
-    lanes: Callable[[Group], int],
+    lanes: Callable[[Group], Lanes],
     cheap: Callable[[Group, int, int], bool],
 ) -> Sequence[Candidate]:
     """Choose the rows of one turn: all of one group, or as many as there is room for.
@@ -39,7 +39,8 @@ def next_batch(
         candidates: at least one, in the order they came.
         turn: counts up.
         stepped: the turn in which each group was last served.
-        lanes: how many rows of the denoiser's batch a group may have; one row is taken in any case.
+        lanes: how many rows of the denoiser's batch a group may have; one row is taken in any case,
+            and those of its order with it as far as there is room at all.
         cheap: whether more rows of a group, the third, take hardly longer than fewer, the second.
     """
     shortest = min(one.row.total for one in candidates)
@@ -61,11 +62,12 @@ def _lanes(batch: Sequence[Candidate]) -> int:
     return sum(one.row.lanes for one in batch)
 
 
-def _fitting(rows: Sequence[Candidate], lanes: int) -> Sequence[Candidate]:
+def _fitting(rows: Sequence[Candidate], lanes: Lanes) -> Sequence[Candidate]:
     chosen = [rows[0]]
     taken = rows[0].row.lanes
     for one in rows[1:]:
-        if taken + one.row.lanes > lanes:
+        limit = lanes.most if one.row.order is rows[0].row.order else lanes.usual
+        if taken + one.row.lanes > limit:
             break
         chosen.append(one)
         taken += one.row.lanes

@@ -1,6 +1,7 @@
 """How many rows fit on the device at once: learned from what they took, never assumed."""
 
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from darkroom.engine.settings import MOST_ROWS
@@ -18,11 +19,25 @@ FORGIVEN = 100
 """After so many calls in which nothing was refused, twice as many are tried again."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lanes:
+    """How many rows a call may have, 1 to `MOST_ROWS`.
+
+    Args:
+        usual: of orders that come together by chance.
+        most: of one order, whose rows are not parted without need: it is the same picture each
+            time it is made alone.
+    """
+
+    usual: int
+    most: int
+
+
 class Room:
     """Knows what a row of each geometry takes, and what was refused.
 
     A group's batch at most doubles from one call to the next, so that what a larger one really
-    takes is seen before a much larger one is tried.
+    takes is seen before a much larger one is tried; a single order may have more.
 
     Args:
         free: bytes that a call of the denoiser may take now; None if nobody knows.
@@ -36,13 +51,15 @@ class Room:
         self._refused: dict[Group, int] = {}
         self._good: dict[Group, int] = {}
 
-    def lanes(self, group: Group) -> int:
-        """How many rows of the denoiser's batch *group* may have; 1 to `MOST_ROWS`."""
-        most = min(MOST_ROWS, 2 * self._largest[group]) if group in self._largest else FIRST_LANES
+    def lanes(self, group: Group) -> Lanes:
+        """How many rows of the denoiser's batch *group* may have."""
+        most = MOST_ROWS
         free, each = self._free(), self._bytes.get(group, self._at_most.get(group, 0.0))
         if free is not None and each > 0:
             most = min(most, int(MARGIN * free / each))
-        return max(1, min(most, self._refused.get(group, most)))
+        most = max(1, min(most, self._refused.get(group, most)))
+        tried = 2 * self._largest[group] if group in self._largest else FIRST_LANES
+        return Lanes(usual=min(tried, most), most=most)
 
     def learned(self, group: Group, lanes: int, peak_bytes: int, *, alone: bool) -> None:
         """A call went well.
