@@ -81,7 +81,7 @@ def figures(case: Case, done: Sequence[Turn]) -> list[Figure]:
 
 
 def _wanted(load: int, maker: str) -> bool:
-    """A load in the middle tells of the engine's own growth; the others are left out to save time."""
+    """A load in the middle is for the engine alone, to save time."""
     return load in (LOADS[0], LOADS[-1]) or maker in (STOCK, EAGER)
 
 
