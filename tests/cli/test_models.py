@@ -54,3 +54,18 @@ async def test_a_server_that_was_never_asked_is_not_waited_for(darkroom: Shell) 
             darkroom, "models", "warm", "acme/one", DARKROOM_URL=balancer.url("")
         )
     assert (done.returncode, done.stdout) == (0, "Asked w1 to load acme/one.\n"), done.stderr
+
+
+async def test_a_pin_of_what_cannot_be_loaded_tells_why(darkroom: Shell) -> None:
+    one = {"model": "acme/one", "version": "0" * 64, "pool": "default", "pinned": "verb"}
+    standing = json.dumps({**one, "workers": ["w1"], "loaded": [], "troubles": {"w1": "torn"}})
+
+    async def answer(_request: Request, writer: asyncio.StreamWriter) -> None:
+        reply(writer, standing.encode(), content_type="application/json")
+
+    async with serving(answer) as server:
+        done = await asyncio.to_thread(
+            darkroom, "models", "pin", "acme/one", DARKROOM_URL=server.url("")
+        )
+    assert (done.returncode, done.stdout) == (1, "Pinned acme/one.\n")
+    assert "acme/one could not be loaded: w1: torn" in done.stderr

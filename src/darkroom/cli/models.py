@@ -23,6 +23,7 @@ _FOR_OTHERS = frozenset({401, 403, 404})
 """Who may not see what is loaded, or asks a server that does not tell, sees the rest."""
 
 ModelArgument: TypeAlias = Annotated[str, typer.Argument(metavar="OWNER/NAME[:VERSION]")]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Until every worker has loaded it.")]
 
 
 class _Listed(msgspec.Struct, frozen=True):
@@ -70,9 +71,7 @@ def list_models(*, data_dir: DataDir = None, as_json: AsJson = False) -> None:
 def warm(
     model: ModelArgument,
     *,
-    wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Until every worker has loaded it.")
-    ] = True,
+    wait: Wait = True,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -85,15 +84,24 @@ def warm(
 
 
 @app.command("pin")
-def pin(model: ModelArgument, *, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def pin(
+    model: ModelArgument,
+    *,
+    wait: Wait = True,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
     """Load a model and keep it loaded, until it is unpinned or the server ends."""
     with connected(flags(data_dir=data_dir)) as api:
         standing = _do(api, model, "pin")
+        if wait:
+            standing = _settled(api, standing)
     if as_json:
         print_json(_json(standing))
-        return
-    print(f"Pinned {standing.model}.")
-    note("`darkroom models list` shows where it is loaded.")
+    else:
+        print(f"Pinned {standing.model}.")
+        note("`darkroom models list` shows where it is loaded.")
+    _raise_troubles(standing)
 
 
 @app.command("unpin")
@@ -154,11 +162,20 @@ def _tell(standing: _Standing, *, as_json: bool) -> None:
     elif standing.missing:
         print(f"Asked {', '.join(standing.missing)} to load {standing.model}.")
         note("`darkroom models list` shows where it is loaded.")
+    _raise_troubles(standing)
+    if not standing.workers:
+        raise Refused(f"no worker of pool {standing.pool} is connected that could load it")
+
+
+def _raise_troubles(standing: _Standing) -> None:
+    """Tell which workers could not load it.
+
+    Raises:
+        Refused: there are such.
+    """
     if standing.troubles:
         told = [f"{worker}: {why}" for worker, why in standing.troubles.items()]
         raise Refused(f"{standing.model} could not be loaded: {'; '.join(told)}")
-    if not standing.workers:
-        raise Refused(f"no worker of pool {standing.pool} is connected that could load it")
 
 
 def _standings(api: Api) -> Sequence[_Standing] | None:
