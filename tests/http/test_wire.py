@@ -6,7 +6,7 @@ import pytest
 from tests.support.rig import ORIGIN, Rig
 
 from darkroom.domain.ids import Owner, PredictionId
-from darkroom.domain.prediction import Prediction, Status
+from darkroom.domain.prediction import Milliseconds, Prediction, Status
 from darkroom.http.answers import Site
 from darkroom.http.wire import Wire
 from darkroom.service.catalogue import load_catalogue
@@ -60,3 +60,18 @@ async def test_a_wait_that_saw_no_end_says_starting_also_of_what_was_aborted(rig
     told = await wire(rig, show_aborted=True).prediction(one, SITE, timed_out=True)
 
     assert told.status == "starting"
+
+
+@pytest.mark.parametrize(("started", "seconds"), [(None, 0.0), (1_000, 3.25)])
+async def test_what_was_canceled_shows_how_long_it_ran(
+    rig: Rig, started: int | None, seconds: float
+) -> None:
+    one = replace(
+        await with_status(rig, Status.CANCELED),
+        created_at=Milliseconds(0),
+        started_at=None if started is None else Milliseconds(started),
+        completed_at=Milliseconds(4_250),
+    )
+    told = await wire(rig, show_aborted=False).prediction(one, SITE)
+
+    assert told.metrics == {"predict_time": seconds, "total_time": 4.25}

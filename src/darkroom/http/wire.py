@@ -246,11 +246,18 @@ def _shaped(prediction: Prediction, items: Sequence[msgspec.Raw]) -> msgspec.Raw
 def _shown_metrics(prediction: Prediction) -> dict[str, int | float]:
     metrics = {} if prediction.metrics == "{}" else _metrics(prediction.metrics)
     if prediction.completed_at is not None:
-        ran = metrics.setdefault("predict_time", 0.0)
+        ran = metrics.setdefault("predict_time", _entered_seconds(prediction))
         # Of the two, the run alone is measured on a clock that never jumps.
         total = (prediction.completed_at - prediction.created_at) / 1000
         metrics["total_time"] = max(total, round(ran, 3))
     return metrics
+
+
+def _entered_seconds(prediction: Prediction) -> float:
+    """From the start of the run to the end: of one whose worker was not heard, such as a cancel."""
+    if prediction.started_at is None or prediction.completed_at is None:
+        return 0.0
+    return max(0, prediction.completed_at - prediction.started_at) / 1000
 
 
 def _iso(ms: int | None) -> str | None:
