@@ -1,9 +1,10 @@
 """What the families of FLUX share: tokens and their positions, one lane, a straight flow."""
 
 from collections.abc import Sequence
+from typing import Protocol, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from darkroom.engine.edge import Scheduler
 from darkroom.engine.interface import Order
@@ -13,6 +14,19 @@ from darkroom.engine.tracks import Track
 
 PATCH_PIXELS = 16  # a token covers 2 by 2 latents of 8 pixels
 _TIMESTEPS = 1000  # timesteps count down from here to 0, as noise does from 1
+
+
+class _Config(Protocol):
+    in_channels: int
+
+
+class _Transformer(Protocol):
+    config: _Config
+
+
+def channels_of(transformer: nn.Module) -> int:
+    """Numbers in a token."""
+    return cast("_Transformer", transformer).config.in_channels
 
 
 def grid_of(order: Order) -> tuple[int, int]:

@@ -9,13 +9,15 @@ from PIL.Image import Image
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from darkroom.engine.backends.calls import DecodeCall, EncodeCall, KleinCall, QwenTextCall
+from darkroom.engine.backends.calls import KleinCall, QwenTextCall
 from darkroom.engine.backends.interface import Backend
+from darkroom.engine.codec import Codec
 from darkroom.engine.device import Device
 from darkroom.engine.edge import Pipeline
 from darkroom.engine.flux import (
     PATCH_PIXELS,
     as_patches,
+    channels_of,
     clean_tokens,
     grid_of,
     positions,
@@ -32,14 +34,6 @@ from darkroom.engine.tracks import Track
 _TEXT_TOKENS = 512
 _AXES = 4
 _TIME_APART = 10  # between the references, and between the picture and the first of them
-
-
-class _Config(Protocol):
-    in_channels: int
-
-
-class _Transformer(Protocol):
-    config: _Config
 
 
 class _Norm(Protocol):
@@ -75,10 +69,9 @@ class Flux2Klein:
         self._pipeline = parts = cast("_Parts", pipeline)
         self._device = device
         self.denoiser = backend.denoiser(KleinCall(parts.transformer))
-        self._encode = backend.part("encoder", EncodeCall(cast("nn.Module", parts.vae)))
-        self._decode = backend.part("decoder", DecodeCall(cast("nn.Module", parts.vae)))
+        self._codec = Codec(pipeline, device, backend)
         self._text = backend.part("text", QwenTextCall(parts.text_encoder))
-        self._channels = cast("_Transformer", parts.transformer).config.in_channels
+        self._channels = channels_of(parts.transformer)
         self._mean, self._deviation = _moments(cast("_Normed", parts.vae), device)
         self._painter = Painter(lambda pixels: pixel_shuffle(self._patches_of(pixels), 2))
 
@@ -97,7 +90,7 @@ class Flux2Klein:
     def pixels(self, track: Track) -> Tensor:
         """Decode to (1, 3, H, W), nominally in [-1, 1]."""
         patches = as_patches(track.latents, track.grid) * self._deviation + self._mean
-        return self._decode(pixel_shuffle(patches, 2))
+        return self._codec.pixels(pixel_shuffle(patches, 2))
 
     def flagged(self, image: Image, pixels: Tensor) -> bool:  # noqa: ARG002  # one signature for all
         """No checker comes with these weights."""
@@ -111,8 +104,7 @@ class Flux2Klein:
         return self._painter.painted(pixel_shuffle(as_patches(clean, track.grid), 2))
 
     def _patches_of(self, pixels: Tensor) -> Tensor:
-        mean = self._encode(pixels.to(self._device.torch_device, self._device.dtype)).chunk(2, 1)[0]
-        return (pixel_unshuffle(mean, 2) - self._mean) / self._deviation
+        return (pixel_unshuffle(self._codec.mean(pixels), 2) - self._mean) / self._deviation
 
     def _lane(
         self, order: Order, grid: tuple[int, int], references: Sequence[Tensor]

@@ -9,16 +9,23 @@ from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from darkroom.engine.backends.calls import (
-    DecodeCall,
-    EncodeCall,
     KontextCall,
     PooledTextCall,
     TextCall,
 )
 from darkroom.engine.backends.interface import Backend
+from darkroom.engine.codec import Codec
 from darkroom.engine.device import Device
 from darkroom.engine.edge import Pipeline
-from darkroom.engine.flux import as_patches, clean_tokens, grid_of, positions, shape_of, tracks
+from darkroom.engine.flux import (
+    as_patches,
+    channels_of,
+    clean_tokens,
+    grid_of,
+    positions,
+    shape_of,
+    tracks,
+)
 from darkroom.engine.interface import Order, Thumbnail
 from darkroom.engine.noise import drawn, generator_of
 from darkroom.engine.pixels import to_pixels
@@ -28,14 +35,6 @@ from darkroom.engine.tracks import Track
 
 _TEXT_TOKENS = 512  # of T5
 _AXES = 3
-
-
-class _Config(Protocol):
-    in_channels: int
-
-
-class _Transformer(Protocol):
-    config: _Config
 
 
 class _Parts(Pipeline, Protocol):
@@ -59,11 +58,10 @@ class FluxKontext:
         self._pipeline = parts = cast("_Parts", pipeline)
         self._device = device
         self.denoiser = backend.denoiser(KontextCall(parts.transformer))
-        self._encode = backend.part("encoder", EncodeCall(cast("nn.Module", parts.vae)))
-        self._decode = backend.part("decoder", DecodeCall(cast("nn.Module", parts.vae)))
+        self._codec = Codec(pipeline, device, backend)
         self._pooled = backend.part("pooled text", PooledTextCall(parts.text_encoder))
         self._text = backend.part("text", TextCall(parts.text_encoder_2))
-        self._channels = cast("_Transformer", parts.transformer).config.in_channels // 4
+        self._channels = channels_of(parts.transformer) // 4
         self._painter = Painter(self._latents_of)
 
     def begin(self, order: Order) -> Sequence[Track]:
@@ -82,7 +80,7 @@ class FluxKontext:
         """Decode to (1, 3, H, W), nominally in [-1, 1]."""
         config = self._pipeline.vae.config
         latents = self._spread(track.latents, track)
-        return self._decode(latents / config.scaling_factor + (config.shift_factor or 0.0))
+        return self._codec.pixels(latents / config.scaling_factor + (config.shift_factor or 0.0))
 
     def flagged(self, image: Image, pixels: Tensor) -> bool:  # noqa: ARG002  # one signature for all
         """No checker comes with these weights."""
@@ -98,8 +96,7 @@ class FluxKontext:
 
     def _latents_of(self, pixels: Tensor) -> Tensor:
         config = self._pipeline.vae.config
-        mean = self._encode(pixels.to(self._device.torch_device, self._device.dtype)).chunk(2, 1)[0]
-        return (mean - (config.shift_factor or 0.0)) * config.scaling_factor
+        return (self._codec.mean(pixels) - (config.shift_factor or 0.0)) * config.scaling_factor
 
     def _lane(
         self, order: Order, grid: tuple[int, int], references: Sequence[Tensor]

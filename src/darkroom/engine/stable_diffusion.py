@@ -13,13 +13,12 @@ from PIL.Image import Image
 from torch import Generator, Tensor, nn
 
 from darkroom.engine.backends.calls import (
-    DecodeCall,
-    EncodeCall,
     MaskedTextCall,
     TextCall,
     UNetCall,
 )
 from darkroom.engine.backends.interface import Backend
+from darkroom.engine.codec import Codec
 from darkroom.engine.device import Device
 from darkroom.engine.edge import Pipeline, Scheduler
 from darkroom.engine.interface import Order, Sampler, Thumbnail
@@ -74,8 +73,7 @@ class StableDiffusion:
         self._pipeline = parts = cast("_Parts", pipeline)
         self._device = device
         self.denoiser = backend.denoiser(UNetCall(parts.unet))
-        self._encode = backend.part("encoder", EncodeCall(cast("nn.Module", parts.vae)))
-        self._decode = backend.part("decoder", DecodeCall(cast("nn.Module", parts.vae)))
+        self._codec = Codec(pipeline, device, backend)
         self._masked = bool(getattr(parts.text_encoder.config, "use_attention_mask", None))
         text = MaskedTextCall if self._masked else TextCall
         self._text = backend.part("text", text(parts.text_encoder))
@@ -85,7 +83,9 @@ class StableDiffusion:
         """Encode the picture and the texts; latents are (1, 4, H/8, W/8)."""
         start = generator_of(order.seed)
         pixels = to_pixels(order.images[0], self._device)
-        latents = sampled(self._encode(pixels), start) * self._pipeline.vae.config.scaling_factor
+        latents = (
+            sampled(self._codec.moments(pixels), start) * self._pipeline.vae.config.scaling_factor
+        )
         generators = row_generators(start, tuple(latents.shape), order.count)
         noises = [drawn(tuple(latents.shape), one, latents) for one in generators]
         lanes = self._lanes(order)
@@ -96,7 +96,7 @@ class StableDiffusion:
 
     def pixels(self, track: Track) -> Tensor:
         """Decode to (1, 3, H, W), nominally in [-1, 1]."""
-        return self._decode(track.latents / self._pipeline.vae.config.scaling_factor)
+        return self._codec.pixels(track.latents / self._pipeline.vae.config.scaling_factor)
 
     def flagged(self, image: Image, pixels: Tensor) -> bool:
         """What the safety checker that came with the weights says; False without one."""
@@ -115,8 +115,7 @@ class StableDiffusion:
         return self._painter.painted(clean)
 
     def _latents_of(self, pixels: Tensor) -> Tensor:
-        mean = self._encode(pixels.to(self._device.torch_device, self._device.dtype)).chunk(2, 1)[0]
-        return mean * self._pipeline.vae.config.scaling_factor
+        return self._codec.mean(pixels) * self._pipeline.vae.config.scaling_factor
 
     def _track(
         self,
