@@ -29,7 +29,7 @@ serve: install        ## Run the server on its default address.
 	$(BIN)/darkroom serve
 
 test: install clients ## Quick tests, some minutes: no accelerator; no network once the clients are installed.
-	$(BIN)/python -m pytest -m "not slow and not gpu"
+	$(BIN)/python -m pytest -m "not slow and not gpu" -n logical --maxprocesses 4 --dist loadfile
 
 test-slow: install    ## The tests that take their time.
 	$(BIN)/python -m pytest -m "slow and not gpu"

@@ -2,9 +2,10 @@
 
 import asyncio
 import stat
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from tests.support.keys import KeysInMemory
@@ -106,10 +107,16 @@ async def test_a_server_that_hangs_up_is_told_so(tmp_path: Path) -> None:
             await ask(settings(tmp_path), "endpoint", {})
 
 
-async def test_a_long_path_gets_a_short_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+@pytest.fixture
+def private(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A place for private folders whose path is short, wherever pytest has its own."""
+    with TemporaryDirectory() as place:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", place)
+        yield
+
+
+@pytest.mark.usefixtures("private")
+async def test_a_long_path_gets_a_short_one(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 120)
     path = control_path(settings(deep))
     assert len(bytes(path)) <= 100
@@ -118,8 +125,8 @@ async def test_a_long_path_gets_a_short_one(
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-async def test_an_open_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+@pytest.mark.usefixtures("private")
+async def test_an_open_folder_is_refused(tmp_path: Path) -> None:
     folder = control_path(settings(tmp_path / ("d" * 120))).parent
     folder.chmod(0o777)
     with pytest.raises(InvalidSetting, match="private"):
