@@ -287,7 +287,7 @@ async def test_however_many_versions_wait_each_has_its_turn() -> None:
     queue = claims(lines, [one], given)
     for id_ in every:
         queue.wake(replace(ECHO, id=VersionId(id_)))
-    while queue.waits_for(ECHO):  # noqa: ASYNC110  # nothing is signaled at that moment
+    while queue.waits_at(one, ECHO):  # noqa: ASYNC110  # nothing is signaled at that moment
         await asyncio.sleep(0)
 
     assert sorted(given) == every

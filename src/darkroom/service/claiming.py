@@ -66,9 +66,10 @@ class Claims:
         self._pump: asyncio.Task[None] | None = None
         self._pump_again = False
 
-    def waits_for(self, version: Version) -> bool:
-        """Whether something may wait for a slot that *version* could have."""
-        return bool(self._waiting.get(_Queue(version.pool, version.kind)))
+    def waits_at(self, seat: Seat, version: Version) -> bool:
+        """Whether something may wait that *seat* could take instead of *version*."""
+        woken = self._waiting.get(_Queue(version.pool, version.kind), ())
+        return any(seat.free(self._catalogue.version(id_)[1]) for id_ in woken)
 
     def wake(self, version: Version) -> None:
         """Something waits for *version*; claim it if there is a slot."""
