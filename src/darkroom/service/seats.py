@@ -1,7 +1,8 @@
 """A connected worker and the slots it grants."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from darkroom.domain.ids import DEFAULT_POOL, VersionId
 from darkroom.domain.model import Version
@@ -9,6 +10,8 @@ from darkroom.domain.weights_address import WEIGHTS
 from darkroom.ports.predictions import Holder
 from darkroom.protocol.messages import OLDEST_PROTOCOL, Key
 
+COLD_RUNS = 2
+"""A worker that would have to load a version first counts as if it had so many more runs."""
 _BEATS_TO_BE_MISSED = 2
 
 
@@ -80,6 +83,10 @@ class Seat:
             return version not in self.closed
         return any(held.version == version for held in self.held.values())
 
+    def burden(self, kind: str, versions: Iterable[VersionId]) -> int:
+        """How many runs of *kind* are under way; `COLD_RUNS` more if none of *versions* is warm."""
+        return self.used.get(kind, 0) + (0 if any(map(self.warm, versions)) else COLD_RUNS)
+
     def _not_ready(self, kind: str) -> int:
         """How many runs of *kind* it holds whose version may be waiting for room."""
         held = self.held.values()
@@ -134,8 +141,18 @@ class Seat:
 
 
 def best(seats: Sequence[Seat], version: Version) -> Seat | None:
-    """Who is to run *version* now: one that has it loaded, and of those the one with most room."""
+    """Who is to run *version* now: whoever has the fewest runs under way.
+
+    A worker that would have to load it first counts as if it had `COLD_RUNS` more; one that could
+    not load it when that was last tried comes last. Of equals, the one with most room.
+    """
     free = [seat for seat in seats if seat.free(version)]
     if len(free) < 2:  # there is nothing to choose
         return free[0] if free else None
-    return max(free, key=lambda seat: (seat.warm(version.id), seat.free(version)))
+    return min(free, key=partial(_rank, version))
+
+
+def _rank(version: Version, seat: Seat) -> tuple[bool, int, int, int]:
+    burden = seat.burden(version.kind, [version.id])
+    used = seat.used.get(version.kind, 0)
+    return version.id in seat.troubles, burden, used, -seat.free(version)
