@@ -55,6 +55,17 @@ class Making:
         """What the engine is asked for."""
         return self._plan.order
 
+    def begun(self) -> None:
+        """Look at the pictures that were sent.
+
+        Raises:
+            RunFailed: they may not be used.
+            RunCanceled: the run has been told to stop.
+            NoRoom: the device has no room for the checker.
+        """
+        self._stop_if_canceled()
+        self._checks.inputs()
+
     def ticked(self, row: Row) -> None:
         """Tell how far the first picture is, and show it to whoever looks on.
 
@@ -71,11 +82,13 @@ class Making:
 
         Raises:
             RunCanceled: the run has been told to stop.
+            NoRoom: the device has no room for the checker; it may be called again.
         """
         self._stop_if_canceled()
         self._decoded[row.index] = picture
-        while self._next in self._decoded:
-            self._publish(self._next, self._decoded.pop(self._next))
+        while (due := self._decoded.get(self._next)) is not None:
+            self._publish(self._next, due)
+            del self._decoded[self._next]
             self._next += 1
 
     def ended(self, error: BaseException | None) -> None:
