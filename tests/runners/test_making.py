@@ -108,3 +108,12 @@ async def test_pictures_that_were_sent_wait_for_room_like_any_other(engine: Engi
         making.begun()
     making.begun()
     assert context.lines == []
+
+
+async def test_what_has_no_effect_is_told_once(engine: Engine) -> None:
+    context = Recorder({}, {})
+    making = _making(engine, asyncio.get_running_loop().create_future(), context)
+    row = Row(PLAN.order, 0, total=2, notes=("The end has no effect.",))
+    for row.done in (1, 2):
+        making.ticked(row)
+    assert [line for line in context.lines if "effect" in line] == ["The end has no effect."]

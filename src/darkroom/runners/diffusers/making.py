@@ -67,12 +67,16 @@ class Making:
         self._checks.inputs()
 
     def ticked(self, row: Row) -> None:
-        """Tell how far the first picture is, and show it to whoever looks on.
+        """Tell how far the first picture is, and at its first step what of the order is lost.
+
+        It is shown to whoever looks on.
 
         Raises:
             RunCanceled: the run has been told to stop.
         """
         if row.index == 0:
+            for note in row.notes if row.done == 1 else ():
+                self._context.log(note)
             self._progress.tell(row.done, row.total)
             self._show_if_due(row)
         self._stop_if_canceled()
