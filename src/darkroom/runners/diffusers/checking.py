@@ -46,6 +46,7 @@ class Checking:
         checker: None lets through what the weights' own checker does.
         tolerance: index of `TOLERANCES`.
         heeds_own: whether a verdict of the weights' own checker counts.
+        previews: whether the run is shown while it is made.
         log: takes lines.
     """
 
@@ -54,6 +55,7 @@ class Checking:
     checker: SafetyChecker | None
     tolerance: int
     heeds_own: bool
+    previews: bool
     log: Callable[[str], None]
     _seen: int = field(default=0, init=False)
     _shown: int = field(default=0, init=False)
@@ -132,7 +134,15 @@ def checking(
     if note := _note(schema, safety, unwanted=unwanted):
         log(note)
     checker = None if unchecked else safety.checker
-    return Checking(schema, pictures, checker, tolerance, heeds_own=not unchecked, log=log)
+    return Checking(
+        schema,
+        pictures,
+        checker,
+        tolerance,
+        heeds_own=not unchecked,
+        previews=safety.previews,
+        log=log,
+    )
 
 
 def _note(schema: Schema, safety: Safety, *, unwanted: bool) -> str | None:

@@ -111,7 +111,8 @@ class Making:
     def _show_if_due(self, row: Row) -> None:
         now = self._clock()
         due = self._shown_at is None or now - self._shown_at >= PREVIEW_SECONDS
-        if due and self._context.watched and not self._showing:
+        looked_at = self._checks.previews and self._context.watched
+        if due and looked_at and not self._showing:
             self._shown_at, self._showing = now, True
             self._beside(lambda: self._show(row))
 
