@@ -142,6 +142,9 @@ class _Listener:
         self._index, self._events = index, events
         self._pixels = b""
 
+    def begun(self) -> None:
+        """Nothing is checked."""
+
     def ticked(self, row: Row) -> None:
         del row
         self._events.put(Stepped(self._index, time.perf_counter()))

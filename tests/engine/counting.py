@@ -79,8 +79,13 @@ class Heard:
     pictures: list[int] = field(default_factory=list[int])
     error: BaseException | None = None
     over: threading.Event = field(default_factory=threading.Event)
+    at_begin: Callable[[], object] = bool
+    at_picture: Callable[[], object] = bool
     at_step: Callable[[Row], object] = bool
     at_end: Callable[[], object] = bool
+
+    def begun(self) -> None:
+        self.at_begin()
 
     def ticked(self, row: Row) -> None:
         self.steps += 1
@@ -88,6 +93,7 @@ class Heard:
 
     def made(self, row: Row, picture: Picture) -> None:
         assert picture.image.getpixel((0, 0)) == (row.order.seed, row.index, 0)
+        self.at_picture()
         self.pictures.append(row.index)
 
     def ended(self, error: BaseException | None) -> None:

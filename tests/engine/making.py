@@ -40,6 +40,9 @@ class Watched:
         self.begun = self._parts.begin(order)
         return self.begun
 
+    def notes(self, order: Order) -> Sequence[str]:
+        return self._parts.notes(order)
+
     def pixels(self, track: Track) -> Tensor:
         made = self._parts.pixels(track)
         self.pixels_made.append(made)

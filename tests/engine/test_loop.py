@@ -8,7 +8,7 @@ import pytest
 from tests.engine.counting import ORDER, PATIENCE_SECONDS, Counting, Heard, stepping
 
 from darkroom.domain.errors import RunCanceled, RunFailed
-from darkroom.engine.interface import Order, Row
+from darkroom.engine.interface import NoRoom, Order, Row
 from darkroom.engine.loop import Loop, Ticket
 from darkroom.engine.meters import NoMeter
 
@@ -151,6 +151,25 @@ def test_without_room_beside_the_loop_it_is_tried_again_between_two_turns(
     loop.submit(engine, ORDER, heard)
     assert heard.wait().error is None
     assert heard.pictures == [0]
+
+
+@pytest.mark.parametrize("at", ["at_begin", "at_picture"])
+@pytest.mark.parametrize("refusals", [1, 2])
+def test_a_listener_without_room_is_asked_once_more_and_no_picture_made_again(
+    loop: Loop, engine: Counting, at: str, refusals: int
+) -> None:
+    left = [NoRoom("full")] * refusals
+
+    def asked() -> None:
+        if left:
+            raise left.pop()
+
+    heard = Heard()
+    setattr(heard, at, asked)
+    loop.submit(engine, ORDER, heard)
+    assert (heard.wait().error is None) is (refusals == 1)
+    assert heard.pictures == ([0] if refusals == 1 else [])
+    assert sum(map(len, engine.batches)) in {0, ORDER.steps}
 
 
 def test_without_room_for_it_alone_an_order_fails(loop: Loop, engine: Counting) -> None:

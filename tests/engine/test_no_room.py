@@ -74,6 +74,9 @@ class Heard:
     error: BaseException | None = None
     over: threading.Event = field(default_factory=threading.Event)
 
+    def begun(self) -> None:
+        assert not self.images
+
     def ticked(self, row: Row) -> None:
         assert row.done
 

@@ -61,10 +61,11 @@ class Run:
     schema: Schema
     safety: Safety
     values: Mapping[str, JsonScalar] = field(default_factory=dict[str, JsonScalar])
+    sent: Mapping[str, Image.Image] = field(default_factory=dict[str, Image.Image])
     lines: list[str] = field(default_factory=list[str])
 
     def begin(self) -> Checking:
-        return checking(self.schema, self.safety, self.values, self.lines.append)
+        return checking(self.schema, self.safety, self.values, self.sent, self.lines.append)
 
     def outputs(self, *pictures: Picture) -> list[bool]:
         checks = self.begin()
@@ -107,17 +108,17 @@ def test_of_several_pictures_only_the_flagged_are_left_out() -> None:
 
 def test_multi_image_looks_at_what_was_sent(strict: SafetyChecker, lenient: SafetyChecker) -> None:
     sent = {"input_image_1": GREY, "input_image_2": GREY}
-    Run(Schema.MULTI_IMAGE_KONTEXT, Safety(checker=lenient)).begin().inputs(sent)
-    run = Run(Schema.MULTI_IMAGE_KONTEXT, Safety(checker=strict))
+    Run(Schema.MULTI_IMAGE_KONTEXT, Safety(checker=lenient), sent=sent).begin().inputs()
+    run = Run(Schema.MULTI_IMAGE_KONTEXT, Safety(checker=strict), sent=sent)
     with pytest.raises(RunFailed) as failed:
-        run.begin().inputs(sent)
+        run.begin().inputs()
     assert str(failed.value) == E005
     assert run.lines == ["NSFW content detected in input_image_1"]
 
 
 @pytest.mark.parametrize("schema", [Schema.KONTEXT_DEV, Schema.SD_IMG2IMG])
 def test_the_others_look_at_what_they_made_alone(strict: SafetyChecker, schema: Schema) -> None:
-    Run(schema, Safety(checker=strict)).begin().inputs({"image": GREY})
+    Run(schema, Safety(checker=strict), sent={"image": GREY}).begin().inputs()
 
 
 @pytest.mark.parametrize(("tolerance", "shown"), [(0, False), (1, False), (2, True), (None, True)])
@@ -165,8 +166,8 @@ def test_where_it_is_allowed_a_run_is_checked_all_the_same_unless_it_asks(
 
 @pytest.mark.parametrize("schema", Schema)
 def test_what_the_operator_switched_off_is_told_in_every_log(schema: Schema) -> None:
-    run = Run(schema, Safety(off=True))
-    run.begin().inputs({"input_image_1": GREY})
+    run = Run(schema, Safety(off=True), sent={"input_image_1": GREY})
+    run.begin().inputs()
     assert run.outputs(FLAGGED) == [True]  # not by the checker of the weights either
     assert set(run.lines) == {
         "The operator has switched the safety checker off: nothing is checked."

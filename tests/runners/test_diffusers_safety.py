@@ -79,6 +79,19 @@ async def test_what_a_model_takes_counts_its_checkers(tiny_folder: Path) -> None
     assert whole.weights_bytes - bare.weights_bytes == checker.weights_bytes > 0
 
 
+@pytest.mark.parametrize(("keys", "shown"), [({}, True), ({"previews": "off"}, False)])
+async def test_a_run_is_shown_before_it_is_checked_unless_the_operator_forbids_it(
+    tiny_folder: Path, photo: Pixels, keys: dict[str, str], *, shown: bool
+) -> None:
+    context = Recorder(VALUES, {"input_image": photo}, watched=True)
+    async with _loaded(
+        Family.FLUX_KONTEXT, Schema.KONTEXT_DEV, tiny_folder, {**SHIPPED, **keys}
+    ) as runner:
+        await runner.run(context)
+    assert bool(context.previews) is shown
+    assert len(context.outputs) == 1
+
+
 async def test_a_safe_picture_is_counted_and_shown(tiny_folder: Path, photo: Pixels) -> None:
     context = Recorder(VALUES, {"input_image": photo})
     async with _loaded(Family.FLUX_KONTEXT, Schema.KONTEXT_DEV, tiny_folder, SHIPPED) as runner:

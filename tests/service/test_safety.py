@@ -46,6 +46,8 @@ def test_what_ships_is_checked_as_what_it_stands_in_for(path: str, told: dict[st
             {**KLEIN, "safety_checker": "hf://a/b@v1", "nsfw_classifier": "./falcon"},
             {"safety_checker": "hf://a/b@v1", "nsfw_classifier": "./falcon"},
         ),
+        ({**KLEIN, "previews": False}, {**SHIPPED, "previews": "off"}),
+        ({**PORTRAITS, "safety": False, "previews": False}, {"safety": "off", "previews": "off"}),
         (PORTRAITS, {}),
         ({**PORTRAITS, "safety": True}, SHIPPED),
         ({**PORTRAITS, "safety": False}, {"safety": "off"}),
@@ -72,6 +74,7 @@ def test_a_switch_makes_another_version_and_another_address_does_not() -> None:
         return _declared({**KLEIN, **changes})[1].id
 
     assert id_of() == id_of(nsfw_classifier="./falcon") == id_of(safety=True)
+    assert id_of() == id_of(previews=False)
     assert len({id_of(), id_of(safety=False), id_of(allow_unchecked=True)}) == 3
 
 

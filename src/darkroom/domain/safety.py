@@ -17,5 +17,8 @@ CHECKERS = (SAFETY_CHECKER, NSFW_CLASSIFIER)
 ALLOW_UNCHECKED = "allow_unchecked"
 """`yes` where a run may do without the checker."""
 
+PREVIEWS = "previews"
+"""`off` where nothing of a run is shown before it is checked."""
+
 YES = "yes"
 """What a key that is on or absent says when it is on."""

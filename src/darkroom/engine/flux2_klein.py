@@ -28,7 +28,7 @@ from darkroom.engine.interface import Order, Thumbnail
 from darkroom.engine.noise import drawn, generator_of
 from darkroom.engine.pixels import cropped, to_pixels
 from darkroom.engine.previews import Painter
-from darkroom.engine.texts import Tokenizer, tokens
+from darkroom.engine.texts import Tokenizer, tokens, too_long
 from darkroom.engine.tracks import Track
 
 _TEXT_TOKENS = 512
@@ -87,6 +87,11 @@ class Flux2Klein:
         scheduler = self._pipeline.scheduler
         return tracks(order, noises, lane, references, scheduler=scheduler, shift=shift)
 
+    def notes(self, order: Order) -> Sequence[str]:
+        """A line for a prompt that is too long with the marks around it."""
+        said = self._said(order.prompt)
+        return too_long(self._pipeline.tokenizer, said, "prompt", length=_TEXT_TOKENS)
+
     def pixels(self, track: Track) -> Tensor:
         """Decode to (1, 3, H, W), nominally in [-1, 1]."""
         patches = as_patches(track.latents, track.grid) * self._deviation + self._mean
@@ -106,17 +111,22 @@ class Flux2Klein:
     def _patches_of(self, pixels: Tensor) -> Tensor:
         return (pixel_unshuffle(self._codec.mean(pixels), 2) - self._mean) / self._deviation
 
-    def _lane(
-        self, order: Order, grid: tuple[int, int], references: Sequence[Tensor]
-    ) -> tuple[Tensor, ...]:
-        tokenizer, where = self._pipeline.tokenizer, self._device.torch_device
-        said = tokenizer.apply_chat_template(
-            [{"role": "user", "content": order.prompt}],
+    def _said(self, prompt: str) -> str:
+        """A prompt as a turn of a chat, as the text encoder was trained on."""
+        return self._pipeline.tokenizer.apply_chat_template(
+            [{"role": "user", "content": prompt}],
             tokenize=False,
             add_generation_prompt=True,
             enable_thinking=False,
         )
-        text = self._text(*tokens(tokenizer, said, self._device, length=_TEXT_TOKENS))
+
+    def _lane(
+        self, order: Order, grid: tuple[int, int], references: Sequence[Tensor]
+    ) -> tuple[Tensor, ...]:
+        tokenizer, where = self._pipeline.tokenizer, self._device.torch_device
+        text = self._text(
+            *tokens(tokenizer, self._said(order.prompt), self._device, length=_TEXT_TOKENS)
+        )
         count = torch.arange(text.shape[1]).float()
         written = torch.cat([torch.zeros(len(count), _AXES - 1), count[:, None]], dim=1)[None]
         places = [positions(grid, 0, _AXES)]

@@ -30,7 +30,7 @@ from darkroom.engine.interface import Order, Thumbnail
 from darkroom.engine.noise import drawn, generator_of
 from darkroom.engine.pixels import to_pixels
 from darkroom.engine.previews import Painter
-from darkroom.engine.texts import Tokenizer, tokens
+from darkroom.engine.texts import Tokenizer, tokens, too_long
 from darkroom.engine.tracks import Track
 
 _TEXT_TOKENS = 512  # of T5
@@ -75,6 +75,11 @@ class FluxKontext:
         scheduler = self._pipeline.scheduler
         shift = _shift(grid[0] * grid[1], scheduler.config)
         return tracks(order, noises, lane, references, scheduler=scheduler, shift=shift)
+
+    def notes(self, order: Order) -> Sequence[str]:
+        """A line for a prompt that is too long; CLIP, which reads less, adds but a shade."""
+        tokenizer = self._pipeline.tokenizer_2
+        return too_long(tokenizer, order.prompt, "prompt", length=_TEXT_TOKENS)
 
     def pixels(self, track: Track) -> Tensor:
         """Decode to (1, 3, H, W), nominally in [-1, 1]."""

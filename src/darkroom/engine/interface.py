@@ -66,6 +66,7 @@ class Row:
         total: denoising steps in all.
         key: rows of one engine whose keys are equal may be stepped together.
         lanes: how many rows of the denoiser's batch it fills: 2 with guidance, else 1.
+        notes: what of the order has no effect, in lines for its log.
         done: steps taken.
         finished: whether it can be decoded.
         canceled: whether it was dropped; it takes no further step.
@@ -77,6 +78,7 @@ class Row:
     total: int
     key: Hashable = None
     lanes: int = 1
+    notes: Sequence[str] = ()
     done: int = field(default=0, init=False)
     finished: bool = field(default=False, init=False)
     canceled: bool = field(default=False, init=False)

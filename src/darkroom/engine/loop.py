@@ -24,9 +24,14 @@ from darkroom.engine.tempo import Tempo
 class Listener(Protocol):
     """Who gave an order. Called in the loop's threads; whatever it raises ends the order.
 
+    `begun` and `made` may raise `NoRoom`: they are called once more with the device to themselves.
     One call of `made` follows the other; `ticked` may come while it lasts. `ended` may come from
     the thread that cancels, also while another call lasts, which should then do no more.
     """
+
+    def begun(self) -> None:
+        """The order is about to be encoded."""
+        ...
 
     def ticked(self, row: Row) -> None:
         """A row has taken a step."""
@@ -144,6 +149,7 @@ class Loop:
     # ── beside the loop: encode and decode ──
 
     def _prepare(self, ticket: Ticket) -> None:
+        ticket.listener.begun()
         rows = ticket.engine.prepare(ticket.order)
         with self._changed:
             ticket.rows, ticket.undecoded = rows, len(rows)
@@ -154,35 +160,35 @@ class Loop:
         ticket.engine.cancel(rows)
 
     def _decode(self, ticket: Ticket, row: Row) -> None:
-        picture = ticket.engine.decode(row)
-        if ticket.over:
-            return
+        self._guarded(ticket, self._hand_over, row, ticket.engine.decode(row))
+
+    def _hand_over(self, ticket: Ticket, row: Row, picture: Picture) -> None:
         ticket.listener.made(row, picture)
         ticket.undecoded -= 1
         if not ticket.undecoded:
             self._end(ticket, None)
 
-    def _guarded(self, ticket: Ticket, work: Callable[..., None], *rows: Row) -> None:
+    def _guarded(self, ticket: Ticket, work: Callable[..., None], *of: object) -> None:
         """Do *work*; where there is no room for it, once more with the device to itself."""
         if ticket.over:
             return
         try:
-            work(ticket, *rows)
+            work(ticket, *of)
         except NoRoom:
-            self._try_alone(ticket, work, *rows)
+            self._try_alone(ticket, work, *of)
         except BaseException as error:  # noqa: BLE001  # model code may raise anything
             self._end(ticket, error)
 
-    def _try_alone(self, ticket: Ticket, work: Callable[..., None], *rows: Row) -> None:
+    def _try_alone(self, ticket: Ticket, work: Callable[..., None], *of: object) -> None:
         with self._changed:
-            self._alone.append(lambda: self._last_try(ticket, work, *rows))
+            self._alone.append(lambda: self._last_try(ticket, work, *of))
             self._changed.notify()
 
-    def _last_try(self, ticket: Ticket, work: Callable[..., None], *rows: Row) -> None:
+    def _last_try(self, ticket: Ticket, work: Callable[..., None], *of: object) -> None:
         if ticket.over:
             return
         try:
-            work(ticket, *rows)
+            work(ticket, *of)
         except NoRoom:
             self._end(ticket, _too_large(ticket.order))
         except BaseException as error:  # noqa: BLE001  # model code may raise anything

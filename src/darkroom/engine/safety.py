@@ -15,8 +15,8 @@ from PIL.Image import Image
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from darkroom.domain.errors import RunFailed
 from darkroom.engine.meters import bytes_of
+from darkroom.engine.shortage import shortage
 
 DEFAULT_TOLERANCE = 2
 _CARE = 0.01  # added to every concept if one of those of special care is there
@@ -173,17 +173,11 @@ class SafetyChecker:
             tolerance: 0 to 6, an index of `TOLERANCES`.
 
         Raises:
-            RunFailed: the device has no room for it.
+            NoRoom: the device has no room for it.
         """
         threshold = TOLERANCES[tolerance]
-        try:
-            with torch.inference_mode():
-                return all(stage.flags(image, threshold) for stage in self._stages)
-        except torch.OutOfMemoryError as error:
-            torch.cuda.empty_cache()
-            raise RunFailed(
-                "The device has too little memory for the safety checker. Try again later."
-            ) from error
+        with torch.inference_mode(), shortage():
+            return all(stage.flags(image, threshold) for stage in self._stages)
 
 
 def _above(found: Tensor, embeddings: Tensor, thresholds: Tensor) -> Sequence[float]:

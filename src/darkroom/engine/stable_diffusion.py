@@ -26,7 +26,7 @@ from darkroom.engine.noise import apart, drawn, generator_of, row_generators, sa
 from darkroom.engine.pixels import to_pixels
 from darkroom.engine.previews import Painter, clean_of
 from darkroom.engine.schedule import Schedule, fresh
-from darkroom.engine.texts import Tokenizer, tokens
+from darkroom.engine.texts import Tokenizer, tokens, too_long
 from darkroom.engine.tracks import Track
 
 _SCHEDULERS: Mapping[Sampler, type] = {
@@ -94,6 +94,12 @@ class StableDiffusion:
             for noise, generator in zip(noises, apart(generators), strict=True)
         ]
 
+    def notes(self, order: Order) -> Sequence[str]:
+        """A line for each text that is too long."""
+        tokenizer = self._pipeline.tokenizer
+        texts = self._texts(order).items()
+        return [line for name, text in texts for line in too_long(tokenizer, text, name)]
+
     def pixels(self, track: Track) -> Tensor:
         """Decode to (1, 3, H, W), nominally in [-1, 1]."""
         return self._codec.pixels(track.latents / self._pipeline.vae.config.scaling_factor)
@@ -134,9 +140,13 @@ class StableDiffusion:
             key=(tuple(latents.shape), tuple(lanes[0][0].shape)),
         )
 
+    def _texts(self, order: Order) -> Mapping[str, str]:
+        """What is encoded, the text to steer away from first."""
+        found = {"negative prompt": order.negative_prompt, "prompt": order.prompt}
+        return found if order.guidance > 1 else {"prompt": order.prompt}
+
     def _lanes(self, order: Order) -> Sequence[tuple[Tensor, ...]]:
-        texts = (order.prompt,) if order.guidance <= 1 else (order.negative_prompt, order.prompt)
-        return [(self._encoded(text),) for text in texts]
+        return [(self._encoded(text),) for text in self._texts(order).values()]
 
     def _encoded(self, text: str) -> Tensor:
         found = tokens(self._pipeline.tokenizer, text, self._device)

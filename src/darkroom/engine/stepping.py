@@ -23,6 +23,10 @@ class FamilyParts(Protocol):
         """Encode an order's texts and pictures, draw its noise: `count` tracks, in order."""
         ...
 
+    def notes(self, order: Order) -> Sequence[str]:
+        """What of an order has no effect: lines for the log."""
+        ...
+
     def pixels(self, track: Track) -> Tensor:
         """Decode a finished track to (1, 3, H, W), nominally in [-1, 1]."""
         ...
@@ -57,7 +61,8 @@ class StepEngine:
         """Take an order in."""
         with self._computing(), shortage():
             tracks = self._family.begin(order)
-        rows = [_row(order, index, track) for index, track in enumerate(tracks)]
+        notes = self._family.notes(order)
+        rows = [_row(order, index, track, notes) for index, track in enumerate(tracks)]
         self._tracks.update(zip(rows, tracks, strict=True))
         return rows
 
@@ -112,8 +117,8 @@ class StepEngine:
             yield
 
 
-def _row(order: Order, index: int, track: Track) -> Row:
-    return Row(order, index, track.schedule.total, track.key, len(track.lanes))
+def _row(order: Order, index: int, track: Track, notes: Sequence[str]) -> Row:
+    return Row(order, index, track.schedule.total, track.key, len(track.lanes), notes)
 
 
 def _tell(row: Row, track: Track, ticked: Callable[[Row], None]) -> None:

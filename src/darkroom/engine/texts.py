@@ -19,7 +19,14 @@ class Tokenizer(Protocol):
     model_max_length: int
 
     def __call__(
-        self, text: str, *, padding: str, max_length: int, truncation: bool, return_tensors: str
+        self,
+        text: str,
+        *,
+        padding: str | bool,
+        max_length: int | None = None,
+        truncation: bool,
+        return_tensors: str,
+        verbose: bool = True,
     ) -> _Found:
         """Token ids and their mask, (1, T) each."""
         ...
@@ -49,3 +56,25 @@ def tokens(
     )
     where = device.torch_device
     return found.input_ids.to(where), found.attention_mask.to(where)
+
+
+def too_long(
+    tokenizer: Tokenizer, text: str, name: str, *, length: int | None = None
+) -> Sequence[str]:
+    """A line for the log if `tokens` cuts *text* off.
+
+    Args:
+        tokenizer: any.
+        text: any.
+        name: what to call it.
+        length: as for `tokens`.
+    """
+    most = length or tokenizer.model_max_length
+    found = tokenizer(text, padding=False, truncation=False, return_tensors="pt", verbose=False)
+    count = found.input_ids.shape[1]
+    if count <= most:
+        return ()
+    return (
+        f"The {name} is too long: the model reads {most} tokens of its {count}, and the end of it"
+        " has no effect.",
+    )

@@ -22,7 +22,7 @@ from darkroom.domain.ids import (
 )
 from darkroom.domain.model import InputField, Model, Origin, OutputKind, Version
 from darkroom.domain.prediction import Milliseconds
-from darkroom.domain.safety import CHECKERS
+from darkroom.domain.safety import CHECKERS, PREVIEWS
 from darkroom.domain.weights_address import WEIGHTS
 from darkroom.service.entry_weights import described, weights_config, when_tiny
 from darkroom.service.safety import SafetyKeys, safety_config, safety_words
@@ -92,13 +92,14 @@ def built_in() -> list[Model]:
 def version_digest(version: Version) -> VersionId:
     """The id of a version that has none of its own: SHA-256 of what it runs, not of its prose.
 
-    Where the weights of its checkers come from does not count: they make no picture.
+    Where the weights of its checkers come from does not count, nor whether it is shown under way:
+    they make no picture.
     """
     inputs = [
         (one.name, one.type, one.required, one.default, one.minimum, one.maximum, one.choices)
         for one in version.inputs
     ]
-    config = {key: text for key, text in version.config.items() if key not in CHECKERS}
+    config = {key: text for key, text in version.config.items() if key not in {*CHECKERS, PREVIEWS}}
     told: list[object] = [version.model, version.kind, inputs, version.output, config]
     if version.base is not None:
         told.append(version.base)

@@ -10,6 +10,7 @@ from darkroom.domain.safety import (
     CHECKERS,
     NSFW_CLASSIFIER,
     OFF,
+    PREVIEWS,
     SAFETY,
     SAFETY_CHECKER,
     YES,
@@ -28,6 +29,7 @@ class SafetyKeys(WrittenWeights, frozen=True, kw_only=True):
     safety_checker: str | None = None
     nsfw_classifier: str | None = None
     allow_unchecked: bool = False
+    previews: bool = True
 
 
 def safety_config(
@@ -55,16 +57,17 @@ def safety_config(
         )
         if text is not None
     }
+    shown = {} if entry.previews else {PREVIEWS: OFF}
     if entry.safety is False:
         if named:
             key = next(iter(named))
             raise InvalidSetting(
                 f"{where}.{key}: `safety: off` uses no checker; remove one of both"
             )
-        return {SAFETY: OFF}
+        return {SAFETY: OFF, **shown}
     wanted = entry.safety or bool(named) or schema not in _UNCHECKED
     allowed = {ALLOW_UNCHECKED: YES} if entry.allow_unchecked else {}
-    return {**((named or _shipped(built_ins)) if wanted else {}), **allowed}
+    return {**((named or _shipped(built_ins)) if wanted else {}), **allowed, **shown}
 
 
 def safety_words(config: Mapping[str, str]) -> str:

@@ -42,40 +42,49 @@ class Checking:
 
     Args:
         schema: whose words to use.
+        pictures: what was sent, by the names of the inputs.
         checker: None lets through what the weights' own checker does.
         tolerance: index of `TOLERANCES`.
         heeds_own: whether a verdict of the weights' own checker counts.
+        previews: whether the run is shown while it is made.
         log: takes lines.
     """
 
     schema: Schema
+    pictures: Mapping[str, Image]
     checker: SafetyChecker | None
     tolerance: int
     heeds_own: bool
+    previews: bool
     log: Callable[[str], None]
     _seen: int = field(default=0, init=False)
     _shown: int = field(default=0, init=False)
 
-    def inputs(self, pictures: Mapping[str, Image]) -> None:
+    def inputs(self) -> None:
         """Look at what was sent, for a model whose original does that; before anything is made.
 
         Raises:
             RunFailed: one of them is flagged.
+            NoRoom: the device has no room for the checker.
         """
         if self.schema is Schema.MULTI_IMAGE_KONTEXT and self.checker is not None:
-            for name, picture in pictures.items():
+            for name, picture in self.pictures.items():
                 if self.checker.flags(picture, tolerance=self.tolerance):
                     self.log(f"NSFW content detected in {name}")
                     self._fail()
 
     def output(self, picture: Picture, index: int) -> bool:
-        """Whether the picture with this number, from 0, may be shown."""
-        self._seen += 1
+        """Whether the picture with this number, from 0, may be shown.
+
+        Raises:
+            NoRoom: the device has no room for the checker; the picture is not counted.
+        """
         flagged = (self.heeds_own and picture.flagged) or (
             self.checker is not None and self.checker.flags(picture.image, tolerance=self.tolerance)
         )
         if flagged:
             self.log(f"NSFW content detected in image {index}")
+        self._seen += 1
         self._shown += not flagged
         return not flagged
 
@@ -99,6 +108,7 @@ def checking(
     schema: Schema,
     safety: Safety,
     values: Mapping[str, JsonScalar],
+    pictures: Mapping[str, Image],
     log: Callable[[str], None],
 ) -> Checking:
     """How the pictures of a run are checked; tells in the log what has no effect, or is not done.
@@ -107,6 +117,7 @@ def checking(
         schema: of the run's inputs.
         safety: of the model.
         values: the inputs, of which `safety_tolerance` and `disable_safety_checker` count.
+        pictures: among the inputs, by their names.
         log: takes lines.
 
     Raises:
@@ -123,7 +134,15 @@ def checking(
     if note := _note(schema, safety, unwanted=unwanted):
         log(note)
     checker = None if unchecked else safety.checker
-    return Checking(schema, checker, tolerance, heeds_own=not unchecked, log=log)
+    return Checking(
+        schema,
+        pictures,
+        checker,
+        tolerance,
+        heeds_own=not unchecked,
+        previews=safety.previews,
+        log=log,
+    )
 
 
 def _note(schema: Schema, safety: Safety, *, unwanted: bool) -> str | None:

@@ -55,13 +55,28 @@ class Making:
         """What the engine is asked for."""
         return self._plan.order
 
+    def begun(self) -> None:
+        """Look at the pictures that were sent.
+
+        Raises:
+            RunFailed: they may not be used.
+            RunCanceled: the run has been told to stop.
+            NoRoom: the device has no room for the checker.
+        """
+        self._stop_if_canceled()
+        self._checks.inputs()
+
     def ticked(self, row: Row) -> None:
-        """Tell how far the first picture is, and show it to whoever looks on.
+        """Tell how far the first picture is, and at its first step what of the order is lost.
+
+        It is shown to whoever looks on.
 
         Raises:
             RunCanceled: the run has been told to stop.
         """
         if row.index == 0:
+            for note in row.notes if row.done == 1 else ():
+                self._context.log(note)
             self._progress.tell(row.done, row.total)
             self._show_if_due(row)
         self._stop_if_canceled()
@@ -71,11 +86,13 @@ class Making:
 
         Raises:
             RunCanceled: the run has been told to stop.
+            NoRoom: the device has no room for the checker; it may be called again.
         """
         self._stop_if_canceled()
         self._decoded[row.index] = picture
-        while self._next in self._decoded:
-            self._publish(self._next, self._decoded.pop(self._next))
+        while (due := self._decoded.get(self._next)) is not None:
+            self._publish(self._next, due)
+            del self._decoded[self._next]
             self._next += 1
 
     def ended(self, error: BaseException | None) -> None:
@@ -94,7 +111,8 @@ class Making:
     def _show_if_due(self, row: Row) -> None:
         now = self._clock()
         due = self._shown_at is None or now - self._shown_at >= PREVIEW_SECONDS
-        if due and self._context.watched and not self._showing:
+        looked_at = self._checks.previews and self._context.watched
+        if due and looked_at and not self._showing:
             self._shown_at, self._showing = now, True
             self._beside(lambda: self._show(row))
 

@@ -108,8 +108,9 @@ class DiffusersRunner:
         """Read the inputs and look at them; blocking."""
         inputs = self._inputs(loaded.setup, context)
         made = _planned(loaded.setup, inputs, context)
-        checks = checking(loaded.setup.schema, loaded.safety, context.values, context.log)
-        checks.inputs(inputs.pictures)
+        checks = checking(
+            loaded.setup.schema, loaded.safety, context.values, inputs.pictures, context.log
+        )
         return Making(
             loaded.engine, made, checks, context, ended, self._shared.loop.beside, self._clock
         )

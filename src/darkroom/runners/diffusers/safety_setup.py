@@ -12,6 +12,7 @@ from darkroom.domain.safety import (
     CHECKERS,
     NSFW_CLASSIFIER,
     OFF,
+    PREVIEWS,
     SAFETY,
     SAFETY_CHECKER,
     YES,
@@ -30,11 +31,13 @@ class Safety:
         checker: None if none is set up.
         off: whether the operator wants nothing checked, not by the weights' own checker either.
         allow_unchecked: whether a run may do without.
+        previews: whether a run is shown while it is made, before anything is checked.
     """
 
     checker: SafetyChecker | None = None
     off: bool = False
     allow_unchecked: bool = False
+    previews: bool = True
 
 
 def load_safety(config: Mapping[str, str], device: torch.device) -> Safety:
@@ -49,15 +52,18 @@ def load_safety(config: Mapping[str, str], device: torch.device) -> Safety:
         WeightsUnavailable: a checker cannot be had; nothing is ever left unchecked for that.
         InvalidSetting: `tiny_folder` is missing.
     """
-    allowed = config.get(ALLOW_UNCHECKED) == YES
-    if config.get(SAFETY) == OFF:
-        return Safety(off=True, allow_unchecked=allowed)
-    if not any(config.get(key) for key in CHECKERS):
-        return Safety(allow_unchecked=allowed)
-    checker = load_checker(
-        _folder(config, SAFETY_CHECKER), _folder(config, NSFW_CLASSIFIER), device
+    return Safety(
+        checker=_checker(config, device),
+        off=config.get(SAFETY) == OFF,
+        allow_unchecked=config.get(ALLOW_UNCHECKED) == YES,
+        previews=config.get(PREVIEWS) != OFF,
     )
-    return Safety(checker=checker, allow_unchecked=allowed)
+
+
+def _checker(config: Mapping[str, str], device: torch.device) -> SafetyChecker | None:
+    if config.get(SAFETY) == OFF or not any(config.get(key) for key in CHECKERS):
+        return None
+    return load_checker(_folder(config, SAFETY_CHECKER), _folder(config, NSFW_CLASSIFIER), device)
 
 
 def _folder(config: Mapping[str, str], key: str) -> Path | None:
