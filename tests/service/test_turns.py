@@ -236,7 +236,7 @@ def seat(*, slots: int = 4, resident: Sequence[str] = (), pool: str = "default")
                 close=lambda: None, heard_at=0.0, resident=resident, pool=pool)  # fmt: skip
 
 
-def test_a_dispatch_goes_where_the_version_is_loaded_and_then_where_most_room_is() -> None:
+def test_a_dispatch_goes_where_the_version_is_loaded_and_of_equals_where_most_room_is() -> None:
     small, large = seat(slots=2), seat(slots=3)
     warm = seat(slots=1, resident=[ECHO.id])
     elsewhere = seat(slots=99, resident=[ECHO.id], pool="other")
@@ -287,7 +287,7 @@ async def test_however_many_versions_wait_each_has_its_turn() -> None:
     queue = claims(lines, [one], given)
     for id_ in every:
         queue.wake(replace(ECHO, id=VersionId(id_)))
-    while queue.waits_for(ECHO):  # noqa: ASYNC110  # nothing is signaled at that moment
+    while queue.waits_at(one, ECHO):  # noqa: ASYNC110  # nothing is signaled at that moment
         await asyncio.sleep(0)
 
     assert sorted(given) == every

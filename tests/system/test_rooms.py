@@ -81,6 +81,17 @@ def test_a_model_waits_for_the_run_of_another_and_ends_nothing(server: Server) -
     assert "acme/one" not in loaded(server)
 
 
+def test_however_many_orders_wait_for_room_what_is_loaded_runs_beside(server: Server) -> None:
+    long = server.create("acme/one", LONG)
+    server.running(long)
+    waiting = [server.create("acme/two", {**LONG, "num_inference_steps": 2}) for _ in range(9)]
+    short = server.create("acme/one", {**LONG, "num_inference_steps": 2})
+    ends = [server.ended(one) for one in (short, long, *waiting)]
+
+    assert {one["status"] for one in ends} == {"succeeded"}, ends
+    assert str(ends[0]["completed_at"]) < str(ends[1]["completed_at"])
+
+
 def test_the_command_line_waits_until_it_is_loaded_and_shows_it(server: Server) -> None:
     done = darkroom(server, "models", "warm", "acme/one")
     assert (done.returncode, done.stdout) == (0, "Loaded acme/one on local-1.\n"), done.stderr

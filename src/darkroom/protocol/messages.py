@@ -190,13 +190,16 @@ class Beat(Message, frozen=True):
     """Still alive; the attempts really held, and the versions that are loaded.
 
     `loads` tells of each version how many seconds it took to load the last time, `troubles` of
-    others why they could not be loaded when that was last tried.
+    others why they could not be loaded when that was last tried. `closed` are those of the loaded
+    ones that take no new runs until another version has been loaded. A beat comes early when that
+    has changed.
     """
 
     held: list[Key]
     resident: list[str]
     loads: dict[str, float] = {}
     troubles: dict[str, str] = {}
+    closed: list[str] = []
 
 
 class Wants(Message, frozen=True):

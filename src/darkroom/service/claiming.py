@@ -1,7 +1,7 @@
 """What waits in the database for a slot, and who takes it when one comes back."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import structlog
@@ -10,12 +10,13 @@ from darkroom.domain.errors import StoreBusy
 from darkroom.domain.ids import VersionId
 from darkroom.domain.model import Version
 from darkroom.domain.prediction import Prediction
+from darkroom.domain.weights_address import WEIGHTS
 from darkroom.ports.predictions import Asking, Claimed, PredictionStore
 from darkroom.ports.twins import Others
 from darkroom.service.catalogue import Catalogue
 from darkroom.service.fairness import Fairness
 from darkroom.service.recording import RETRY_SECONDS
-from darkroom.service.seats import Seat
+from darkroom.service.seats import COLD_RUNS, Seat
 
 MOST_VERSIONS = 32
 """How many versions one claim looks at; where more wait, the others have their turn after them."""
@@ -66,9 +67,10 @@ class Claims:
         self._pump: asyncio.Task[None] | None = None
         self._pump_again = False
 
-    def waits_for(self, version: Version) -> bool:
-        """Whether something may wait for a slot that *version* could have."""
-        return bool(self._waiting.get(_Queue(version.pool, version.kind)))
+    def waits_at(self, seat: Seat, version: Version) -> bool:
+        """Whether something may wait that *seat* could take instead of *version*."""
+        woken = self._waiting.get(_Queue(version.pool, version.kind), ())
+        return any(seat.free(self._catalogue.version(id_)[1]) for id_ in woken)
 
     def wake(self, version: Version) -> None:
         """Something waits for *version*; claim it if there is a slot."""
@@ -104,21 +106,21 @@ class Claims:
         asyncio.get_running_loop().call_later(self._retry_seconds, self._start)
 
     def _askers(self, queue: _Queue) -> Sequence[Seat]:
-        """Whoever may have room, those first that have loaded what waits."""
+        """Whoever may have room, the least busy first."""
         woken = self._waiting[queue]
         seats = [seat for seat in self._seats if seat.pool == queue.pool]
         if len(seats) > 1:
-            seats.sort(key=lambda seat: any(map(seat.warm, woken)), reverse=True)
+            seats.sort(key=lambda seat: seat.burden(queue.kind, woken))
         return seats
 
     async def _claim_for(self, seat: Seat, queue: _Queue) -> None:
         before = dict(self._waiting[queue])
-        free = {id_: seat.free(self._catalogue.version(id_)[1]) for id_ in before}
+        free = {id_: self._room_for(self._catalogue.version(id_)[1], seat) for id_ in before}
         eligible = [id_ for id_, room in free.items() if room]
         if not eligible:
             return
         bonuses = self._bonuses(seat, eligible)
-        most = min(free[id_] for id_ in bonuses)
+        most = min(*(free[id_] for id_ in bonuses), self._share(seat, queue, bonuses))
         asking = Asking(
             holder=seat.holder,
             bonuses=bonuses,
@@ -136,6 +138,30 @@ class Claims:
             self._sleep(queue, {id_: before[id_] for id_ in bonuses})
         for one in claimed:
             self._take(seat, one)
+
+    def _room_for(self, version: Version, seat: Seat) -> int:
+        """How many runs it may claim: none that it could not load while others have room for it."""
+        if version.id in seat.troubles and any(
+            one.free(version) for one in self._seats if version.id not in one.troubles
+        ):
+            return 0
+        return seat.free(version)
+
+    def _share(self, seat: Seat, queue: _Queue, wanted: Iterable[VersionId]) -> int:
+        """How many runs *seat* claims before others do: as many as bring it level with the next.
+
+        Where no weights are to be loaded nothing is gained by sharing, and one claim costs less.
+        """
+        if not any(WEIGHTS in self._catalogue.version(id_)[1].config for id_ in wanted):
+            return seat.spare(queue.kind)
+        others = [
+            one.used.get(queue.kind, 0)
+            for one in self._seats
+            if one is not seat and one.pool == queue.pool and one.spare(queue.kind)
+        ]
+        if not others:
+            return seat.spare(queue.kind)
+        return max(COLD_RUNS, min(others) - seat.used.get(queue.kind, 0))
 
     def _bonuses(self, seat: Seat, eligible: Sequence[VersionId]) -> Mapping[VersionId, float]:
         """What to look at now: what is loaded, at the price of loading it, and others in turn."""

@@ -171,8 +171,11 @@ class Dispatcher:
     def beat(self, seat: Seat, beat: Beat) -> None:
         """Take note that a worker lives; what it was sent and does not hold runs again."""
         self._heard(seat)
-        seat.stands(beat.resident, beat.troubles)
+        changed = seat.stands(beat.resident, beat.troubles, beat.closed)
         self.fairness.costs.loaded(seat.known, beat.loads)
+        if changed:
+            self._claims.room()
+            return  # it came early for that, and may have crossed many a job
         for key in seat.missed(beat.held):
             seat.give_back(key)
             seat.send(Stop(*key))  # should it arrive after all
@@ -229,9 +232,10 @@ class Dispatcher:
 
         The caller queues the insert that names this worker before anything else can happen.
         """
-        seat = None if self._claims.waits_for(version) else best(self._seats, version)
-        if seat is not None:
-            seat.take(key, version)
+        seat = best(self._seats, version)
+        if seat is None or self._claims.waits_at(seat, version):
+            return None
+        seat.take(key, version)
         return seat
 
     def send(

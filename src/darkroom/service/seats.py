@@ -1,13 +1,17 @@
 """A connected worker and the slots it grants."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from darkroom.domain.ids import DEFAULT_POOL, VersionId
 from darkroom.domain.model import Version
+from darkroom.domain.weights_address import WEIGHTS
 from darkroom.ports.predictions import Holder
 from darkroom.protocol.messages import OLDEST_PROTOCOL, Key
 
+COLD_RUNS = 2
+"""A worker that would have to load a version first counts as if it had so many more runs."""
 _BEATS_TO_BE_MISSED = 2
 
 
@@ -25,7 +29,8 @@ class Seat:
     """One connected worker, and the pool whose predictions it runs.
 
     It speaks every protocol up to `protocol`. While it is `quiet`, beats are missing: its line may
-    lead nowhere, and it gets nothing more. `troubles` tells of versions why it could not load them,
+    lead nowhere, and it gets nothing more. `resident` are the versions it has loaded, `closed`
+    those of them that take no new runs, `troubles` tells of others why it could not load them,
     `asked` are those it was asked to load since its last beat.
     """
 
@@ -40,6 +45,7 @@ class Seat:
     used: dict[str, int] = field(default_factory=dict[str, int])
     known: set[VersionId] = field(default_factory=set[VersionId])
     resident: Sequence[str] = ()
+    closed: Sequence[str] = ()
     troubles: Mapping[str, str] = field(default_factory=dict[str, str])
     asked: set[str] = field(default_factory=set[str])
     beats: int = 0
@@ -47,34 +53,62 @@ class Seat:
     quiet: bool = False
 
     def free(self, version: Version) -> int:
-        """How many more runs of *version* this worker takes now."""
-        if self.draining or self.quiet or version.pool != self.pool:
-            return 0
-        room = self.slots.get(version.kind, 0) - self.used.get(version.kind, 0)
+        """How many more runs of *version* this worker takes now.
+
+        Of versions that it must load first, which may have to wait for room, it takes no more than
+        half of its slots at once: the others are for what is loaded.
+        """
+        room = self.spare(version.kind) if version.pool == self.pool else 0
         if room > 0 and version.concurrency < self.slots[version.kind]:
             running = sum(1 for held in self.held.values() if held.version == version.id)
             room = min(room, version.concurrency - running)
+        if room > 0 and WEIGHTS in version.config and not self.ready(version.id):
+            most = max(self.slots[version.kind] // 2, 1)
+            room = min(room, most - self._not_ready(version.kind))
         return max(room, 0)
 
+    def spare(self, kind: str) -> int:
+        """How many slots of *kind* can be given now."""
+        if self.draining or self.quiet:
+            return 0
+        return max(self.slots.get(kind, 0) - self.used.get(kind, 0), 0)
+
+    def ready(self, version: VersionId) -> bool:
+        """Whether a run of *version* could begin at once, as far as the worker has told."""
+        return version in self.resident and version not in self.closed
+
     def warm(self, version: VersionId) -> bool:
-        """Whether *version* is loaded there, or is being loaded for a run it holds."""
-        return version in self.resident or any(
-            held.version == version for held in self.held.values()
-        )
+        """Whether *version* takes runs there, or is being loaded for one it holds."""
+        if version in self.resident:
+            return version not in self.closed
+        return any(held.version == version for held in self.held.values())
+
+    def burden(self, kind: str, versions: Iterable[VersionId]) -> int:
+        """How many runs of *kind* are under way; `COLD_RUNS` more if none of *versions* is warm."""
+        return self.used.get(kind, 0) + (0 if any(map(self.warm, versions)) else COLD_RUNS)
+
+    def _not_ready(self, kind: str) -> int:
+        """How many runs of *kind* it holds whose version may be waiting for room."""
+        held = self.held.values()
+        return sum(1 for one in held if one.kind == kind and not self.ready(one.version))
 
     def ask(self, version: VersionId) -> None:
         """It is asked to load *version*: what was in the way before may be so no more."""
         self.asked.add(version)
         self.troubles = {id_: why for id_, why in self.troubles.items() if id_ != version}
 
-    def stands(self, resident: Sequence[str], troubles: Mapping[str, str]) -> None:
-        """Its beat tells what it has loaded and could not load.
+    def stands(
+        self, resident: Sequence[str], troubles: Mapping[str, str], closed: Sequence[str] = ()
+    ) -> bool:
+        """Its beat tells what it has loaded and could not load; returns whether that has changed.
 
         The first beat after it was asked may have crossed that on the way.
         """
-        self.resident = resident
+        before = set(self.resident), set(self.closed)
+        self.resident, self.closed = resident, closed
         self.troubles = {id_: why for id_, why in troubles.items() if id_ not in self.asked}
         self.asked.clear()
+        return before != (set(resident), set(closed))
 
     def reserve(self, kind: str, count: int) -> None:
         """Count slots that are promised to runs not known yet; undone by a negative *count*."""
@@ -107,8 +141,18 @@ class Seat:
 
 
 def best(seats: Sequence[Seat], version: Version) -> Seat | None:
-    """Who is to run *version* now: one that has it loaded, and of those the one with most room."""
+    """Who is to run *version* now: whoever has the fewest runs under way.
+
+    A worker that would have to load it first counts as if it had `COLD_RUNS` more; one that could
+    not load it when that was last tried comes last. Of equals, the one with most room.
+    """
     free = [seat for seat in seats if seat.free(version)]
     if len(free) < 2:  # there is nothing to choose
         return free[0] if free else None
-    return max(free, key=lambda seat: (seat.warm(version.id), seat.free(version)))
+    return min(free, key=partial(_rank, version))
+
+
+def _rank(version: Version, seat: Seat) -> tuple[bool, int, int, int]:
+    burden = seat.burden(version.kind, [version.id])
+    used = seat.used.get(version.kind, 0)
+    return version.id in seat.troubles, burden, used, -seat.free(version)

@@ -57,6 +57,7 @@ class Worker:
         self._dispatch = Dispatch(
             options, tools, self._ways, send=self._tell, show=self._show, idle=self._idle
         )
+        self._dispatch.loading.versions.listener = self._beat_early
         self._ledger = Ledger(self._send_told, self._idle)
         self._backoff = Backoff(random.random)
         self._trouble: str | None = None
@@ -145,6 +146,7 @@ class Worker:
         self.fault = line.fault if line else None
         if self._beat_timer is not None:
             self._beat_timer.cancel()
+            self._beat_timer = None
         self._line_gone.set()
         if self._ending or not self._remote:
             self._over.set()
@@ -189,10 +191,18 @@ class Worker:
             self._line.send(told, bulk_bytes=_size(told))
 
     def _beat(self, seconds: float) -> None:
-        versions = self._dispatch.loading.versions
-        beat = Beat(self._held, versions.ready, versions.load_seconds, versions.troubles)
-        self._send(beat)
+        self._send_beat()
         self._beat_timer = self._loop.call_later(seconds, self._beat, seconds)
+
+    def _beat_early(self) -> None:
+        """Tell now what is loaded, so that nothing is sent for the sake of what is no more."""
+        if self._beat_timer is not None:  # a server that has not welcomed it wants no beat
+            self._send_beat()
+
+    def _send_beat(self) -> None:
+        versions = self._dispatch.loading.versions
+        loads, troubles = versions.load_seconds, versions.troubles
+        self._send(Beat(self._held, versions.ready, loads, troubles, versions.closed))
 
     # ── in ──
 

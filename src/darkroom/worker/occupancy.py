@@ -24,6 +24,7 @@ class Doing:
         refuse: takes one that cannot be loaded, and why.
         ready: takes a loaded one whose users may run, some of them only now.
         log: takes attempts, and a line for them.
+        arranged: called after something may have come in, gone, or been told to make way.
     """
 
     load: Callable[[Resident], None]
@@ -31,6 +32,7 @@ class Doing:
     refuse: Callable[[Resident, str], None]
     ready: Callable[[Resident], None]
     log: Callable[[Collection[Key], str], None]
+    arranged: Callable[[], None]
 
 
 class Occupancy:
@@ -102,6 +104,7 @@ class Occupancy:
                 self._clear_way(self._admit_waiting())
         finally:
             self._arranging = False
+        self._do.arranged()
 
     def _trim(self) -> None:
         """Unload what has turned out to be too much, once it is idle."""

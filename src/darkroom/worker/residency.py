@@ -62,6 +62,7 @@ class Residency:
                 refuse=self._refuse,
                 ready=tell.ready,
                 log=tell.log,
+                arranged=self.versions.look,
             ),
         )
 

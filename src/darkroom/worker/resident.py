@@ -1,7 +1,7 @@
 """What a worker knows of versions: how far each is, who needs it, and how large it is."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
@@ -83,10 +83,22 @@ class Resident:
 
 
 class Residents:
-    """All versions that the server has described."""
+    """All versions that the server has described.
+
+    Attributes:
+        listener: called when other versions take runs than before.
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, Resident] = {}
+        self._open: set[str] = set()
+        self.listener: Callable[[], None] | None = None
+
+    def look(self) -> None:
+        """Something may have been loaded or unloaded, or may make way."""
+        before, self._open = self._open, set(self.ready).difference(self.closed)
+        if self._open != before and self.listener is not None:
+            self.listener()
 
     def know(self, spec: VersionSpec) -> Resident:
         """Remember what a version is; one that is known already stays as it is."""
@@ -129,6 +141,11 @@ class Residents:
     def ready(self) -> list[str]:
         """Ids of all loaded versions."""
         return [id_ for id_, one in self._known.items() if one.stage is Stage.READY]
+
+    @property
+    def closed(self) -> list[str]:
+        """Ids of those loaded versions that take no new users now."""
+        return [id_ for id_ in self.ready if self._known[id_].makes_way]
 
     @property
     def load_seconds(self) -> dict[str, float]:
