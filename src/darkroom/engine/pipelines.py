@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 
 from darkroom.domain.errors import WeightsUnavailable
 from darkroom.domain.families import Family
+from darkroom.domain.weights_address import BASE, WEIGHTS
 from darkroom.engine.adapters import apply_loras
 from darkroom.engine.device import Device, lacks_memory
 from darkroom.engine.edge import Pipeline, PipelineKind, quieten
@@ -33,7 +34,7 @@ def load_pipeline(family: Family, sources: Sources, device: Device) -> Pipeline:
     Raises:
         WeightsUnavailable: they are not there, not whole, not what we take, or too large.
     """
-    check_folder(family, sources.folder)
+    check_folder(family, sources.folder, BASE if sources.single_file else WEIGHTS)
     quieten()
     try:
         pipeline = _load(family, sources, device)
