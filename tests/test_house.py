@@ -173,6 +173,7 @@ def test_the_host_loads_nothing_of_the_server() -> None:
         "import darkroom.cli.app",
         "import darkroom.compose.server",
         "import darkroom.compose.worker",
+        "import darkroom.compose.checkup",
         "import darkroom.runners.host",
     ],
 )

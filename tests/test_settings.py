@@ -159,7 +159,7 @@ def test_a_value_that_cannot_be_used_is_told_with_its_name(
 def test_a_word_that_is_no_choice_is_told_with_the_choices() -> None:
     with pytest.raises(InvalidSetting) as caught:
         load({"weights": "tinny"})
-    assert str(caught.value) == "weights: 'tinny' should be 'hub' or 'tiny'"
+    assert str(caught.value) == "weights is 'tinny'; it must be 'hub' or 'tiny'"
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_a_secret_is_not_repeated_in_the_complaint(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"port: [", "is not YAML"),
+        (b"port: [", "is not YAML: line 1, column 8: expected"),
         (b"port: 2026-13-45", "is not YAML"),
         (b"- port", "must be a mapping"),
         (b"host: \xff", "is not UTF-8"),
@@ -217,6 +217,14 @@ def test_a_named_file_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("DARKROOM_CONFIG", "missing.yaml")
     with pytest.raises(InvalidSetting, match=r"missing\.yaml: cannot be read"):
         load({})
+
+
+@pytest.mark.parametrize(("written", "kept"), [("on", "on"), ("off", "off"), ("auto", "auto")])
+def test_a_choice_may_be_a_word_that_yaml_reads_as_true(
+    written: str, kept: str, write: Write
+) -> None:
+    write(f"inline_outputs: {written}")
+    assert load({}).inline_outputs == kept
 
 
 @pytest.mark.parametrize("written", ["retention: 90s", "retention: 0", 'retention: "0"'])

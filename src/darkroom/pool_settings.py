@@ -34,8 +34,8 @@ class PoolSettings(BaseModel):
 
     min: int = Field(0, ge=0, le=_MOST_WORKERS)
     max: int = Field(ge=1, le=_MOST_WORKERS)
-    idle: str = Field("5m")
-    target_wait: str = Field("10s")
+    idle: str = Field("5m", coerce_numbers_to_str=True)
+    target_wait: str = Field("10s", coerce_numbers_to_str=True)
     gpus: _Amount = 1.0
     cpus: _Amount = 1.0
     resources: Mapping[str, _Amount] = Field(default_factory=dict[str, float])

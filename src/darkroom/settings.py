@@ -37,6 +37,7 @@ from darkroom.domain.model import Json
 from darkroom.engine_settings import EngineFields
 from darkroom.owner_settings import OwnerSettings, TermsOfOwners
 from darkroom.pool_settings import PoolSettings, check_names
+from darkroom.setting_faults import first_fault, not_json, not_yaml
 
 CONFIG_VARIABLE = "DARKROOM_CONFIG"
 CONFIG_NAME = "darkroom.yaml"
@@ -44,7 +45,6 @@ PREFIX = "DARKROOM_"
 CLIENT_VARIABLES = frozenset({"DARKROOM_URL", "DARKROOM_TOKEN"})
 """What the command line reads besides: which server it speaks to, and with which key."""
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?")
-_FIELD = re.compile(r'field "([a-z_]+)"')
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _DATABASE = re.compile(r"postgres(ql)?://")
 _PASSWORD = re.compile(r"(?<=://)([^:/?#@]*:)[^/?#]*(?=@)|([?&]password=)[^&#]+")
@@ -151,10 +151,13 @@ class Settings(EngineFields):
     )
     retention: str = Field(
         "24h",
+        coerce_numbers_to_str=True,
         description="How long inputs, outputs, logs and files are kept after a prediction's end; "
         "0 keeps them for ever.",
     )
-    upload_retention: str = Field("24h", description="How long an uploaded file is kept.")
+    upload_retention: str = Field(
+        "24h", coerce_numbers_to_str=True, description="How long an uploaded file is kept."
+    )
     openai_model: str | None = Field(
         None, description="What runs on /v1/images/… where a request names no model."
     )
@@ -233,10 +236,10 @@ class Settings(EngineFields):
     def _without_password(self, value: SecretStr | None) -> str | None:
         return None if value is None else _PASSWORD.sub(r"\1\2**********", value.get_secret_value())
 
-    @field_validator("retention", "upload_retention", mode="before")
+    @field_validator("inline_outputs", mode="before")
     @classmethod
-    def _zero_as_text(cls, value: object) -> object:
-        return "0" if value == 0 and isinstance(value, int | float) else value
+    def _yamls_own_words(cls, value: object) -> object:
+        return ("off", "on")[value] if isinstance(value, bool) else value
 
     @field_validator("retention", "upload_retention")
     @classmethod
@@ -309,9 +312,9 @@ def load(flags: Mapping[str, Json]) -> Settings:
     try:
         return Settings(**cast("dict[str, Any]", dict(flags)))
     except ValidationError as error:
-        raise InvalidSetting(_first_fault(error)) from error
+        raise InvalidSetting(first_fault(error, Settings)) from error
     except SettingsError as error:  # a variable that should hold JSON and does not
-        raise InvalidSetting(_not_json(str(error))) from error
+        raise InvalidSetting(not_json(str(error), PREFIX)) from error
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
@@ -320,24 +323,6 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     known |= CLIENT_VARIABLES | {CONFIG_VARIABLE}
     ours = (name for name in environment if name.upper().startswith(PREFIX))
     return sorted(name for name in ours if name.upper() not in known)
-
-
-def _first_fault(error: ValidationError) -> str:
-    first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"]) or "settings"
-    if first["type"] == "extra_forbidden":
-        return f"{name}: there is no such setting"
-    told = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "literal_error":  # these are never secrets
-        told = told.replace("Input", repr(first["input"])[:80], 1)
-    return f"{name}: {told}"
-
-
-def _not_json(told: str) -> str:
-    """What to say of a variable that pydantic cannot read; *told* are its own words."""
-    if (named := _FIELD.search(told)) is None:
-        return told
-    return f'{named[1]}: {PREFIX}{named[1].upper()} must be JSON, such as {{"name": {{…}}}}'
 
 
 def _web_address(value: str) -> SplitResult:
@@ -365,7 +350,7 @@ def _file() -> dict[str, Json]:
     except UnicodeDecodeError as error:
         raise InvalidSetting(f"{path}: is not UTF-8 text (byte {error.start})") from error
     except (yaml.YAMLError, ValueError) as error:  # the latter from a date that does not exist
-        raise InvalidSetting(f"{path}: is not YAML: {error}") from error
+        raise InvalidSetting(f"{path}: is not YAML: {not_yaml(error)}") from error
     if not isinstance(loaded, Mapping | None):
         raise InvalidSetting(f"{path}: must be a mapping of settings")
     return {name: _filled(value, path) for name, value in _named(loaded or {}, path)}

@@ -1,11 +1,13 @@
 """The doctor tells which weights are not here, and what to do, without asking anybody."""
 
+import json
 from contextlib import closing
 from pathlib import Path
 
 import asyncpg
 import pytest
 from tests.store.places import Loop, postgres_place
+from tests.weights.hub import tensors
 
 from darkroom.compose.checkup import look
 from darkroom.compose.finding import Finding, Level
@@ -47,6 +49,21 @@ async def test_a_gated_model_asks_for_a_token_until_there_is_one(tmp_path: Path)
     assert "https://huggingface.co/black-forest-labs/FLUX.1-Kontext-dev" in without
     assert "DARKROOM_HUB_TOKEN" in without
     assert "TOKEN" not in remedy(await found(tmp_path, "model", hub_token="hf_mine"))
+
+
+async def test_a_folder_of_another_family_is_a_failure_with_what_to_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "model_index.json").write_text('{"_class_name": "FluxKontextPipeline"}')
+    (tmp_path / "x.safetensors").write_bytes(tensors())
+    entry = {"runner": "diffusers", "family": "stable-diffusion", "weights": str(tmp_path)}
+    monkeypatch.setenv("DARKROOM_MODELS", json.dumps({"acme/x": entry}))
+    failed = [one for one in await found(tmp_path, "model") if one.level is Level.FAIL]
+    assert [one.line for one in failed] == [
+        f"acme/x: {tmp_path} holds a FluxKontextPipeline, which is of the family flux-kontext, and"
+        " its entry says stable-diffusion; write `family: flux-kontext` in darkroom.yaml, or"
+        " correct `weights` there"
+    ]
 
 
 async def test_tiny_weights_are_well_and_nothing_is_said_of_downloads(tmp_path: Path) -> None:

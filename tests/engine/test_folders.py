@@ -7,6 +7,7 @@ import pytest
 from darkroom.domain.errors import WeightsUnavailable
 from darkroom.domain.families import Family
 from darkroom.engine.folders import check_folder
+from darkroom.weights.standing import Means, Stand, standing
 
 SD = Family.STABLE_DIFFUSION
 
@@ -53,10 +54,33 @@ def test_an_index_that_is_cut_off_is_refused(folder: Path) -> None:
     assert "cannot be read" in _refusal(folder)
 
 
-def test_weights_of_another_family_are_refused_by_name(folder: Path) -> None:
+def test_weights_of_another_family_are_refused_in_the_words_of_the_doctor(folder: Path) -> None:
     message = _refusal(folder, Family.FLUX2_KLEIN)
-    assert "holds a StableDiffusionImg2ImgPipeline" in message
-    assert "needs a Flux2KleinPipeline" in message
+    assert message == (
+        f"{folder} holds a StableDiffusionImg2ImgPipeline, which is of the family stable-diffusion,"
+        " and its entry says flux2-klein; write `family: stable-diffusion` in darkroom.yaml, or"
+        " correct `weights` there"
+    )
+    means = Means(directory=folder, tiny=False, hub_url="https://hub.test", token=False)
+    told = standing({"family": "flux2-klein", "weights": str(folder)}, means)
+    assert (told.stand, told.line) == (Stand.UNUSABLE, message)
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        ("StableDiffusionXLPipeline", "holds a StableDiffusionXLPipeline, and the family"),
+        (["a", "b"], "holds no pipeline, and the family"),
+    ],
+)
+def test_weights_that_no_family_takes_are_told_with_what_it_takes(
+    named: object, words: str, folder: Path
+) -> None:
+    _change(folder / "model_index.json", _class_name=named)
+    message = _refusal(folder)
+    assert words in message
+    assert "takes a StableDiffusionImg2ImgPipeline or a StableDiffusionPipeline" in message
+    assert "correct `weights` in darkroom.yaml" in message
 
 
 def test_pickled_weights_alone_are_refused(folder: Path) -> None:

@@ -89,7 +89,8 @@ def test_a_file_of_another_family_is_refused_by_name(
 ) -> None:
     other = Family.FLUX2_KLEIN if family is not Family.FLUX2_KLEIN else Family.FLUX_KONTEXT
     file = next((tiny[other] / "transformer").glob("*.safetensors"))
-    with pytest.raises(WeightsUnavailable, match=f"no denoiser of the family {family}"):
+    told = f"holds a denoiser, which is of the family {other}, and its entry says {family}; write"
+    with pytest.raises(WeightsUnavailable, match=told):
         tiny_engine(family, Sources(folder=tiny[family], single_file=file))
 
 

@@ -102,8 +102,8 @@ def test_a_readme_says_how_pictures_are_checked(entry: dict[str, object], words:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"safety": "maybe"}, r"models.acme/own: .*`bool \| null`.*safety"),
-        ({"allow_unchecked": 1}, "models.acme/own: .*allow_unchecked"),
+        ({"safety": "maybe"}, "^models.acme/own.safety is 'maybe'; it must be on or off$"),
+        ({"allow_unchecked": 1}, "models.acme/own.allow_unchecked is 1; it must be on or off"),
         ({"safety_checker": "https://x/y"}, "models.acme/own.safety_checker: must be hf://"),
         (
             {"safety_checker": "hf://a/b/model.safetensors"},

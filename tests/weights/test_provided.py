@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.egress.loopback import Loopback, serving
 from tests.support.versions import make_spec
-from tests.weights.hub import COMMIT, REPO, FakeHub, checker, named_tensors, tensors
+from tests.weights.hub import COMMIT, REPO, FakeHub, checker, index, named_tensors, tensors
 
 from darkroom.domain.errors import WeightsUnavailable
 from darkroom.domain.weights_kept import State
@@ -121,9 +121,28 @@ async def test_a_single_file_of_another_family_is_refused_before_its_base_is_fet
     real: Weights, tmp_path: Path, hub: tuple[FakeHub, Loopback]
 ) -> None:
     (tmp_path / "flux.safetensors").write_bytes(named_tensors("vector_in.in_layer.weight"))
-    with pytest.raises(WeightsUnavailable, match="no denoiser of the family stable-diffusion"):
+    with pytest.raises(WeightsUnavailable, match="of the family flux-kontext, and its entry says"):
         await provided(real, weights=str(tmp_path / "flux.safetensors"), base=HERE)
     assert hub[1].accepted == 0
+
+
+@pytest.mark.parametrize("key", ["weights", "base"])
+async def test_a_repository_of_another_family_is_refused_before_its_tensors_are_fetched(
+    key: str, real: Weights, tmp_path: Path, hub: tuple[FakeHub, Loopback]
+) -> None:
+    (tmp_path / "flux.safetensors").write_bytes(named_tensors("vector_in.in_layer.weight"))
+    config = {"weights": str(tmp_path / "flux.safetensors"), key: HERE, "family": "flux-kontext"}
+    with pytest.raises(WeightsUnavailable, match=f"stable-diffusion`.*or correct `{key}` there"):
+        await provided(real, **config)
+    assert not [one for one in hub[1].requests if one.target.endswith(".safetensors")]
+
+
+async def test_a_repository_that_is_here_is_refused_by_an_entry_of_another_family(
+    real: Weights,
+) -> None:
+    await provided(real, weights=HERE)
+    with pytest.raises(WeightsUnavailable, match="write `family: stable-diffusion`"):
+        await provided(real, weights=HERE, family="flux2-klein")
 
 
 async def test_loras_become_local_files_with_their_scales(real: Weights, tmp_path: Path) -> None:
@@ -187,7 +206,7 @@ async def test_an_entry_with_a_checker_of_the_hub_has_its_files_and_no_others(
     entry = {
         "runner": "diffusers",
         "family": "flux2-klein",
-        "weights": str(local(tmp_path / "mine")),
+        "weights": str(local(tmp_path / "mine", "Flux2KleinPipeline")),
         "safety_checker": f"{HERE}@refs/pr/41",
     }
     _, version = load_catalogue({"acme/own": entry}).resolve("acme/own")
@@ -329,8 +348,9 @@ async def test_how_weights_stand_is_told_of_the_worst_of_them(
     assert "there is no file" in standing(lora, means).line
 
 
-def local(folder: Path) -> Path:
+def local(folder: Path, named: str = "StableDiffusionPipeline") -> Path:
     (folder / "unet").mkdir(parents=True)
-    (folder / "model_index.json").write_text('{"unet": ["diffusers", "UNet2DConditionModel"]}')
+    parts = index(_class_name=named, unet=["diffusers", "UNet2DConditionModel"])
+    (folder / "model_index.json").write_bytes(parts)
     (folder / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(tensors())
     return folder

@@ -1,6 +1,7 @@
 """What lies on the disk and what models need, told together; and looked at byte by byte."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -137,7 +138,24 @@ def test_weights_that_cannot_work_are_damaged_and_say_why(tmp_path: Path) -> Non
     config = {"family": "stable-diffusion", "weights": str(file), "base": HERE}
     (row,) = rows(tmp_path / "w", {"a/b": config})
     assert (row.name, row.state) == (str(file), State.DAMAGED)
-    assert "no denoiser of the family stable-diffusion" in row.note
+    assert "is of the family flux-kontext, and its entry says stable-diffusion" in row.note
+
+
+@pytest.mark.parametrize("named", [HERE, "mine"])
+async def test_a_whole_pipeline_of_another_family_is_damaged_for_the_entry_that_names_it(
+    named: str, weights: Weights, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pulled_to = (await pulled(weights, tmp_path / "w")).folder or tmp_path
+    folder = pulled_to if named == HERE else Path(shutil.copytree(pulled_to, "mine"))
+    config = {"family": "flux-kontext", "weights": named}
+    told = {one.name: one for one in rows(tmp_path / "w", {"a/b": config})}
+    assert told[named].state is State.DAMAGED
+    assert told[named].note == (
+        f"{folder} holds a StableDiffusionImg2ImgPipeline, which is of the family stable-diffusion,"
+        " and its entry says flux-kontext; write `family: stable-diffusion` in darkroom.yaml, or"
+        " correct `weights` there"
+    )
 
 
 async def test_every_byte_is_looked_at(weights: Weights, tmp_path: Path) -> None:

@@ -4,11 +4,25 @@ Read twice: by the worker when weights arrive, and by the host before it loads t
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from darkroom.domain.families import Family
+from darkroom.domain.model import Json
 
 INDEX = "model_index.json"
 """Names the parts of a pipeline: for each its library and class."""
+
+CLASS = "_class_name"
+"""The key of that file which names the pipeline itself."""
+
+PIPELINES: Mapping[Family, frozenset[str]] = {
+    Family.STABLE_DIFFUSION: frozenset(
+        {"StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline"}
+    ),
+    Family.FLUX_KONTEXT: frozenset({"FluxKontextPipeline"}),
+    Family.FLUX2_KLEIN: frozenset({"Flux2KleinPipeline"}),
+}
+"""What it may name, for each family."""
 
 CONFIG = "config.json"
 """Describes a model that is no pipeline."""
@@ -66,6 +80,52 @@ def parts_held(family: Family, names: Iterable[str]) -> Sequence[str]:
         if any(name.startswith(tuple(starts)) for name in names)
     ]
     return sorted(held) if DENOISER[family] in held else []
+
+
+def folder_misfit(folder: Path, index: Json, family: Family, key: str) -> str | None:
+    """What to say of a folder that holds another pipeline than its entry says; None if it is one.
+
+    Args:
+        folder: for the sentence; not looked at.
+        index: what its `model_index.json` holds.
+        family: of the entry.
+        key: of the entry, under which the folder stands.
+    """
+    told = index.get(CLASS) if isinstance(index, Mapping) else None
+    named = told if isinstance(told, str) else ""
+    if named in PIPELINES[family]:
+        return None
+    held = f"{folder} holds {f'a {named[:100]}' if named else 'no pipeline'}"
+    for other, names in PIPELINES.items():
+        if named in names:
+            return _misfit(held, other, family, key)
+    takes = " or a ".join(sorted(PIPELINES[family]))
+    return f"{held}, and the family {family} takes a {takes}; correct `{key}` in darkroom.yaml"
+
+
+def file_misfit(file: Path, names: Iterable[str], family: Family) -> str:
+    """What to say of a single file that holds no denoiser of its entry's family.
+
+    Args:
+        file: for the sentence; not looked at.
+        names: of its tensors.
+        family: of the entry.
+    """
+    names = list(names)
+    for other in Family:
+        if parts_held(other, names):
+            return _misfit(f"{file} holds a denoiser", other, family, "weights")
+    return (
+        f"{file} holds no denoiser of the family {family} in its published layout; correct `family`"
+        " or `weights` in darkroom.yaml"
+    )
+
+
+def _misfit(held: str, other: Family, family: Family, key: str) -> str:
+    return (
+        f"{held}, which is of the family {other}, and its entry says {family}; write"
+        f" `family: {other}` in darkroom.yaml, or correct `{key}` there"
+    )
 
 
 def parts_usually_held(family: Family) -> Sequence[str]:

@@ -169,7 +169,10 @@ def seeded(seed: int) -> Generator[None]:
 
 
 def quieten() -> None:
-    """Let diffusers and transformers tell errors only, and draw no progress bars."""
+    """Let diffusers and transformers tell errors only, and draw no progress bars.
+
+    A host calls it before it loads anything. What these two would warn of, loading tells itself.
+    """
     for logging in (diffusers_logging, transformers_logging):
         logging.set_verbosity_error()
         logging.disable_progress_bar()

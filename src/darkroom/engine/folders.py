@@ -12,15 +12,9 @@ from typing import cast
 from darkroom.domain.errors import WeightsUnavailable
 from darkroom.domain.families import Family
 from darkroom.domain.model import Json
-from darkroom.domain.weights_layout import CODE_KEYS, INDEX, LIBRARIES, PICKLED
+from darkroom.domain.weights_address import WEIGHTS
+from darkroom.domain.weights_layout import CODE_KEYS, INDEX, LIBRARIES, PICKLED, folder_misfit
 
-_PIPELINES: Mapping[Family, frozenset[str]] = {
-    Family.STABLE_DIFFUSION: frozenset(
-        {"StableDiffusionPipeline", "StableDiffusionImg2ImgPipeline"}
-    ),
-    Family.FLUX_KONTEXT: frozenset({"FluxKontextPipeline"}),
-    Family.FLUX2_KLEIN: frozenset({"Flux2KleinPipeline"}),
-}
 _PARTS: Mapping[Family, frozenset[str]] = {
     Family.STABLE_DIFFUSION: frozenset(
         {
@@ -71,8 +65,16 @@ _PARTS: Mapping[Family, frozenset[str]] = {
 }
 
 
-def check_folder(family: Family, folder: Path) -> None:
+def check_folder(family: Family, folder: Path, key: str = WEIGHTS) -> Mapping[str, str]:
     """Look a folder of weights over. A part may lack its tensors: loading it then says so.
+
+    Args:
+        family: of the pipeline.
+        folder: with its parts.
+        key: of `darkroom.yaml`, for what to correct there.
+
+    Returns:
+        The class of each part, by its name.
 
     Raises:
         WeightsUnavailable: it is missing, of another family, pickled, or brings code along.
@@ -83,20 +85,13 @@ def check_folder(family: Family, folder: Path) -> None:
             f"({INDEX} and a folder for each part), or choose other weights."
         )
     index = _read(folder / INDEX)
-    _check_pipeline(family, folder, index)
+    if misfit := folder_misfit(folder, index, family, key):
+        raise WeightsUnavailable(misfit)
     _check_code(folder)
-    for part in _parts(family, folder, index):
+    parts = dict(_parts(family, folder, index))
+    for part in parts:
         _check_part(folder / part)
-
-
-def _check_pipeline(family: Family, folder: Path, index: Mapping[str, Json]) -> None:
-    pipeline = index.get("_class_name")
-    if pipeline not in _PIPELINES[family]:
-        wanted = " or ".join(sorted(_PIPELINES[family]))
-        raise WeightsUnavailable(
-            f"{folder} holds a {pipeline}, but the family {family} needs a {wanted}. "
-            "Correct `family` or `weights`."
-        )
+    return parts
 
 
 def _check_code(folder: Path) -> None:
@@ -113,19 +108,19 @@ def _check_code(folder: Path) -> None:
             )
 
 
-def _parts(family: Family, folder: Path, index: Mapping[str, Json]) -> Iterator[str]:
+def _parts(family: Family, folder: Path, index: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
     for name, entry in index.items():
         if name.startswith("_") or not _is_pair(entry):
             continue
         library, kind = cast("Sequence[str | None]", entry)
         if library is None and kind is None:
             continue
-        if library not in LIBRARIES or kind not in _PARTS[family]:
+        if library not in LIBRARIES or kind is None or kind not in _PARTS[family]:
             raise WeightsUnavailable(
                 f"{folder / INDEX} wants {library}.{kind} as `{name}`, which a pipeline of the "
                 f"family {family} does not take. Choose other weights."
             )
-        yield name
+        yield name, kind
 
 
 def _is_pair(entry: Json) -> bool:

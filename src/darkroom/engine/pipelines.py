@@ -13,12 +13,14 @@ from safetensors import SafetensorError
 
 from darkroom.domain.errors import WeightsUnavailable
 from darkroom.domain.families import Family
+from darkroom.domain.weights_address import BASE, WEIGHTS
 from darkroom.engine.adapters import apply_loras
 from darkroom.engine.device import Device, lacks_memory
-from darkroom.engine.edge import Pipeline, PipelineKind, quieten
+from darkroom.engine.edge import Pipeline, PipelineKind
 from darkroom.engine.folders import check_folder
 from darkroom.engine.single_file import single_file_parts
 from darkroom.engine.sources import Sources
+from darkroom.engine.whole import whole_parts
 
 _KINDS: Mapping[Family, object] = {
     Family.STABLE_DIFFUSION: StableDiffusionImg2ImgPipeline,
@@ -33,10 +35,9 @@ def load_pipeline(family: Family, sources: Sources, device: Device) -> Pipeline:
     Raises:
         WeightsUnavailable: they are not there, not whole, not what we take, or too large.
     """
-    check_folder(family, sources.folder)
-    quieten()
+    classes = check_folder(family, sources.folder, BASE if sources.single_file else WEIGHTS)
     try:
-        pipeline = _load(family, sources, device)
+        pipeline = _load(family, sources, classes, device)
     except (
         AttributeError,
         ImportError,
@@ -65,11 +66,13 @@ def _why(place: Path, error: Exception) -> str:
     )
 
 
-def _load(family: Family, sources: Sources, device: Device) -> Pipeline:
+def _load(family: Family, sources: Sources, classes: Mapping[str, str], device: Device) -> Pipeline:
     parts: Mapping[str, object] = {}
     if sources.single_file is not None:
         file, base = sources.single_file, sources.folder
         parts = single_file_parts(family, file, base, device.dtype)
+    rest = {name: kind for name, kind in classes.items() if name not in parts}
+    parts = {**parts, **whole_parts(sources.folder, rest, device.dtype)}
     pipeline = cast("PipelineKind", _KINDS[family]).from_pretrained(
         str(sources.folder),
         local_files_only=True,

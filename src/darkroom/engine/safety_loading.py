@@ -16,7 +16,7 @@ from transformers import CLIPImageProcessorPil, ViTForImageClassification, ViTIm
 from darkroom.domain.errors import WeightsUnavailable
 from darkroom.domain.model import Json
 from darkroom.domain.weights_layout import CODE_KEYS, PICKLED
-from darkroom.engine.edge import built, quieten
+from darkroom.engine.edge import built
 from darkroom.engine.safety import (
     Classifier,
     ClassifierModel,
@@ -25,6 +25,7 @@ from darkroom.engine.safety import (
     Processor,
     SafetyChecker,
 )
+from darkroom.engine.whole import load_model
 
 _NORMAL = "normal"
 _CONFIG = "config.json"
@@ -33,26 +34,12 @@ _OTHERWISE = (
     "name another under `safety_checker` or `nsfw_classifier` in darkroom.yaml, or write"
     " `safety: off` there to go without"
 )
-_Model_co = TypeVar("_Model_co", covariant=True)
+_Model = TypeVar("_Model")
 
 
 class _Placed(Protocol):
     def to(self, device: torch.device) -> object: ...
     def eval(self) -> object: ...
-
-
-class _Kind(Protocol[_Model_co]):
-    """A class of models."""
-
-    def from_pretrained(
-        self,
-        folder: str,
-        *,
-        local_files_only: bool,
-        use_safetensors: bool,
-        dtype: torch.dtype,
-        output_loading_info: bool,
-    ) -> tuple[_Model_co, dict[str, set[str]]]: ...
 
 
 class _ProcessorKind(Protocol):
@@ -73,20 +60,18 @@ def load_checker(
         WeightsUnavailable: they are not there, not whole, pickled or something else.
         ValueError: there is neither.
     """
-    quieten()
     first = None if concepts is None else _concepts(concepts, device)
     second = None if classifier is None else _classifier(classifier, device)
     return SafetyChecker(first, second)
 
 
 def _concepts(folder: Path, device: torch.device) -> Concepts:
-    kind = cast("_Kind[ConceptModel]", StableDiffusionSafetyChecker)
-    model = _model(kind, folder, device)
+    model = _model(ConceptModel, StableDiffusionSafetyChecker, folder, device)
     return Concepts(model, _processor(CLIPImageProcessorPil, folder), device)
 
 
 def _classifier(folder: Path, device: torch.device) -> Classifier:
-    model = _model(cast("_Kind[ClassifierModel]", ViTForImageClassification), folder, device)
+    model = _model(ClassifierModel, ViTForImageClassification, folder, device)
     numbers = [number for number, label in model.config.id2label.items() if label == _NORMAL]
     if not numbers:
         labels = ", ".join(model.config.id2label.values())
@@ -97,22 +82,17 @@ def _classifier(folder: Path, device: torch.device) -> Classifier:
     return Classifier(model, _processor(ViTImageProcessorPil, folder), device, numbers[0])
 
 
-def _model(kind: _Kind[_Model_co], folder: Path, device: torch.device) -> _Model_co:
+def _model(returns: type[_Model], kind: object, folder: Path, device: torch.device) -> _Model:
+    del returns  # names what the caller needs of the model
     _check(folder)
     try:
-        model, told = kind.from_pretrained(
-            str(folder),
-            local_files_only=True,
-            use_safetensors=True,
-            dtype=torch.float32,
-            output_loading_info=True,
-        )
+        model, missing = load_model(kind, folder, torch.float32)
     except (LookupError, OSError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
         raise WeightsUnavailable(
             f"The safety checker in {folder} does not load ({type(error).__name__}: {error}); get"
             f" it once more, {_OTHERWISE}"
         ) from error
-    if missing := sorted(told["missing_keys"]):
+    if missing:
         raise WeightsUnavailable(  # they would be random, and so the verdicts
             f"The safety checker in {folder} lacks {len(missing)} of its tensors, {missing[0]} for"
             f" one; {_OTHERWISE}"
@@ -120,7 +100,7 @@ def _model(kind: _Kind[_Model_co], folder: Path, device: torch.device) -> _Model
     placed = cast("_Placed", model)
     placed.to(device)
     placed.eval()
-    return model
+    return cast("_Model", model)
 
 
 def _processor(kind: object, folder: Path) -> Processor:

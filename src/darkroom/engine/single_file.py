@@ -19,7 +19,7 @@ from transformers import CLIPTextModel
 
 from darkroom.domain.errors import WeightsUnavailable
 from darkroom.domain.families import Family
-from darkroom.domain.weights_layout import parts_held
+from darkroom.domain.weights_layout import file_misfit, parts_held
 
 _KINDS: Mapping[Family, Mapping[str, object]] = {
     Family.STABLE_DIFFUSION: {"unet": UNet2DConditionModel, "vae": AutoencoderKL},
@@ -69,12 +69,10 @@ def _held(family: Family, file: Path) -> Sequence[str]:
     if not file.is_file():
         raise WeightsUnavailable(f"There is no file {file}. Correct `weights` in darkroom.yaml.")
     with _opened(file) as tensors:
-        held = parts_held(family, tensors.keys())
+        names = tensors.keys()
+    held = parts_held(family, names)
     if not held:
-        raise WeightsUnavailable(
-            f"{file} holds no denoiser of the family {family} in its published layout. Correct "
-            "`family` or `weights` in darkroom.yaml."
-        )
+        raise WeightsUnavailable(file_misfit(file, names, family))
     return held
 
 

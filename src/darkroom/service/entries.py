@@ -24,6 +24,8 @@ from darkroom.domain.model import InputField, Model, Origin, OutputKind, Version
 from darkroom.domain.prediction import Milliseconds
 from darkroom.domain.safety import CHECKERS, PREVIEWS
 from darkroom.domain.weights_address import WEIGHTS
+from darkroom.domain.written import unfit
+from darkroom.service.entry_faults import entry_fault
 from darkroom.service.entry_weights import described, weights_config, when_tiny
 from darkroom.service.safety import SafetyKeys, safety_config, safety_words
 
@@ -136,7 +138,7 @@ def operators_model(
             raise InvalidSetting(f"{where}.runner: {runner!r} is not there yet in this release")
         case _:
             known = ", ".join(["diffusers", *ECHOES])
-            raise InvalidSetting(f"{where}.runner: must be one of {known}, not {runner!r}")
+            raise InvalidSetting(unfit(f"{where}.runner", runner, f"one of {known}"))
 
 
 def _model(text: str) -> Model:
@@ -200,7 +202,7 @@ def _read(entry: Mapping[str, object], into: type[_Entry], where: str) -> _Entry
     try:
         return msgspec.convert(dict(entry), into)
     except msgspec.ValidationError as error:
-        raise InvalidSetting(f"{where}: {error}") from error
+        raise InvalidSetting(entry_fault(error, entry, into, where)) from error
 
 
 def _placed(model: Model, entry: _Echo | _Diffusers, where: str) -> Model:
@@ -250,7 +252,7 @@ def _family(text: str | None, where: str) -> Family:
         return Family(text or "")
     except ValueError:
         known = ", ".join(Family)
-        raise InvalidSetting(f"{where}.family: must be one of {known}, not {text!r}") from None
+        raise InvalidSetting(unfit(f"{where}.family", text, f"one of {known}")) from None
 
 
 def _weights_of(family: str, built_ins: Mapping[str, Model]) -> str:

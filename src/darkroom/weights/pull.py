@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from darkroom.domain.errors import EgressDenied, WeightsUnavailable
+from darkroom.domain.families import Family
 from darkroom.domain.weights_address import BESIDE, LORAS, WEIGHTS, HubAddress
 from darkroom.domain.weights_layout import INDEX
 from darkroom.ports.files import Fetcher
@@ -22,7 +23,7 @@ from darkroom.weights.listing import (
     the_file,
 )
 from darkroom.weights.progress import Meter
-from darkroom.weights.scan import parts_of, scan_selected
+from darkroom.weights.scan import check_family, parts_of, scan_selected
 from darkroom.weights.selection import Kind, Selection
 from darkroom.weights.store import Manifest, ManifestFile, RepoFolder, weighed
 
@@ -69,6 +70,7 @@ class Pull:
         folder: of the same selection.
         log: told how far it is.
         key: of `darkroom.yaml`, for what to correct there.
+        family: of the pipeline, if it must be of one.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Pull:
         folder: RepoFolder,
         log: Callable[[str], None],
         key: str = WEIGHTS,
+        family: Family | None = None,
     ) -> None:
         self._hub = hub
         self._address = address
@@ -86,6 +89,7 @@ class Pull:
         self._folder = folder
         self._log = log
         self._key = key
+        self._family = family
         self._otherwise = _otherwise(key)
 
     async def run(self) -> Path:
@@ -123,6 +127,7 @@ class Pull:
                 f" {self._otherwise}"
             )
         await self._file(listing, listing.index, partial, Meter(0, _silent, self._hub.now))
+        await asyncio.to_thread(check_family, partial, self._family, self._key)
         parts = await asyncio.to_thread(parts_of, partial / INDEX)
         return needed(listing.files, parts, self._selection.without)
 

@@ -14,9 +14,17 @@ from typing import Final, cast
 import msgspec
 
 from darkroom.domain.errors import WeightsUnavailable
+from darkroom.domain.families import Family
 from darkroom.domain.model import Json
-from darkroom.domain.weights_address import SAFETENSORS
-from darkroom.domain.weights_layout import CODE_KEYS, CONFIG, INDEX, LIBRARIES, PICKLED
+from darkroom.domain.weights_address import SAFETENSORS, WEIGHTS
+from darkroom.domain.weights_layout import (
+    CODE_KEYS,
+    CONFIG,
+    INDEX,
+    LIBRARIES,
+    PICKLED,
+    folder_misfit,
+)
 from darkroom.weights.selection import WHOLE, Kind, Selection
 
 LONGEST_HEADER: Final = 8 * 2**20
@@ -83,8 +91,16 @@ def scan_selected(folder: Path, selection: Selection) -> None:
                 scan_file(file)
 
 
-def scan_named(path: Path, selection: Selection = WHOLE) -> None:
+def scan_named(
+    path: Path, selection: Selection = WHOLE, family: Family | None = None, key: str = WEIGHTS
+) -> None:
     """Refuse a path that an operator has named and that is not what it should be; blocking.
+
+    Args:
+        path: of a folder or file.
+        selection: what it should be.
+        family: of the entry, for a pipeline; None takes any.
+        key: of the entry, under which the path stands.
 
     Raises:
         WeightsUnavailable: says what is wrong, and where to correct it.
@@ -102,7 +118,24 @@ def scan_named(path: Path, selection: Selection = WHOLE) -> None:
         raise WeightsUnavailable(
             f"folder missing: {path} ({fault}); correct or remove it in darkroom.yaml"
         )
+    check_family(path, family, key)
     scan_selected(path, selection)
+
+
+def check_family(folder: Path, family: Family | None, key: str) -> None:
+    """Refuse a folder that holds another pipeline than its entry says; blocking.
+
+    Args:
+        folder: with an index.
+        family: of the entry; None takes any.
+        key: of the entry, under which the folder stands.
+
+    Raises:
+        WeightsUnavailable: says of which family it is, and what to write instead.
+    """
+    misfit = family and folder_misfit(folder, _read(folder / INDEX), family, key)
+    if misfit:
+        raise WeightsUnavailable(misfit)
 
 
 def tensor_names(file: Path) -> Sequence[str]:

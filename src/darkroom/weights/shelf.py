@@ -10,7 +10,7 @@ from typing import TypeAlias
 from darkroom.domain.errors import WeightsUnavailable
 from darkroom.domain.weights_address import HUB, LORAS, HubAddress, is_commit
 from darkroom.domain.weights_kept import Kept, State
-from darkroom.weights.scan import scan_named
+from darkroom.weights.scan import check_family, scan_named
 from darkroom.weights.source import the_adapter
 from darkroom.weights.standing import here
 from darkroom.weights.store import (
@@ -39,7 +39,9 @@ def rows(directory: Path, configs: Configs) -> Sequence[Kept]:
     uses: defaultdict[str, list[str]] = defaultdict(list)
     for model, config in configs.items():
         for use, kept in _of_model(directory, config):
-            found.setdefault(_key(kept), kept)
+            known = found.setdefault(_key(kept), kept)
+            if known.state is State.COMPLETE and kept.state is State.DAMAGED:
+                found[_key(kept)] = replace(known, state=kept.state, note=kept.note)
             uses[_key(kept)].append(f"{model} {use}")
     told = [replace(one, uses=tuple(uses[key])) for key, one in found.items()]
     return sorted(told, key=lambda one: (not one.uses, one.name, one.part, one.commit))
@@ -173,6 +175,8 @@ def _of_hub(directory: Path, need: Need, address: HubAddress) -> Kept:
     )
     try:
         folder = kept.complete(address.revision)
+        if folder is not None:
+            check_family(folder, need.family, need.key)
     except WeightsUnavailable as error:
         folder = kept.finished(address.revision)
         return replace(asked, state=State.DAMAGED, note=str(error), folder=folder)
@@ -194,7 +198,7 @@ def _of_path(need: Need, path: Path) -> Kept:
     try:
         with naming(need.key):
             inside = the_adapter(path) if need.key == LORAS and path.is_dir() else path
-            scan_named(inside, need.selection)
+            scan_named(inside, need.selection, need.family, need.key)
     except WeightsUnavailable as error:
         return replace(kept, state=State.DAMAGED, note=str(error))
     return replace(kept, size_bytes=_size(path))

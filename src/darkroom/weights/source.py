@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from darkroom.domain.errors import FilesUnavailable, WeightsUnavailable
+from darkroom.domain.families import Family
 from darkroom.domain.weights_address import (
     BASE,
     BESIDE,
@@ -22,7 +23,7 @@ from darkroom.domain.weights_wants import Lora, write_loras
 from darkroom.ports.running import WeightsSource
 from darkroom.protocol.messages import VersionSpec
 from darkroom.weights.pull import Hub, Pull
-from darkroom.weights.scan import scan_named
+from darkroom.weights.scan import check_family, scan_named
 from darkroom.weights.selection import Kind, Selection
 from darkroom.weights.store import RepoFolder, alone
 from darkroom.weights.wanted import Need, naming, needs
@@ -65,6 +66,7 @@ class Weights(WeightsSource):
         log: Callable[[str], None],
         *,
         key: str = WEIGHTS,
+        family: Family | None = None,
     ) -> Path:
         """Make *selection* of a repository lie in a folder, pulling it if need be.
 
@@ -73,6 +75,7 @@ class Weights(WeightsSource):
             selection: which of its files.
             log: takes lines on how far it is.
             key: of `darkroom.yaml`, for what to correct there.
+            family: of the pipeline, if it must be of one; another is not downloaded.
 
         Raises:
             WeightsUnavailable: a sentence that says what to do.
@@ -91,7 +94,10 @@ class Weights(WeightsSource):
         try:
             async with alone(kept.root, lambda: log(f"waiting for {address.repo} to arrive")):
                 ready = await asyncio.to_thread(kept.complete, address.revision)
-                return ready or await Pull(self._hub, address, selection, kept, tell_all, key).run()
+                if ready is not None:
+                    return ready
+                pull = Pull(self._hub, address, selection, kept, tell_all, key, family)
+                return await pull.run()
         except (OSError, FilesUnavailable) as error:
             raise WeightsUnavailable(_unkept(address, self._directory, error)) from error
         finally:
@@ -149,12 +155,15 @@ class Weights(WeightsSource):
 
     async def _found(self, need: Need, log: Callable[[str], None]) -> Path:
         if isinstance(need.place, HubAddress):
-            folder = await self.bring(need.place, need.selection, log, key=need.key)
+            folder = await self.bring(
+                need.place, need.selection, log, key=need.key, family=need.family
+            )
+            await asyncio.to_thread(check_family, folder, need.family, need.key)
             return await asyncio.to_thread(_within, folder, need.selection)
         path = need.place
         if need.key == LORAS and path.is_dir():  # one look at a local disk
             path = await asyncio.to_thread(the_adapter, path)
-        await asyncio.to_thread(scan_named, path, need.selection)
+        await asyncio.to_thread(scan_named, path, need.selection, need.family, need.key)
         return path
 
 

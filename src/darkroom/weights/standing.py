@@ -8,7 +8,7 @@ from typing import Final
 
 from darkroom.domain.errors import WeightsUnavailable
 from darkroom.domain.weights_address import BASE, BESIDE, LORAS, WEIGHTS, HubAddress
-from darkroom.weights.scan import scan_named
+from darkroom.weights.scan import check_family, scan_named
 from darkroom.weights.selection import Kind
 from darkroom.weights.source import NOISE, the_adapter
 from darkroom.weights.store import RepoFolder
@@ -100,12 +100,13 @@ def _looked(need: Need, means: Means) -> Standing:
     if isinstance(address, Path):
         if need.key == LORAS and address.is_dir():
             address = the_adapter(address)
-        scan_named(address, need.selection)
+        scan_named(address, need.selection, need.family, need.key)
         return Standing(Stand.READY, f"in place at {address}")
     if means.tiny:
         return Standing(Stand.READY, NOISE)
     folder = RepoFolder(means.directory, address.repo, need.selection).complete(address.revision)
     if folder is not None:
+        check_family(folder, need.family, need.key)
         return Standing(Stand.READY, f"in place at {folder}")
     page = f"{means.hub_url.rstrip('/')}/{address.repo}"
     if address.repo in GATED and not means.token:

@@ -16,7 +16,7 @@ from darkroom.domain.weights_address import (
     HubAddress,
     is_single_file,
 )
-from darkroom.domain.weights_layout import parts_held, parts_usually_held
+from darkroom.domain.weights_layout import file_misfit, parts_held, parts_usually_held
 from darkroom.domain.weights_wants import Address, Wants, wants_of
 from darkroom.weights.scan import tensor_names
 from darkroom.weights.selection import WHOLE, Kind, Selection, one_file
@@ -25,6 +25,7 @@ Place: TypeAlias = HubAddress | Path
 
 _FILE = Selection(kind=Kind.FILE)
 _MODEL = Selection(kind=Kind.MODEL)
+_FAMILIES = frozenset(Family)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +37,14 @@ class Need:
         place: on the hub, or on this machine with `~` resolved.
         selection: what of it.
         scale: of an adapter.
+        family: of a pipeline, as the entry says.
     """
 
     key: str
     place: Place
     selection: Selection
     scale: float = 1.0
+    family: Family | None = None
 
 
 def read_wants(config: Mapping[str, str]) -> Wants | None:
@@ -70,10 +73,11 @@ def needs(config: Mapping[str, str], single_file: Path | None = None) -> Sequenc
     wants = read_wants(config)
     if wants is None:
         return ()
-    found = [_need(WEIGHTS, wants.weights, WHOLE)]
+    family = Family(config["family"]) if config.get("family") in _FAMILIES else None
+    found = [_need(WEIGHTS, wants.weights, WHOLE, family=family)]
     if wants.base is not None:
         without = lacking(config, single_file) if is_single_file(wants.weights) else ()
-        found.append(_need(BASE, wants.base, Selection(without=tuple(without))))
+        found.append(_need(BASE, wants.base, Selection(without=tuple(without)), family=family))
     found += [_need(LORAS, lora, _FILE, scale) for lora, scale in wants.loras]
     return found + [_need(key, one, _MODEL) for key, one in wants.beside.items()]
 
@@ -103,19 +107,25 @@ def lacking(config: Mapping[str, str], single_file: Path | None) -> Sequence[str
     family = Family(config["family"])
     if single_file is None:
         return parts_usually_held(family)
-    held = parts_held(family, tensor_names(single_file))
+    names = tensor_names(single_file)
+    held = parts_held(family, names)
     if not held:
-        raise WeightsUnavailable(
-            f"{single_file} holds no denoiser of the family {family} in its published layout;"
-            " correct `family` or `weights` in darkroom.yaml"
-        )
+        raise WeightsUnavailable(file_misfit(single_file, names, family))
     return held
 
 
-def _need(key: str, address: Address, selection: Selection, scale: float = 1.0) -> Need:
+def _need(
+    key: str,
+    address: Address,
+    selection: Selection,
+    scale: float = 1.0,
+    family: Family | None = None,
+) -> Need:
     place = address if isinstance(address, HubAddress) else Path(address).expanduser()
     if isinstance(place, HubAddress) and (place.file is not None or selection.kind is Kind.FILE):
         selection = one_file(place)
     elif is_single_file(address):
         selection = _FILE
-    return Need(key=key, place=place, selection=selection, scale=scale)
+    if selection.kind is not Kind.PIPELINE:
+        family = None
+    return Need(key=key, place=place, selection=selection, scale=scale, family=family)

@@ -10,6 +10,7 @@ import torch
 from darkroom.domain.errors import WeightsUnavailable
 from darkroom.engine.backends.choice import make_backend
 from darkroom.engine.device import best_device, compute_alone
+from darkroom.engine.edge import quieten
 from darkroom.engine.interface import NoRoom
 from darkroom.engine.loading import load_engine
 from darkroom.engine.loop import Loop
@@ -40,6 +41,7 @@ class Diffusers:
         draw_seed: Callable[[], int] = lambda: secrets.randbelow(RANDOM_SEEDS),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        quieten()
         self._settings = read_settings(environment)
         self._draw_seed = draw_seed
         self._clock = clock
