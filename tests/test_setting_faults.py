@@ -85,6 +85,11 @@ def told(folder: Path, text: str) -> str:
             " {weights: ./film.safetensors, scale: 0.8}",
         ),
         (
+            ENTRY % "loras: !!set {a}",
+            "models.acme/x.loras[0] is 'a'; it must be a mapping, such as"
+            " {weights: ./film.safetensors, scale: 0.8}",
+        ),
+        (
             ENTRY % "loras: [{weights: a, scale: '-0.8'}]",
             "models.acme/x.loras[0].scale is '-0.8'; it must be a number, without quotes",
         ),

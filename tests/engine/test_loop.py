@@ -172,6 +172,25 @@ def test_a_listener_without_room_is_asked_once_more_and_no_picture_made_again(
     assert sum(map(len, engine.batches)) in {0, ORDER.steps}
 
 
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ("the safety checker", "too little memory for the safety checker. Try again later."),
+        ("", f"a picture of {ORDER.width} x {ORDER.height}. Ask for a smaller one."),
+    ],
+)
+def test_what_finds_no_room_by_itself_is_named(
+    loop: Loop, engine: Counting, part: str, told: str
+) -> None:
+    def asked() -> None:
+        raise NoRoom("full", part=part)
+
+    heard = Heard()
+    heard.at_picture = asked
+    loop.submit(engine, ORDER, heard)
+    assert str(heard.wait().error).endswith(told)
+
+
 def test_without_room_for_it_alone_an_order_fails(loop: Loop, engine: Counting) -> None:
     engine.tight = 2
     heard = Heard()

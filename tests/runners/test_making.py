@@ -84,8 +84,9 @@ async def test_a_checker_without_room_is_asked_again_and_every_picture_published
     making = _making(engine, ended, context, hungry(1))
     rows = [Row(PLAN.order, index, total=1) for index in range(2)]
     making.made(rows[1], Picture(LIGHT, flagged=False))
-    with pytest.raises(NoRoom):
+    with pytest.raises(NoRoom) as full:
         making.made(rows[0], Picture(DARK, flagged=False))
+    assert full.value.part == "the safety checker"
     assert context.outputs == []
     making.made(rows[0], Picture(DARK, flagged=False))
     await asyncio.to_thread(making.ended, None)

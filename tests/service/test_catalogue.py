@@ -363,6 +363,19 @@ def test_a_version_whose_model_is_gone_is_remembered() -> None:
     model, version = catalogue.version(lost.id)
     assert (model.path, version) == ("ada/greeter", lost)
     assert not catalogue.holds("ada/greeter")
+    catalogue.put(greeter())
+    assert not catalogue.add_version(lost)  # the next model of that name has none of it
+
+
+def test_a_version_heard_of_before_its_model_is_listed_once_that_is_known() -> None:
+    catalogue = load_catalogue({})
+    made = one_of("ada/greeter", "a", 1)
+    for _ in range(2):
+        catalogue.add_version(made)
+    catalogue.put(greeter())
+    assert catalogue.add_version(made)
+    assert catalogue.resolve("ada/greeter")[1] == made
+    assert not catalogue.add_version(made)
 
 
 def test_a_private_model_is_its_owners_alone() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.support.rig import Rig
 from darkroom.domain.ids import PredictionId, VersionId
 from darkroom.http.workers import heed
 from darkroom.protocol.messages import Hello, Job, Preview, Watch
+from darkroom.service.catalogue import load_catalogue
 from darkroom.service.previews import EVERY_SECONDS, Look
 
 LONG = 3600.0
@@ -171,6 +173,19 @@ async def test_pictures_of_what_a_worker_does_not_run_are_dropped(rig: Rig) -> N
         show(rig.worker, job, 2, attempt=2)
 
         assert await shade(look, 0) is None
+
+
+async def test_no_worker_shows_what_the_operator_will_not_have_shown(tmp_path: Path) -> None:
+    catalogue = load_catalogue({})
+    model, version = catalogue.resolve("darkroom/echo")
+    catalogue.put(replace(model, versions=[replace(version, config={"previews": "off"})]))
+    async with rigs.rig(tmp_path, catalogue=catalogue) as rig:
+        id_, job = await running(rig)
+        async with rig.predictions.looking(id_) as look:
+            show(rig.worker, job, 1)  # all the same, as one that was never told of it
+
+            assert watches(rig.worker) == []
+            assert await shade(look, 0) is None
 
 
 async def test_a_look_is_over_with_its_prediction(rig: Rig) -> None:

@@ -205,10 +205,11 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
               store_class: type[PredictionTables] = PredictionTables,
               poster: Poster | None = None, openai_model: str | None = None,
               openai_wait: float = 590.0,
-              bucket: Bucket | None = None) -> AsyncGenerator[Rig]:  # fmt: skip
+              bucket: Bucket | None = None,
+              catalogue: Catalogue | None = None) -> AsyncGenerator[Rig]:  # fmt: skip
     async with open_sqlite(folder / "darkroom.db") as database:
         store, secrets = store_class(database), KeyTables(database)
-        hub, clock, catalogue = Hub(), HandClock(), load_catalogue({})
+        hub, clock, catalogue = Hub(), HandClock(), catalogue or load_catalogue({})
         keys = await opened_keys(secrets, clock)
         blobs = LocalBlobs(folder / "files")
         secret = await secrets.secret("capabilities")

@@ -103,7 +103,16 @@ class Thumbnail:
 
 
 class NoRoom(Exception):
-    """The device has too little memory for that many rows at once; none of them has moved."""
+    """The device has too little memory for that many rows at once; none of them has moved.
+
+    Args:
+        why: in the words of whatever noticed it.
+        part: what finds no room, if that is as large whatever is asked for; empty for a picture.
+    """
+
+    def __init__(self, why: str = "", *, part: str = "") -> None:
+        super().__init__(why)
+        self.part = part
 
 
 class Engine(Protocol):

@@ -189,8 +189,8 @@ class Loop:
             return
         try:
             work(ticket, *of)
-        except NoRoom:
-            self._end(ticket, _too_large(ticket.order))
+        except NoRoom as error:
+            self._end(ticket, _lacking(error.part) if error.part else _too_large(ticket.order))
         except BaseException as error:  # noqa: BLE001  # model code may raise anything
             self._end(ticket, error)
 
@@ -331,3 +331,7 @@ def _too_large(order: Order) -> RunFailed:
         f"The device has too little memory for a picture of {order.width} x {order.height}. "
         "Ask for a smaller one."
     )
+
+
+def _lacking(part: str) -> RunFailed:
+    return RunFailed(f"The device has too little memory for {part}. Try again later.")

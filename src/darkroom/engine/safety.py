@@ -176,7 +176,7 @@ class SafetyChecker:
             NoRoom: the device has no room for it.
         """
         threshold = TOLERANCES[tolerance]
-        with torch.inference_mode(), shortage():
+        with torch.inference_mode(), shortage("the safety checker"):
             return all(stage.flags(image, threshold) for stage in self._stages)
 
 

@@ -29,6 +29,7 @@ class Catalogue:
         self._models: dict[str, Model] = {}
         self._by_version: dict[str, _Found] = {}
         self._by_text: dict[str, _Found] = {}
+        self._without_model: set[VersionId] = set()  # listed as soon as their models are known
         self._newest_first: Sequence[Model] = ()
         self._changed = False
         for one in models:
@@ -110,20 +111,25 @@ class Catalogue:
     def add_version(self, version: Version) -> bool:
         """List one more version of its model; False, and nothing happens, if it is known.
 
-        Where the model is gone it is known all the same, for the sake of old predictions.
+        Where the model is gone it is known all the same, for the sake of old predictions. Another
+        server may have made that model, of which nothing was heard yet: then a later call lists it.
         """
-        if version.id in self._by_version:
-            return False
         model = self._models.get(version.model)
+        known = version.id in self._by_version
+        if known and (model is None or version.id not in self._without_model):
+            return False
         if model is None:
             self._by_version[version.id] = (_gone(version), version)
+            self._without_model.add(version.id)
             return True
+        self._without_model.discard(version.id)
         newest_first = sorted([version, *model.versions], key=lambda one: -one.created_at)
         self.put(replace(model, versions=newest_first))
         return True
 
     def retire(self, version: VersionId) -> None:
         """List a version no more; an unknown one is ignored."""
+        self._without_model.discard(version)
         found = self._by_version.get(version)
         if found is None or found[1].model not in self._models:
             return

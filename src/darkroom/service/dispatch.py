@@ -13,9 +13,10 @@ import structlog
 
 from darkroom.domain.errors import NotFound, PeerMisbehaved
 from darkroom.domain.events import Report
-from darkroom.domain.ids import PredictionId, WorkerId
+from darkroom.domain.ids import PredictionId, VersionId, WorkerId
 from darkroom.domain.model import Version
 from darkroom.domain.prediction import InputFile, JsonText, Outcome, Prediction
+from darkroom.domain.safety import OFF, PREVIEWS
 from darkroom.ports.predictions import NOT_THERE, Attempts, Holder, Lost, PredictionStore
 from darkroom.ports.serving import Clock
 from darkroom.ports.twins import NOBODY, Others
@@ -86,7 +87,7 @@ class Dispatcher:
             give_up=lambda lost: self._recorder.record(lost),
         )
         self._seats: Sequence[Seat] = self._attendance.seats
-        self.previews = Previews(hub, self._seats)
+        self.previews = Previews(hub, self._seats, self._is_shown)
         self._claims = Claims(
             store=store,
             catalogue=catalogue,
@@ -329,6 +330,9 @@ class Dispatcher:
             raise PeerMisbehaved(f"a worker wants a place for file {wants.index}")
         if (wants.id, wants.attempt) in seat.held:
             seat.send(Granted(wants.id, wants.attempt, wants.index))
+
+    def _is_shown(self, version: VersionId) -> bool:
+        return self._catalogue.version(version)[1].config.get(PREVIEWS) != OFF
 
     def _give_up(self, key: Key, outcome: Outcome, reason: str) -> None:
         lost = Lost(prediction=PredictionId(key[0]), attempt=key[1], outcome=outcome, reason=reason)

@@ -1,7 +1,7 @@
 """What is wrong with an operator's entry: msgspec's complaint, put into words."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import cast
 
 import msgspec
@@ -55,7 +55,7 @@ def _at(entry: Mapping[str, object], path: str) -> object:
     found = cast("object", entry)
     for key, number in _STEP.findall(path):
         if number:
-            found = cast("Sequence[object]", found)[int(number)]
+            found = list(cast("Iterable[object]", found))[int(number)]  # YAML has sets too
         else:
             found = cast("Mapping[str, object]", found)[key]
     return found

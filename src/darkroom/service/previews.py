@@ -5,11 +5,11 @@ at the newest picture is kept, in memory, of any other none.
 """
 
 import asyncio
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from darkroom.domain.ids import PredictionId
+from darkroom.domain.ids import PredictionId, VersionId
 from darkroom.protocol.messages import MAX_PREVIEW_SIDE, WATCH_PROTOCOL, Key, Preview, Watch
 from darkroom.service.hub import Hub, Subscription
 from darkroom.service.seats import Seat
@@ -79,11 +79,16 @@ class Previews:
     Args:
         hub: tells lookers of the end.
         seats: the workers that are connected, always the same list.
+        shown: whether runs of a version may be shown. A worker that was told of it long ago, or is
+            of an earlier release, need not know that they may not.
     """
 
-    def __init__(self, hub: Hub, seats: Sequence[Seat]) -> None:
+    def __init__(
+        self, hub: Hub, seats: Sequence[Seat], shown: Callable[[VersionId], bool] = lambda _: True
+    ) -> None:
         self._hub = hub
         self._seats = seats
+        self._shown = shown
         self._rooms: dict[str, _Room] = {}
 
     @contextmanager
@@ -110,14 +115,15 @@ class Previews:
         room = self._rooms.get(key[0])
         if room is not None and key[1] >= room.attempt:
             room.attempt, room.last = key[1], None
-            _watch(seat, key, wanted=True)
+            self._watch(seat, key, wanted=True)
 
     def show(self, seat: Seat, picture: Preview) -> None:
         """Show a picture to whoever looks; one that is stale or makes no sense is dropped."""
         room = self._rooms.get(picture.id)
         if room is None or picture.attempt < room.attempt:
             return
-        if (picture.id, picture.attempt) not in seat.held or not _whole(picture):
+        held = seat.held.get((picture.id, picture.attempt))
+        if held is None or not self._shown(held.version) or not _whole(picture):
             return
         room.attempt, room.last = picture.attempt, picture
         for look in room.lookers:
@@ -127,12 +133,12 @@ class Previews:
         for seat in self._seats:
             for key in seat.held:
                 if key[0] == prediction:
-                    _watch(seat, key, wanted=wanted)
+                    self._watch(seat, key, wanted=wanted)
 
-
-def _watch(seat: Seat, key: Key, *, wanted: bool) -> None:
-    if seat.protocol >= WATCH_PROTOCOL:
-        seat.send(Watch(*key, wanted))
+    def _watch(self, seat: Seat, key: Key, *, wanted: bool) -> None:
+        held = seat.held.get(key)
+        if held is not None and seat.protocol >= WATCH_PROTOCOL and self._shown(held.version):
+            seat.send(Watch(*key, wanted))
 
 
 def _whole(picture: Preview) -> bool:
