@@ -1,8 +1,10 @@
-"""Spellings that only some operators see."""
+"""Spellings that only some operators see, and what is known before it is told."""
 
+import json
 from dataclasses import replace
 
 import pytest
+from tests.http.test_trainings import started, trained
 from tests.support.rig import ORIGIN, Rig
 
 from darkroom.domain.ids import Owner, PredictionId
@@ -75,3 +77,17 @@ async def test_what_was_canceled_shows_how_long_it_ran(
     told = await wire(rig, show_aborted=False).prediction(one, SITE)
 
     assert told.metrics == {"predict_time": seconds, "total_time": 4.25}
+
+
+async def test_a_version_that_is_told_can_be_run_although_nothing_was_heard_of_its_training(
+    rig: Rig,
+) -> None:
+    made, job = await started(rig)
+    await trained(rig, job)
+    one = await rig.predictions.get(PredictionId(made["id"]), Owner("admin"))
+    deaf = wire(rig, show_aborted=False)
+
+    told = await deaf.training(one, SITE)
+
+    named = json.loads(bytes(told.output))["version"].partition(":")[2]
+    assert deaf.catalogue.version(named)[1].config["prefix"] == "Ahoy"
