@@ -23,6 +23,8 @@ class Catalogue:
 
     A version that has been deleted is no longer listed and cannot be asked for, but what was
     accepted before still runs, and old predictions still look the same.
+
+    `changes` counts what has been told to it.
     """
 
     def __init__(self, models: Sequence[Model]) -> None:
@@ -31,6 +33,7 @@ class Catalogue:
         self._by_text: dict[str, _Found] = {}
         self._newest_first: Sequence[Model] = ()
         self._changed = False
+        self.changes = 0
         for one in models:
             self.put(one)
 
@@ -100,6 +103,7 @@ class Catalogue:
 
     def put(self, model: Model) -> None:
         """Add a model, or take *model* for the one of its name."""
+        self.changes += 1
         self._models[model.path] = model
         for version in model.versions:
             self._by_version[version.id] = (model, version)
@@ -116,6 +120,7 @@ class Catalogue:
             return False
         model = self._models.get(version.model)
         if model is None:
+            self.changes += 1
             self._by_version[version.id] = (_gone(version), version)
             return True
         newest_first = sorted([version, *model.versions], key=lambda one: -one.created_at)
@@ -133,6 +138,7 @@ class Catalogue:
 
     def drop(self, path: str) -> None:
         """Know a model no more; an unknown one is ignored."""
+        self.changes += 1
         self._models.pop(path, None)
         self._changed = True
 
