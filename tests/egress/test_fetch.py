@@ -213,7 +213,7 @@ async def test_at_most_sixteen_run_at_once_in_all(server: Loopback, site: Site) 
 
 
 async def test_waiting_for_a_turn_does_not_count_as_slowness(server: Loopback) -> None:
-    async with GuardedFetcher(allow=[server.place], fetch_seconds=0.3) as door:
+    async with GuardedFetcher(allow=[server.place], fetch_seconds=1) as door:
         slow = [door.fetch(server.url("/gated/1"), limit_bytes=9) for _ in range(4)]
         quick = door.fetch(server.url("/file"), limit_bytes=100)
         *timed_out, body = await asyncio.gather(*slow, quick, return_exceptions=True)

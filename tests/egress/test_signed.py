@@ -40,7 +40,7 @@ async def files(
 
 @pytest.fixture
 async def door() -> AsyncIterator[SignedDoor]:
-    async with SignedDoor(stall_seconds=0.5, retry_seconds=(0.0,)) as made:
+    async with SignedDoor(retry_seconds=(0.0,)) as made:
         yield made
 
 
@@ -93,8 +93,9 @@ async def test_a_fault_is_told_and_the_next_try_stores_all(
     blobs, opened = files
     (put,) = await opened.writable([KEY])
     proxy.faults = [fault]
-    with pytest.raises(FilesUnavailable, match=told):
-        await door.put(put, bytes(size))
+    async with SignedDoor(stall_seconds=0.5 if fault == "silent" else 30) as impatient:
+        with pytest.raises(FilesUnavailable, match=told):
+            await impatient.put(put, bytes(size))
     with pytest.raises(FileMissing):
         await blobs.get(KEY)
     await door.put(put, bytes(size))

@@ -6,11 +6,11 @@ from collections.abc import Generator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from tests.faults.rows import Rows, read_hand
 from tests.store.places import Loop, PostgresPlace
 from tests.support.cable import Cable
+from tests.support.ports import free_port
 from tests.support.postgres import Cluster, cluster
 from tests.support.processes import Server
 from tests.support.remote import RemoteWorker
@@ -92,7 +92,6 @@ def fleet(folder: Path, *, silence_seconds: float = 10.0) -> Generator[Fleet]:
         servers = [_server(folder, name, settings) for name in ("one", "two")]
         for server in servers:
             stack.enter_context(server)
-            server.environment["DARKROOM_PORT"] = str(urlsplit(server.url).port)
         cable = stack.enter_context(Cable(*(one.url for one in servers)))
         workers = [
             RemoteWorker(folder / f"worker-{number}", cable.url, TOKEN, **silence)
@@ -116,4 +115,4 @@ def _server(folder: Path, name: str, settings: dict[str, str]) -> Server:
     files.mkdir(exist_ok=True)
     data.mkdir(parents=True)
     (data / "files").symlink_to(files)
-    return Server(folder / name, **settings)
+    return Server(folder / name, **settings, port=str(free_port()))

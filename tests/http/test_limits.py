@@ -1,7 +1,8 @@
 """What is left of a client's limits, and what it meets beyond them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -14,10 +15,15 @@ from tests.support.rig import ORIGIN, Rig
 from tests.support.rig import rig as open_rig
 
 from darkroom.domain.errors import Throttled
+from darkroom.domain.events import EventKind
+from darkroom.domain.ids import Owner, PredictionId
 from darkroom.http.answers import Site
 from darkroom.http.stream import StreamRoutes
+from darkroom.ports.webhooks import Answered, Message, Reply
 
 ECHO = {"version": "darkroom/echo", "input": {"image": "data:,x"}}
+HOOKED = {**ECHO, "webhook": "https://example.test/hook"}
+NAMED = {"Idempotency-Key": "k"}
 WRONG = {"Authorization": "Bearer nobody-knows-this-key"}
 
 
@@ -160,15 +166,81 @@ async def test_an_owners_queue_is_refused_beyond_its_limit_until_one_ends(tmp_pa
 
 
 async def test_a_run_that_ends_makes_room_and_a_replay_needs_none(tmp_path: Path) -> None:
-    named = {"Idempotency-Key": "k"}
     async with open_rig(tmp_path, limits=Limits(queue=1)) as rig:
         rig.worker.join()
-        await rig.client.post("/v1/predictions", json=ECHO, headers=named)
-        again = await rig.client.post("/v1/predictions", json=ECHO, headers=named)
+        await rig.client.post("/v1/predictions", json=ECHO, headers=NAMED)
+        again = await rig.client.post("/v1/predictions", json=ECHO, headers=NAMED)
         assert again.headers["idempotent-replayed"] == "true"
         await rig.worker.succeed(await rig.worker.job())
         await rig.settled()
 
+        assert (await rig.client.post("/v1/predictions", json=ECHO)).status_code == 201
+
+
+class Nowhere:
+    """Satisfies Poster; every message arrives."""
+
+    async def post(self, message: Message) -> Reply:
+        return Answered(200 if message.body else 500)
+
+
+@dataclass(frozen=True)
+class Ways:
+    """Ways to be told of the end of a prediction."""
+
+    rig: Rig
+    shown: Mapping[str, object]
+
+    async def read(self) -> None:
+        assert (await self.rig.get(self.shown["id"]))["status"] == "canceled"
+
+    async def list(self) -> None:
+        assert [one["status"] for one in await self.rig.listed()] == ["canceled"]
+
+    async def page(self) -> None:
+        answer = await self.rig.client.get(f"/p/{self.shown['id']}")
+        assert "canceled" in answer.text
+
+    async def stream(self) -> None:
+        urls = cast("Mapping[str, str]", self.shown["urls"])
+        assert "event: done" in (await self.rig.client.get(urls["stream"])).text
+
+    async def repeat(self) -> None:
+        again = await self.rig.client.post("/v1/predictions", json=HOOKED, headers=NAMED)
+        assert again.json()["status"] == "canceled"
+
+    async def webhook(self) -> None:
+        await self.rig.deliveries.once()
+        await self.rig.deliveries.settled()
+
+
+@pytest.mark.parametrize(
+    "told", [Ways.read, Ways.list, Ways.page, Ways.stream, Ways.repeat, Ways.webhook]
+)
+async def test_whoever_is_told_of_an_end_may_create_the_next_before_the_server_has_heard_of_it(
+    tmp_path: Path, told: Callable[[Ways], Awaitable[None]]
+) -> None:
+    async with open_rig(tmp_path, limits=Limits(queue=1), poster=Nowhere()) as rig:
+        made = await rig.client.post("/v1/predictions", json=HOOKED, headers=NAMED)
+        assert (await rig.client.post("/v1/predictions", json=ECHO)).status_code == 429
+        await rig.store.cancel(made.json()["id"], Owner("admin"))  # not by way of the server
+        await told(Ways(rig, made.json()))
+
+        assert (await rig.client.post("/v1/predictions", json=ECHO)).status_code == 201
+
+
+async def test_a_listener_is_told_of_an_end_that_the_server_has_not_heard_of_once_it_has(
+    tmp_path: Path,
+) -> None:
+    async with open_rig(tmp_path, limits=Limits(queue=1)) as rig:
+        made = PredictionId(str((await rig.create())["id"]))
+        following = rig.predictions.follow(made, after=0, idle_seconds=0)
+        assert await anext(following) is None
+        await rig.store.cancel(made, Owner("admin"))
+        last = [event async for event in following][-1]
+
+        assert last is not None
+        assert last.kind is EventKind.DONE
         assert (await rig.client.post("/v1/predictions", json=ECHO)).status_code == 201
 
 

@@ -79,6 +79,18 @@ async def test_nobody_hears_of_it_after_the_block() -> None:
     assert subscription.latest is None
 
 
+async def test_an_end_is_minded_before_anybody_is_told_and_when_it_is_read() -> None:
+    hub, order = Hub(), list[str]()
+    hub.listen(lambda _: order.append("told"))
+    hub.mind_ends(lambda _: order.append("minded"))
+    hub.publish(RUNNING)
+    hub.publish(ENDED)
+    hub.saw(RUNNING)
+    hub.saw(ENDED)
+
+    assert order == ["told", "minded", "told", "minded"]
+
+
 async def test_a_listener_hears_of_every_prediction() -> None:
     hub, heard = Hub(), list[Prediction]()
     hub.listen(heard.append)

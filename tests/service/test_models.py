@@ -1,6 +1,8 @@
 """What the operator's file declares and what is kept of it agree after every start."""
 
+import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,9 @@ from darkroom.compose.hardware import CPU
 from darkroom.domain.deployment import Configuration
 from darkroom.domain.errors import AlreadyExists, NotAllowed, StillNeeded, VersionNotRunnable
 from darkroom.domain.ids import Owner, VersionId
-from darkroom.domain.model import Model, Origin
+from darkroom.domain.model import Model, Origin, Visibility
 from darkroom.domain.prediction import Milliseconds
-from darkroom.ports.models import ModelChange
+from darkroom.ports.models import Kept, ModelChange
 from darkroom.service.catalogue import Catalogue, load_catalogue
 from darkroom.service.models import Models
 from darkroom.service.runs import Runs
@@ -101,3 +103,48 @@ async def test_a_model_of_the_file_goes_before_one_that_was_made(tmp_path: Path)
         assert models.catalogue.model("acme", "say").origin is Origin.DECLARED
     async with open_sqlite(tmp_path / "a.db") as database:
         assert (await started(database, {})).catalogue.model("acme", "say").description == "made"
+
+
+class SlowTables(ModelTables):
+    """What is kept is read first, and answered when a test lets go of it."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.read, self.go = asyncio.Event(), asyncio.Event()
+
+    async def kept(self) -> Kept:
+        found = await super().kept()
+        self.read.set()
+        await self.go.wait()
+        return found
+
+
+async def test_what_was_read_before_a_change_here_does_not_undo_it(tmp_path: Path) -> None:
+    async with open_sqlite(tmp_path / "a.db") as database:
+        here = await started(database, {})
+        model = await here.create(GREETER, by=Owner("ada"), admin=False)
+        await ModelTables(database).change(GREETER, ModelChange(description="elsewhere"))
+        slow = SlowTables(database)
+        refreshing = asyncio.create_task(replace(here, store=slow).refresh())
+        await slow.read.wait()
+        await here.change(model, ModelChange(visibility=Visibility.PUBLIC), by=Owner("ada"))
+        await accept(database, "t1")
+        here.learn(await end(database, "t1"))
+        slow.go.set()
+        await refreshing
+
+        known = here.catalogue.model("ada", "greeter")
+        assert (known.description, known.visibility) == ("elsewhere", Visibility.PUBLIC)
+        assert len(known.versions) == 1
+
+
+async def test_a_name_that_another_server_has_given_away_is_known_once_it_is_refused(
+    tmp_path: Path,
+) -> None:
+    async with open_sqlite(tmp_path / "a.db") as database:
+        here = await started(database, {})
+        await ModelTables(database).add(GREETER)
+        with pytest.raises(AlreadyExists, match="already exists"):
+            await here.create(GREETER, by=Owner("ada"), admin=False)
+
+        assert here.catalogue.holds(GREETER.path)

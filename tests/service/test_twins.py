@@ -199,7 +199,7 @@ async def test_hints_are_told_only_to_somebody(scene: Scene) -> None:
     announcer.changed(replace(ended, destination="ada/made"))
     scene.table.beats.clear()
     await scene.watch.once()
-    announcer.keys()
+    announcer.waits(ECHO)
 
     assert [one.news for one in told.hints] == [
         News.CHANGED,
@@ -208,3 +208,22 @@ async def test_hints_are_told_only_to_somebody(scene: Scene) -> None:
         News.TRAINED,
     ]
     assert announcer.alone
+
+
+async def test_what_no_sweep_finds_is_told_also_before_another_server_is_known(
+    scene: Scene,
+) -> None:
+    told = Told()
+    announcer = Announcer(told, scene.watch)
+    scene.table.beats.clear()
+    await scene.watch.once()
+    await scene.accept()
+    ended = await scene.store.cancel(P1, ADA)
+    assert ended is not None
+    announcer.changed(ended)
+    announcer.changed(replace(ended, destination="ada/made"))
+    announcer.models()
+    announcer.keys()
+
+    assert announcer.alone
+    assert [one.news for one in told.hints] == [News.TRAINED, News.MODELS, News.KEYS]

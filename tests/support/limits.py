@@ -60,7 +60,7 @@ class Limits:
     def intake(self, *, store: PredictionStore, requests: RequestStore, dispatcher: Dispatcher,
                hub: Hub, spool: Spool, clock: Clock) -> Intake:  # fmt: skip
         queue = Queue(self.terms)
-        hub.listen(queue.heard)
+        hub.mind_ends(queue.ended)
         return Intake(
             store=store,
             requests=requests,

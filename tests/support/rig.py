@@ -190,12 +190,13 @@ def keeping(database: SqliteDatabase, blobs: LocalBlobs, clock: HandClock, room:
 
 
 def sending(database: SqliteDatabase, store: PredictionTables, wire: Wire,
-            secrets: WebhookSecrets, clock: HandClock, poster: Poster | None
+            secrets: WebhookSecrets, clock: HandClock, poster: Poster | None, hub: Hub
             ) -> Deliveries:  # fmt: skip
     return Deliveries(outbox=DeliveryTables(database), store=store,
                       poster=poster or GuardedPoster(),
                       spell=WebhookBodies(wire=wire, origin=ORIGIN).spell,
-                      secrets=secrets, clock=clock, chance=lambda: 0.5)  # fmt: skip
+                      secrets=secrets, clock=clock, chance=lambda: 0.5,
+                      saw=hub.saw)  # fmt: skip
 
 
 @asynccontextmanager
@@ -229,7 +230,7 @@ async def rig(folder: Path, *, limits: Limits = NO_LIMITS,  # noqa: PLR0913  # a
                                   streams=Streams(limits.streams))  # fmt: skip
         wire = wire_of(capabilities, catalogue, blobs, spool)
         webhook_secrets = WebhookSecrets(secrets)
-        deliveries = sending(database, store, wire, webhook_secrets, clock, poster)
+        deliveries = sending(database, store, wire, webhook_secrets, clock, poster, hub)
         hub.listen(deliveries.hear)
         models, deployments = await make_models(
             database, catalogue, hub, Minter(clock.wall_ms, os.urandom).mint, hardware=[CPU],

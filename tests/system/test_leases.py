@@ -4,10 +4,10 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
-from urllib.parse import urlsplit
 
 import pytest
 from tests.support.pictures import data_url, png
+from tests.support.ports import free_port
 from tests.support.processes import Server
 from tests.support.remote import RemoteWorker, token
 
@@ -20,8 +20,7 @@ WORDS = [f"word{number}" for number in range(15)]
 def server(tmp_path: Path) -> Iterator[Server]:
     folder = tmp_path / "server"
     folder.mkdir()
-    with Server(folder, workers="0", drain_seconds="1") as running:
-        running.environment["DARKROOM_PORT"] = str(urlsplit(running.url).port)
+    with Server(folder, workers="0", drain_seconds="1", port=str(free_port())) as running:
         yield running
 
 

@@ -58,6 +58,7 @@ async def make_sending(
         secrets=secrets,
         clock=SystemClock(),
         chance=SystemRandom().random,
+        saw=hub.saw,
     )
     hub.listen(deliveries.hear)
     return Sending(deliveries=deliveries, secrets=secrets)

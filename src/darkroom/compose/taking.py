@@ -49,7 +49,7 @@ def make_predictions(
     owners = dispatcher.fairness.owners
     queue = Queue(owners)
     if owners.limit_queued:
-        hub.listen(queue.heard)
+        hub.mind_ends(queue.ended)
     intake = Intake(
         store=store,
         requests=RequestTables(database),

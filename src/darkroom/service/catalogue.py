@@ -23,6 +23,8 @@ class Catalogue:
 
     A version that has been deleted is no longer listed and cannot be asked for, but what was
     accepted before still runs, and old predictions still look the same.
+
+    `changes` counts what has been told to it.
     """
 
     def __init__(self, models: Sequence[Model]) -> None:
@@ -32,6 +34,7 @@ class Catalogue:
         self._without_model: set[VersionId] = set()  # listed as soon as their models are known
         self._newest_first: Sequence[Model] = ()
         self._changed = False
+        self.changes = 0
         for one in models:
             self.put(one)
 
@@ -101,6 +104,7 @@ class Catalogue:
 
     def put(self, model: Model) -> None:
         """Add a model, or take *model* for the one of its name."""
+        self.changes += 1
         self._models[model.path] = model
         for version in model.versions:
             self._by_version[version.id] = (model, version)
@@ -119,6 +123,7 @@ class Catalogue:
         if known and (model is None or version.id not in self._without_model):
             return False
         if model is None:
+            self.changes += 1
             self._by_version[version.id] = (_gone(version), version)
             self._without_model.add(version.id)
             return True
@@ -139,6 +144,7 @@ class Catalogue:
 
     def drop(self, path: str) -> None:
         """Know a model no more; an unknown one is ignored."""
+        self.changes += 1
         self._models.pop(path, None)
         self._changed = True
 

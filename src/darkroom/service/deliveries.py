@@ -55,9 +55,10 @@ class Deliveries:
         secrets: what they are signed with.
         clock: time.
         chance: a number from 0 to below 1.
+        saw: called with each prediction before anybody is told of it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # it joins them
         self,
         *,
         outbox: Outbox,
@@ -67,6 +68,7 @@ class Deliveries:
         secrets: WebhookSecrets,
         clock: Clock,
         chance: Callable[[], float],
+        saw: Callable[[Prediction], None] = lambda _: None,
     ) -> None:
         self._outbox = outbox
         self._store = store
@@ -75,6 +77,7 @@ class Deliveries:
         self._secrets = secrets
         self._clock = clock
         self._chance = chance
+        self._saw = saw
         self._gates = Gates(clock)
         self._woken = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
@@ -245,6 +248,7 @@ class Deliveries:
         prediction = await self._store.get(delivery.prediction)
         if prediction is None or prediction.webhook is None:
             return Undeliverable("the prediction is not there any more")
+        self._saw(prediction)
         body = await self._spell(prediction, delivery.event)
         message = Message(
             url=prediction.webhook,

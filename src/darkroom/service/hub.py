@@ -70,6 +70,7 @@ class Hub:
         self._topics: dict[PredictionId, list[Subscription]] = {}
         self._listeners: list[Callable[[Prediction], None]] = []
         self._announcers: list[Callable[[Prediction], None]] = []
+        self._minders: list[Callable[[Prediction], None]] = []
 
     def listen(self, listener: Callable[[Prediction], None]) -> None:
         """Have *listener* called with every change of every prediction, for good."""
@@ -78,6 +79,10 @@ class Hub:
     def announce(self, announcer: Callable[[Prediction], None]) -> None:
         """Have *announcer* called with every change that this server makes, for good."""
         self._announcers.append(announcer)
+
+    def mind_ends(self, minder: Callable[[Prediction], None]) -> None:
+        """Have *minder* called with every end before a client is told of it, perhaps often."""
+        self._minders.append(minder)
 
     @property
     def topics(self) -> Collection[PredictionId]:
@@ -96,10 +101,21 @@ class Hub:
 
     def relay(self, prediction: Prediction) -> None:
         """Tell every listener and the subscribers of a change, whichever server made it."""
+        self.saw(prediction)
         for listener in self._listeners:
             listener(prediction)
         for subscription in self._topics.get(prediction.id, ()):
             subscription.hear(prediction)
+
+    def saw(self, prediction: Prediction) -> None:
+        """Somebody is to be told what the store says of a prediction.
+
+        A read can show a change before this server has heard of it, even its own: who is told of an
+        end must not be refused because we do not know of it yet.
+        """
+        if prediction.terminal:
+            for minder in self._minders:
+                minder(prediction)
 
     @contextmanager
     def subscribed(

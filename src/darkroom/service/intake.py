@@ -296,6 +296,7 @@ class Intake:
             found = await self.store.get(id_)
             if found is None:
                 raise NotFound("What this request has made before is gone.")
+            self.hub.saw(found)
             if wait_seconds is None or found.terminal:
                 return Created(prediction=found, ended=wait_seconds is not None, repeat=repeat)
             ended = await subscription.ended(wait_seconds)

@@ -211,7 +211,7 @@ class Streams:
 class Queue:
     """Predictions that have not ended, by owner; as many of each as its terms allow.
 
-    It must be told of every change: `hub.listen(queue.heard)`.
+    It must be told of every end: `hub.mind_ends(queue.ended)`.
     """
 
     def __init__(self, owners: Owners) -> None:
@@ -259,9 +259,9 @@ class Queue:
             if not unended:
                 del self._unended[owner]
 
-    def heard(self, prediction: Prediction) -> None:
-        """A prediction has changed."""
-        if self._unended and prediction.terminal:
+    def ended(self, prediction: Prediction) -> None:
+        """A prediction has ended; may be told more than once."""
+        if self._unended:
             self.leave(prediction.owner, prediction.id)
 
 

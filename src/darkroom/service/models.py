@@ -18,7 +18,7 @@ from darkroom.domain.errors import (
 from darkroom.domain.ids import Owner, parse_identifier
 from darkroom.domain.model import Hardware, Model, Origin, Version, Visibility
 from darkroom.domain.prediction import Prediction
-from darkroom.ports.models import ModelChange, ModelStore
+from darkroom.ports.models import Kept, ModelChange, ModelStore
 from darkroom.service.catalogue import Catalogue
 from darkroom.service.runs import Runs
 
@@ -68,8 +68,8 @@ class Models:
 
     async def refresh(self) -> None:
         """Take up what other servers have made, changed and deleted since."""
+        kept = await self._read()
         before = {one.path: one for one in self.catalogue.made()}
-        kept = await self.store.kept()
         for model in kept.made:
             known = before.get(model.path)
             if known is None and not self.catalogue.holds(model.path):
@@ -82,6 +82,14 @@ class Models:
             self.catalogue.add_version(version)
         for id_ in kept.deleted:
             self.catalogue.retire(id_)
+
+    async def _read(self) -> Kept:
+        """What is kept; nothing has changed here meanwhile, or it could be older than that."""
+        while True:
+            changes = self.catalogue.changes
+            kept = await self.store.kept()
+            if changes == self.catalogue.changes:
+                return kept
 
     async def create(self, wanted: Model, *, by: Owner, admin: bool) -> Model:
         """Add a model without versions.
@@ -111,6 +119,7 @@ class Models:
             )
         created_at = await self.store.add(wanted)
         if created_at is None:
+            await self.refresh()  # whoever is told of another server's model may ask for it here
             raise AlreadyExists(_WAS_TAKEN)
         made = replace(wanted, created_at=created_at)
         self.catalogue.put(made)

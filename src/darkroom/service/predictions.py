@@ -107,11 +107,17 @@ class Predictions:
 
     async def look(self, prediction: PredictionId) -> Prediction | None:
         """A prediction whoever's it is; for those who hold a capability of it."""
-        return await self._store.get(prediction) if is_prediction_id(prediction) else None
+        found = await self._store.get(prediction) if is_prediction_id(prediction) else None
+        if found is not None:
+            self._hub.saw(found)
+        return found
 
     async def page(self, owner: Owner, page: Page) -> Sequence[Prediction]:
         """One page of *owner*'s predictions, newest first."""
-        return await self._store.page(owner, page)
+        found = await self._store.page(owner, page)
+        for one in found:
+            self._hub.saw(one)
+        return found
 
     async def cancel(self, prediction: PredictionId, owner: Owner) -> Prediction:
         """Cancel; final when this returns. A prediction that has ended stays as it is.
@@ -146,7 +152,7 @@ class Predictions:
             idle_seconds: how long to be silent before yielding None.
         """
         with self._hub.subscribed(prediction) as subscription:
-            found = await _at_last(partial(self._store.get, prediction))
+            found = await _at_last(partial(self.look, prediction))
             # A client may name an event that is still to come, or the very last one.
             after = min(after, found.event_count) if found else after
             if found is not None and found.terminal and after == found.event_count:
@@ -154,6 +160,8 @@ class Predictions:
             while True:
                 for event in await _at_last(partial(self._store.events, prediction, after)):
                     after = event.n
+                    if event.kind is EventKind.DONE:
+                        await self._heed(prediction, subscription.latest or found)
                     yield event
                     if event.kind is EventKind.DONE:
                         return
@@ -163,6 +171,11 @@ class Predictions:
                 except TimeoutError:
                     yield None
 
+    async def _heed(self, prediction: PredictionId, known: Prediction | None) -> None:
+        """Know of the end of *prediction* before its listener is told of it."""
+        if known is None or not known.terminal:
+            await _at_last(partial(self.look, prediction))
+
     @asynccontextmanager
     async def looking(self, prediction: PredictionId) -> AsyncGenerator[Look]:
         """Look at the previews of a prediction until the block ends.
@@ -171,7 +184,7 @@ class Predictions:
             NotFound: there is none of that id.
         """
         with self._dispatcher.previews.looking(prediction) as look:
-            found = await _at_last(partial(self._store.get, prediction))
+            found = await _at_last(partial(self.look, prediction))
             if found is None:
                 raise NotFound(_NO_ANSWER)
             if look.latest is None:

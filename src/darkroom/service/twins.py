@@ -24,7 +24,7 @@ _log = structlog.get_logger()
 
 
 class Announcer:
-    """Tells other servers what changes here; without others, it tells nobody.
+    """Tells other servers what changes here; without others, only what is rare.
 
     Args:
         hints: carries it; None where there can be no other server.
@@ -42,10 +42,10 @@ class Announcer:
 
     def changed(self, prediction: Prediction) -> None:
         """A prediction has changed here; for `Hub.announce`."""
-        news = News.CHANGED
-        if prediction.terminal:
-            news = News.ENDED if prediction.destination is None else News.TRAINED
-        self._tell(Hint(news, prediction.id))
+        if prediction.terminal and prediction.destination is not None:
+            self._tell_anyway(Hint(News.TRAINED, prediction.id))
+        else:
+            self._tell(Hint(News.ENDED if prediction.terminal else News.CHANGED, prediction.id))
 
     def waits(self, version: VersionId) -> None:
         """Something waits for a version, and no worker of this server takes it now."""
@@ -53,14 +53,22 @@ class Announcer:
 
     def keys(self) -> None:
         """A key was made or revoked here."""
-        self._tell(Hint(News.KEYS))
+        self._tell_anyway(Hint(News.KEYS))
 
     def models(self) -> None:
         """A model or version was made, changed or deleted here."""
-        self._tell(Hint(News.MODELS))
+        self._tell_anyway(Hint(News.MODELS))
 
     def _tell(self, hint: Hint) -> None:
-        if self._hints is not None and not self.alone:
+        if not self.alone:
+            self._tell_anyway(hint)
+
+    def _tell_anyway(self, hint: Hint) -> None:
+        """Tell what is rare and what no sweep finds also when nobody is known to be there.
+
+        Another server may have listened for two seconds before this one knows of it.
+        """
+        if self._hints is not None:
             self._hints.tell(hint)
 
 
