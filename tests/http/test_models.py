@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import cast
 
 import httpx2
@@ -16,6 +17,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
+from tests.http.test_trainings import got, started, trained
+from tests.support.rig import rig
 from tests.support.vendor import parse
 
 from darkroom.compose.hardware import CPU
@@ -238,3 +241,15 @@ def test_only_so_many_schemas_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert [wire.version(one) for one in versions] == first
     assert len(wire._schemas) == 2  # pyright: ignore[reportPrivateUsage]  # it shows nowhere else
+
+
+async def test_who_reads_of_a_version_may_run_it_before_the_server_hears_of_it(
+    tmp_path: Path,
+) -> None:
+    async with rig(tmp_path) as here:
+        made, job = await started(here)
+        async with rig(tmp_path) as other:
+            await trained(here, job)
+            version = (await got(other, f"/v1/trainings/{made['id']}"))["output"]["version"]
+            run = {"version": version, "input": {"prompt": "captain"}}
+            assert (await other.client.post("/v1/predictions", json=run)).status_code == 201

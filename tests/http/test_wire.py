@@ -1,14 +1,11 @@
 """Spellings that only some operators see."""
 
-import json
 from dataclasses import replace
 
 import pytest
-from tests.http.test_trainings import started, trained
 from tests.support.rig import ORIGIN, Rig
 
 from darkroom.domain.ids import Owner, PredictionId
-from darkroom.domain.model import Origin
 from darkroom.domain.prediction import Milliseconds, Prediction, Status
 from darkroom.http.answers import Site
 from darkroom.http.wire import Wire
@@ -78,21 +75,3 @@ async def test_what_was_canceled_shows_how_long_it_ran(
     told = await wire(rig, show_aborted=False).prediction(one, SITE)
 
     assert told.metrics == {"predict_time": seconds, "total_time": 4.25}
-
-
-async def test_a_version_that_is_told_can_be_run_although_nothing_was_heard_of_its_training(
-    rig: Rig,
-) -> None:
-    made, job = await started(rig)
-    await trained(rig, job)
-    one = await rig.predictions.get(PredictionId(made["id"]), Owner("admin"))
-    deaf = wire(rig, show_aborted=False)
-    base = deaf.catalogue.model("darkroom", "echo-text")
-    deaf.catalogue.put(
-        replace(base, owner="admin", name="greeter", versions=(), origin=Origin.MADE)
-    )
-
-    told = await deaf.training(one, SITE)
-
-    named = json.loads(bytes(told.output))["version"]
-    assert deaf.catalogue.resolve(named)[1].config["prefix"] == "Ahoy"

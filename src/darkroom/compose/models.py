@@ -48,5 +48,5 @@ async def make_models(
         changed=changed,
     )
     await models.load()
-    hub.listen(models.learn)
+    hub.mind_ends(models.learn)
     return models, deployments

@@ -194,7 +194,7 @@ class Wire:
         return msgspec.Raw((item.value or "null").encode())
 
     def _trained(self, prediction: Prediction, site: Site) -> msgspec.Raw:
-        """The output of a training: null until it has made its version, which can be run then."""
+        """The output of a training: null until it has made its version."""
         known = self._known(prediction.version)
         if not training.succeeded(prediction) or known is None or known[1].base is None:
             return NULL
@@ -202,8 +202,6 @@ class Wire:
         if base is None:
             return NULL
         made, weights = training.made(base[1], prediction), training.weights(prediction)
-        # Whoever reads this can be faster than the hub, or another server has done the training.
-        self.catalogue.add_version(made)
         told = {
             "version": f"{made.model}:{made.id}",
             "weights": None if weights is None else self.file_url(weights, site),

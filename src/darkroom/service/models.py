@@ -222,15 +222,24 @@ class Models:
         return model
 
     def learn(self, told: Prediction) -> None:
-        """List the version that *told* has made, if it is a training that has; after its commit."""
-        if not training.succeeded(told):
+        """List the version that *told* has made, if it is a training that has; after its commit.
+
+        It may be told more than once, and of a training whose base is in no file any more.
+        """
+        base = self._trained(told) if training.succeeded(told) else None
+        if base is None:
             return
-        _, trainer = self.catalogue.version(told.version)
-        assert trainer.base is not None  # noqa: S101  # only trainers have destinations
-        _, base = self.catalogue.version(trainer.base)
         made = training.made(base, told)
         if self.catalogue.add_version(made):
             _log.info("version.trained", training=told.id, model=made.model, version=made.id)
+
+    def _trained(self, told: Prediction) -> Version | None:
+        """What a training began with."""
+        try:
+            _, trainer = self.catalogue.version(told.version)
+            return None if trainer.base is None else self.catalogue.version(trainer.base)[1]
+        except NotFound:
+            return None
 
 
 def _require_own(model: Model, by: Owner) -> None:
