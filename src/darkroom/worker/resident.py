@@ -120,19 +120,19 @@ class Residents:
 
     def know(self, spec: VersionSpec) -> Resident:
         """Remember what a version is from now on; see `dismiss` for what it was before."""
-        line = self._known.setdefault(spec.id, [])
-        if not line:
-            line.append(Resident(spec=spec, ready_spec=spec))
-        elif line[-1].spec != spec:
-            line.append(line[-1].successor(spec))
-        return line[-1]
+        known = self._known.setdefault(spec.id, [])
+        if not known:
+            known.append(Resident(spec=spec, ready_spec=spec))
+        elif known[-1].spec != spec:
+            known.append(known[-1].successor(spec))
+        return known[-1]
 
     def dismiss(self, version: str) -> Sequence[Resident]:
         """Forget what a version was before where nothing needs that any more, and return it."""
-        line = self._known[version]
-        gone = [one for one in line[:-1] if not one.needed]
+        known = self._known[version]
+        gone = [one for one in known[:-1] if not one.needed]
         if gone:
-            self._known[version] = [one for one in line if one not in gone]
+            self._known[version] = [one for one in known if one not in gone]
         return gone
 
     def find(self, version: str) -> Resident:
@@ -141,7 +141,7 @@ class Residents:
         Raises:
             PeerMisbehaved: it has not.
         """
-        return self._line(version)[-1]
+        return self._of(version)[-1]
 
     def first(self, version: str) -> Resident:
         """A version as it is in its host, or on its way there; what comes behind waits for it.
@@ -149,7 +149,7 @@ class Residents:
         Raises:
             PeerMisbehaved: the server has not described it.
         """
-        return self._line(version)[0]
+        return self._of(version)[0]
 
     def loading(self, version: str) -> Resident:
         """A version that a host has been asked to load.
@@ -165,18 +165,18 @@ class Residents:
     @property
     def all(self) -> Sequence[Resident]:
         """Whatever the server has described, as it is now."""
-        return [line[-1] for line in self._known.values()]
+        return [known[-1] for known in self._known.values()]
 
     def in_host(self, kind: str) -> Sequence[Resident]:
         """What the host of *kind* has loaded or is loading."""
         inside = (Stage.LOADING, Stage.READY)
-        first = [line[0] for line in self._known.values()]
+        first = [known[0] for known in self._known.values()]
         return [one for one in first if one.spec.kind == kind and one.stage in inside]
 
     @property
     def ready(self) -> list[str]:
         """Ids of all versions that are loaded as they are now."""
-        return [id_ for id_, line in self._known.items() if line[-1].stage is Stage.READY]
+        return [one.spec.id for one in self.all if one.stage is Stage.READY]
 
     @property
     def closed(self) -> list[str]:
@@ -193,11 +193,11 @@ class Residents:
         """Why versions are not loaded whose last load failed."""
         return {one.spec.id: one.trouble for one in self.all if one.trouble}
 
-    def _line(self, version: str) -> Sequence[Resident]:
-        line = self._known.get(version)
-        if line is None:
+    def _of(self, version: str) -> Sequence[Resident]:
+        known = self._known.get(version)
+        if known is None:
             raise PeerMisbehaved(f"version {version} was never described")
-        return line
+        return known
 
 
 def size_on_disk(spec: VersionSpec) -> int:
