@@ -13,7 +13,12 @@ from tests.support.remote import RemoteWorker, token
 
 ECHO = "darkroom/echo"
 ECHO_TEXT = "darkroom/echo-text"
+SD = "stability-ai/stable-diffusion-img2img"
 WORDS = [f"word{number}" for number in range(15)]
+ENTRY = f"""
+models:
+  {SD}: {{runner: diffusers, family: stable-diffusion, safety: """
+UNCHECKED = "The operator has switched the safety checker off"
 
 
 @pytest.fixture
@@ -91,3 +96,30 @@ def test_a_worker_that_stood_still_finds_its_run_repeated_and_drops_it(server: S
     assert "".join(cast("list[str]", ended["output"])).split() == WORDS
     assert str(ended["logs"]).count("was lost") == 1
     assert again["status"] == "succeeded"
+
+
+@pytest.mark.slow
+def test_a_worker_checks_pictures_as_soon_as_a_server_that_was_started_anew_wants_it(
+    server: Server,
+) -> None:
+    entries, given = server.folder / "darkroom.yaml", {"image": data_url(png(256, 256))}
+    minutes = {"num_inference_steps": 500, "prompt_strength": 1.0, "num_outputs": 4}
+    server.kill()
+    entries.write_text(f"{ENTRY}off}}")
+    server.start()
+    with worker_of(server):
+        before = server.create(SD, {**given, **minutes})
+        server.running(before)
+        server.kill()
+        entries.write_text(f"{ENTRY}on}}")
+        server.start()
+        after = server.create(SD, {**given, "num_inference_steps": 2})
+        assert next(one for one in server.follow(after) if f"waiting: {SD} has changed" in one)
+        assert server.get(before["id"])["status"] == "processing"
+        server.client.post(f"/v1/predictions/{before['id']}/cancel")
+        shown, canceled = server.ended(after), server.ended(before)
+
+    assert shown["status"] == "succeeded", shown
+    assert UNCHECKED not in str(shown["logs"])
+    assert UNCHECKED in str(canceled["logs"])
+    assert "was lost" not in str(canceled["logs"])

@@ -24,6 +24,7 @@ STEPS = st.lists(
         st.tuples(st.just("load"), st.integers(0, 3)),
         st.tuples(st.just("starve"), st.just(0)),
         st.tuples(st.just("lose"), st.just(0)),
+        st.tuples(st.just("renew"), st.integers(0, 3)),
     ),
     max_size=40,
 )
@@ -41,17 +42,24 @@ class World:
     """A worker's attempts and its host, moved by hand."""
 
     most: int
-    waiting: dict[Key, int] = field(default_factory=dict[Key, int])
-    running: dict[Key, int] = field(default_factory=dict[Key, int])
+    waiting: dict[Key, Resident] = field(default_factory=dict[Key, Resident])
+    running: dict[Key, Resident] = field(default_factory=dict[Key, Resident])
     loading: list[int] = field(default_factory=list[int])
-    inside: set[int] = field(default_factory=set[int])
+    inside: dict[int, VersionSpec] = field(default_factory=dict[int, VersionSpec])
     came: int = 0
+    described: int = 0
 
     def __post_init__(self) -> None:
         tell = Listeners(send=self.send, ready=self.ready, failed=self.failed, log=self.log)
         self.residency = Residency(self.most, 0.0, Here(), tell)
-        for id_ in IDS:
-            self.residency.versions.know(make_spec(id=id_, config={"weights": "somewhere"}))
+        for version in range(len(IDS)):
+            self.renew(version)
+
+    def renew(self, version: int) -> None:
+        """Describe it as it never was before."""
+        self.described += 1
+        config = {"weights": f"place {self.described}"}
+        self.residency.know(make_spec(id=IDS[version], config=config))
 
     def find(self, version: int) -> Resident:
         return self.residency.versions.find(IDS[version])
@@ -61,18 +69,23 @@ class World:
             version = IDS.index(message.version.id)
             assert not self.loading  # one after the other
             self.loading.append(version)
-            self.inside.add(version)
+            assert version not in self.inside
+            self.inside[version] = message.version
             assert not self.most or len(self.inside) <= self.most
         else:
             version = IDS.index(message.version)
-            assert version not in self.running.values()
-            self.inside.remove(version)
+            assert IDS[version] not in [one.spec.id for one in self.running.values()]
+            del self.inside[version]
 
     def ready(self, resident: Resident) -> None:
         assert resident.stage is Stage.READY
         for key in list(resident.users):
             if key in self.waiting:
-                self.running[key] = self.waiting.pop(key)
+                self.run(key)
+
+    def run(self, key: Key) -> None:
+        resident = self.running[key] = self.waiting.pop(key)
+        assert self.inside[IDS.index(resident.spec.id)] == resident.spec
 
     def failed(self, resident: Resident, why: str) -> None:
         raise AssertionError((resident, why))
@@ -83,14 +96,14 @@ class World:
     def need(self, version: int) -> None:
         self.came += 1
         key = (f"p{self.came}", 1)
-        self.waiting[key] = version
-        if self.residency.need(self.find(version), key):
-            self.running[key] = self.waiting.pop(key)
+        self.waiting[key] = self.find(version)
+        if self.residency.need(self.waiting[key], key):
+            self.run(key)
 
-    def end(self, keys: dict[Key, int], number: int) -> None:
+    def end(self, keys: dict[Key, Resident], number: int) -> None:
         if keys:
             key = list(keys)[number % len(keys)]
-            self.residency.release(self.find(keys.pop(key)), key)
+            self.residency.release(keys.pop(key), key)
 
     def load(self) -> None:
         if self.loading:
@@ -101,8 +114,8 @@ class World:
         """Memory runs out while something is loaded beside something else."""
         if self.loading and len(self.inside) > 1:
             version = self.loading.pop()
-            if not self.find(version).alone:
-                self.inside.remove(version)
+            if not self.residency.versions.loading(IDS[version]).alone:
+                del self.inside[version]
                 self.residency.not_loaded(IDS[version], "CUDA out of memory")
             else:
                 self.loading.append(version)
@@ -114,9 +127,9 @@ class World:
         self.residency.lost("diffusers", starved=False)
         while self.running:
             self.end(self.running, 0)
-        for key, version in list(self.waiting.items()):
-            if self.residency.need(self.find(version), key):
-                self.running[key] = self.waiting.pop(key)
+        for key, resident in list(self.waiting.items()):
+            if self.residency.need(resident, key):
+                self.run(key)
 
     def step(self, what: str, number: int) -> None:
         match what:
@@ -130,6 +143,8 @@ class World:
                 self.load()
             case "starve":
                 self.starve()
+            case "renew":
+                self.renew(number)
             case _:
                 self.lose()
 
@@ -171,9 +186,9 @@ async def _rivals() -> list[int]:
     for _ in range(60):  # there is always a run of version 0, and somebody wants version 1
         await world.settle()
         world.load()
-        order += [version for version in world.running.values() if version == 1]
+        order += [1 for one in world.running.values() if one is world.find(1)]
         world.need(0)
-        if 1 not in [*world.running.values(), *world.waiting.values()]:
+        if world.find(1) not in [*world.running.values(), *world.waiting.values()]:
             world.need(1)
         world.end(world.running, 0)
     return order

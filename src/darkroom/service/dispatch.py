@@ -7,6 +7,7 @@ is free and nothing waits for one; what finds no slot waits in the database and 
 
 import asyncio
 from collections.abc import Callable, Sequence, Set
+from contextlib import suppress
 from functools import partial
 
 import structlog
@@ -175,6 +176,7 @@ class Dispatcher:
         changed = seat.stands(beat.resident, beat.troubles, beat.closed)
         self.fairness.costs.loaded(seat.known, beat.loads)
         if changed:
+            self._remind(seat)
             self._claims.room()
             return  # it came early for that, and may have crossed many a job
         for key in seat.missed(beat.held):
@@ -245,12 +247,23 @@ class Dispatcher:
         """Send a prediction to the worker that holds it, unless it has given it up meanwhile."""
         if key not in seat.held:
             return
-        if version.id not in seat.known:
-            seat.known.add(version.id)
-            seat.send(Know(to_spec(version)))
+        self._describe(seat, version)
         refs = [FileRef(path=list(one.path), key=one.key) for one in files]
         seat.send(Job(key[0], key[1], version.id, text, refs))
         self.previews.sent(seat, key)
+
+    def _describe(self, seat: Seat, version: Version) -> None:
+        if version.id not in seat.known:
+            seat.known.add(version.id)
+            seat.send(Know(to_spec(version)))
+
+    def _remind(self, seat: Seat) -> None:
+        """Describe what a worker has loaded: it may know that from a server of other settings."""
+        for id_ in seat.resident:
+            with suppress(NotFound):
+                version = self._catalogue.version(id_)[1]
+                if version.pool == seat.pool:
+                    self._describe(seat, version)
 
     def refuse(self, seat: Seat, key: Key, *, sent: bool) -> None:
         """The insert failed: the slot is free again, once a run that was *sent* has stopped."""

@@ -211,7 +211,7 @@ class Worker:
             case Job():
                 self._dispatch.job(message)
             case Know(version):
-                self._dispatch.loading.versions.know(version)
+                self._dispatch.loading.know(version)
             case Stop(prediction, attempt):
                 self._dispatch.stop((prediction, attempt))
             case Watch() | Keep():

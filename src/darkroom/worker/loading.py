@@ -4,7 +4,16 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping
 
 from darkroom.ports.running import WeightsSource
-from darkroom.protocol.messages import Ended, Keep, Key, Load, Loaded, NotLoaded, Unload
+from darkroom.protocol.messages import (
+    Ended,
+    Keep,
+    Key,
+    Load,
+    Loaded,
+    NotLoaded,
+    Unload,
+    VersionSpec,
+)
 from darkroom.worker.attempt import Attempt, failed
 from darkroom.worker.options import Options
 from darkroom.worker.process import Hosts
@@ -55,9 +64,13 @@ class Loading:
         """All that the server has described."""
         return self._residency.versions
 
+    def know(self, spec: VersionSpec) -> None:
+        """Remember what a version is from now on."""
+        self._residency.know(spec)
+
     def keep(self, keep: Keep) -> None:
         """Do what the server wants of a version, whether or not a run needs it."""
-        resident = self.versions.know(keep.version)
+        resident = self._residency.know(keep.version)
         self._residency.keep(resident, pinned=keep.pinned, load=keep.load)
 
     def need(self, attempt: Attempt) -> None:
@@ -86,7 +99,7 @@ class Loading:
         Raises:
             PeerMisbehaved: the version was never described.
         """
-        self._tell(list(self.versions.find(version).users), text)
+        self._tell(list(self.versions.first(version).users), text)
 
     def lost(self, kind: str, *, starved: bool) -> list[Resident]:
         """The host of *kind* is gone; see `Residency.lost`."""
@@ -103,7 +116,7 @@ class Loading:
     def _send(self, kind: str, message: Load | Unload) -> None:
         self._hosts.send(kind, message)
         if isinstance(message, Load):
-            resident = self.versions.find(message.version.id)
+            resident = self.versions.loading(message.version.id)
             loop = asyncio.get_running_loop()
             loop.call_later(self._setup_seconds, self._setup_limit, resident, resident.loads)
 

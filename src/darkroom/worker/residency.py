@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from darkroom.ports.running import WeightsSource
-from darkroom.protocol.messages import Key, Load, Loaded, Unload
+from darkroom.protocol.messages import Key, Load, Loaded, Unload, VersionSpec
 from darkroom.worker import room_words
 from darkroom.worker.occupancy import Doing, Occupancy
 from darkroom.worker.resident import Resident, Residents, Stage, size_on_disk
@@ -66,6 +66,15 @@ class Residency:
             ),
         )
 
+    def know(self, spec: VersionSpec) -> Resident:
+        """Remember what a version is; what it was before goes once no run needs that."""
+        resident = self.versions.know(spec)
+        self._renew(spec.id)
+        if resident.stage is Stage.BEHIND:
+            resident.told = room_words.renewed(resident)
+        self.versions.look()
+        return resident
+
     def need(self, resident: Resident, key: Key) -> bool:
         """Count *key* among its users and load it if it is not; returns whether it may run."""
         if resident.makes_way and key not in resident.users:
@@ -87,6 +96,7 @@ class Residency:
         resident.later.pop(key, None)
         if resident.takes_room:
             self._occupancy.used(resident)
+        self._renew(resident.spec.id)
 
     def keep(self, resident: Resident, *, pinned: bool, load: bool) -> None:
         """Pin it, or take its pin back; with *load*, load it whether or not a run needs it."""
@@ -112,6 +122,7 @@ class Residency:
         self._tell.ready(resident)
         if resident.takes_room:
             self._occupancy.weighed(resident, message.budget_bytes)
+        self._renew(message.version)
 
     def not_loaded(self, version: str, error: str) -> None:
         """Its host could not. One that ran out of memory beside others is tried again, alone.
@@ -126,6 +137,7 @@ class Residency:
             self._fetch(resident)
         else:
             self._refuse(resident, error)
+        self._renew(version)
         self._occupancy.arrange()
 
     def lost(self, kind: str, *, starved: bool) -> list[Resident]:
@@ -146,6 +158,7 @@ class Residency:
         for one in inside:
             if one not in ended and (one.pinned or one.warming):
                 self._fetch(one)
+            self._renew(one.spec.id)
         self._occupancy.arrange()
         return ended
 
@@ -168,6 +181,21 @@ class Residency:
         resident.alone = True
         self._tell.log(list(resident.users), room_words.not_beside(others))
         return True
+
+    def _renew(self, version: str) -> None:
+        """Let go what a version was before and nothing needs any more; then the next may come."""
+        gone = self.versions.dismiss(version)
+        for one in gone:
+            if one.stage is Stage.READY:
+                self._occupancy.leave(one)
+                self._unload(one)
+        first = self.versions.first(version)
+        if first.stage is Stage.BEHIND:
+            first.stage, first.told = Stage.ABSENT, ""
+            if first.awaited:
+                self._fetch(first)
+        if gone:
+            self._occupancy.arrange()
 
     def _fetch(self, resident: Resident) -> None:
         resident.trouble = None

@@ -16,6 +16,7 @@ _WEIGHTS_SUFFIX = ".safetensors"
 class Stage(Enum):
     """How far a version is on its way into a host."""
 
+    BEHIND = auto()  # what it was before is needed still
     ABSENT = auto()
     FETCHING = auto()  # its weights are on their way to this machine
     QUEUED = auto()  # there is no room yet
@@ -25,7 +26,7 @@ class Stage(Enum):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Resident:
-    """A version this worker knows, and the attempts that need it.
+    """A version as the server has described it, and the attempts that need it so.
 
     Attributes:
         users: attempts that run or may run as soon as it is ready.
@@ -66,6 +67,11 @@ class Resident:
         return WEIGHTS in self.spec.config
 
     @property
+    def needed(self) -> bool:
+        """Whether it must stay, though the version is described otherwise by now."""
+        return bool(self.users or self.later) or self.stage is Stage.LOADING
+
+    @property
     def awaited(self) -> bool:
         """Whether anybody wants it to be loaded."""
         return bool(self.users) or self.pinned or self.warming
@@ -81,16 +87,28 @@ class Resident:
         self.users |= self.later
         self.later.clear()
 
+    def successor(self, spec: VersionSpec) -> "Resident":
+        """What the version is from now on, with whatever was wanted without a run."""
+        pinned, self.pinned = self.pinned, False
+        warming, self.warming = self.warming, False
+        return Resident(
+            spec=spec, ready_spec=spec, stage=Stage.BEHIND, pinned=pinned, warming=warming
+        )
+
 
 class Residents:
     """All versions that the server has described.
+
+    A version may be described anew, as by a server that was started with another `darkroom.yaml`.
+    What it was before stays as long as it is needed, and goes first: hosts know versions by their
+    ids alone.
 
     Attributes:
         listener: called when other versions take runs than before.
     """
 
     def __init__(self) -> None:
-        self._known: dict[str, Resident] = {}
+        self._known: dict[str, list[Resident]] = {}  # the last is what it is now
         self._open: set[str] = set()
         self.listener: Callable[[], None] | None = None
 
@@ -101,19 +119,37 @@ class Residents:
             self.listener()
 
     def know(self, spec: VersionSpec) -> Resident:
-        """Remember what a version is; one that is known already stays as it is."""
-        return self._known.setdefault(spec.id, Resident(spec=spec, ready_spec=spec))
+        """Remember what a version is from now on; see `dismiss` for what it was before."""
+        known = self._known.setdefault(spec.id, [])
+        if not known:
+            known.append(Resident(spec=spec, ready_spec=spec))
+        elif known[-1].spec != spec:
+            known.append(known[-1].successor(spec))
+        return known[-1]
+
+    def dismiss(self, version: str) -> Sequence[Resident]:
+        """Forget what a version was before where nothing needs that any more, and return it."""
+        known = self._known[version]
+        gone = [one for one in known[:-1] if not one.needed]
+        if gone:
+            self._known[version] = [one for one in known if one not in gone]
+        return gone
 
     def find(self, version: str) -> Resident:
-        """A version the server has described.
+        """A version as the server has described it last.
 
         Raises:
             PeerMisbehaved: it has not.
         """
-        resident = self._known.get(version)
-        if resident is None:
-            raise PeerMisbehaved(f"version {version} was never described")
-        return resident
+        return self._of(version)[-1]
+
+    def first(self, version: str) -> Resident:
+        """A version as it is in its host, or on its way there; what comes behind waits for it.
+
+        Raises:
+            PeerMisbehaved: the server has not described it.
+        """
+        return self._of(version)[0]
 
     def loading(self, version: str) -> Resident:
         """A version that a host has been asked to load.
@@ -121,41 +157,47 @@ class Residents:
         Raises:
             PeerMisbehaved: none has.
         """
-        resident = self._known.get(version)
-        if resident is None or resident.stage is not Stage.LOADING:
+        resident = self.first(version)
+        if resident.stage is not Stage.LOADING:
             raise PeerMisbehaved(f"version {version} is not being loaded")
         return resident
 
     @property
     def all(self) -> Sequence[Resident]:
-        """Whatever the server has described."""
-        return list(self._known.values())
+        """Whatever the server has described, as it is now."""
+        return [known[-1] for known in self._known.values()]
 
     def in_host(self, kind: str) -> Sequence[Resident]:
         """What the host of *kind* has loaded or is loading."""
         inside = (Stage.LOADING, Stage.READY)
-        known = self._known.values()
-        return [one for one in known if one.spec.kind == kind and one.stage in inside]
+        first = [known[0] for known in self._known.values()]
+        return [one for one in first if one.spec.kind == kind and one.stage in inside]
 
     @property
     def ready(self) -> list[str]:
-        """Ids of all loaded versions."""
-        return [id_ for id_, one in self._known.items() if one.stage is Stage.READY]
+        """Ids of all versions that are loaded as they are now."""
+        return [one.spec.id for one in self.all if one.stage is Stage.READY]
 
     @property
     def closed(self) -> list[str]:
         """Ids of those loaded versions that take no new users now."""
-        return [id_ for id_ in self.ready if self._known[id_].makes_way]
+        return [id_ for id_ in self.ready if self._known[id_][-1].makes_way]
 
     @property
     def load_seconds(self) -> dict[str, float]:
         """How long each loaded version took to fetch and load."""
-        return {id_: self._known[id_].load_seconds for id_ in self.ready}
+        return {id_: self._known[id_][-1].load_seconds for id_ in self.ready}
 
     @property
     def troubles(self) -> dict[str, str]:
         """Why versions are not loaded whose last load failed."""
-        return {id_: one.trouble for id_, one in self._known.items() if one.trouble}
+        return {one.spec.id: one.trouble for one in self.all if one.trouble}
+
+    def _of(self, version: str) -> Sequence[Resident]:
+        known = self._known.get(version)
+        if known is None:
+            raise PeerMisbehaved(f"version {version} was never described")
+        return known
 
 
 def size_on_disk(spec: VersionSpec) -> int:

@@ -28,6 +28,11 @@ def making_way(resident: Resident) -> str:
     return f"waiting: {_name(resident)} makes way for a model that has waited for room"
 
 
+def renewed(resident: Resident) -> str:
+    """It is described anew, and runs still need what it was before."""
+    return f"waiting: {_name(resident)} has changed; runs of what it was before end first"
+
+
 def never(wanted: Resident, beside: Sequence[Resident], limits: Limits) -> str:
     """It can be loaded only when a pin is taken back."""
     many = 0 < limits.most <= len(beside)
