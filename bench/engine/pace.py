@@ -42,12 +42,11 @@ def warm(case: Case, name: str, maker: Maker) -> None:
     """Make a short picture, then start the greatest load, and cancel it once all have a step.
 
     So an engine meets every size of batch, which it may compile for, and learns what they take.
-    OpenVINO's graphs are for any size.
     """
     print(f"engine: {case.name}: warming {name}", flush=True)
     first, *others = case.orders(LOADS[-1])
     maker.make([replace(first, steps=WARMING_STEPS)])
-    if name not in (STOCK, OPENVINO):
+    if name != STOCK:
         maker.make(
             [*(replace(one, background=True) for one in others), replace(first, cancel_at=1)]
         )

@@ -25,6 +25,7 @@ from darkroom.engine.loop import Loop, Ticket
 from darkroom.engine.meters import meter_of
 from darkroom.engine.settings import BackendChoice, EngineSettings
 from darkroom.engine.stepping import StepEngine
+from darkroom.engine.warming import warm
 
 PATIENCE_SECONDS = 900.0
 CACHE = Path("build/engine-cache")
@@ -46,6 +47,7 @@ class EngineMaker:
         self._log, self._peak = CallLog(cuda), Peak(cuda)
         parts.denoiser = self._log.watched(parts.denoiser)
         engine = StepEngine(parts, weights_bytes=size, threads=1 if setup.alone else None)
+        warm(engine, self._family, backend)
         self._engine = _Watched(engine, self._log)
         self._loop = Loop(KeepingMeter(meter_of(device.torch_device), self._peak))
 
